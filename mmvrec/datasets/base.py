@@ -1,0 +1,305 @@
+"""Base class of all datasets of defect instances."""
+
+import hashlib
+import json
+import math
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
+from mmvrec.utils.files import sha256_file
+from mmvrec.utils.images import image_shape
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with an annotation.
+
+    Args:
+        file (str): the file in which it was found.
+        instance (str): id of the instance, or of the image; empty when the whole file is meant.
+        message (str): what is wrong and what to do.
+        fatal (bool): whether it stops loading under ``on_problem='raise'``. A problem that is not
+            fatal is a known oddity of a published dataset; its instance is left out either way.
+    """
+
+    file: str
+    instance: str
+    message: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        """``file, instance: message``."""
+        return f'{self.file}, {self.instance}: {self.message}'.replace(', :', ':')
+
+
+class DefectDataset(BaseDataset):
+    """Instances of defects, one item each, in the order of the annotation files.
+
+    A subclass implements :meth:`load_instances` for one layout. It yields records; this class
+    checks them all, lists what is wrong, maps class names to labels and takes the split. Record
+    fields: ``img_path`` (str), ``img_id`` (str, common to the instances of one image),
+    ``instance_id`` (str, unique), ``task`` (str), ``label_name`` (str), ``bbox`` (x1, y1, x2, y2 in
+    pixels), ``mask`` (see :func:`mmvrec.structures.decode_mask`), ``img_shape`` (declared
+    (height, width), or None where the annotations do not tell), ``ann_file`` (where it was read).
+    ``gt_label`` (class index within the task) is added here.
+
+    Args:
+        data_root (str): folder of the dataset, in the layout in which it is published.
+        split (str): ``support``, ``query`` or ``all``. Defaults to ``all``.
+        pipeline (Sequence): transforms applied to a record. Defaults to none.
+        split_file (str, optional): split written by ``tools/misc/make_split.py``. Defaults to None:
+            the published split, or where there is none :func:`stratified_split`.
+        split_seed (int): seed of the split. Defaults to 0.
+        split_by (str): what the split keeps together, one of ``SPLIT_GROUPS``. Defaults to
+            ``image``.
+        on_problem (str): ``raise`` (default) refuses a dataset with any fatal problem, listing
+            them; ``skip`` leaves the instances concerned out, with a warning. Both fill
+            ``self.problems``.
+        annotations_only (bool): do not look at image files. Defaults to False.
+        **kwargs: further arguments of :class:`mmengine.dataset.BaseDataset`.
+
+    Raises:
+        FileNotFoundError: ``data_root`` or an annotation file is missing.
+        ValueError: bad annotations (see ``on_problem``), or no instance is left.
+    """
+
+    #: Name of the dataset; the task of datasets with only one.
+    NAME = ''
+    #: Class names of every task in label order; None takes them from the annotations, sorted.
+    TASK_CLASSES: dict[str, Sequence[str]] | None = None
+    #: What a split can keep together.
+    SPLIT_GROUPS: tuple[str, ...] = ('image', 'instance')
+    #: Where to get the dataset and how its folder looks; shown when it is not found.
+    LAYOUT = ''
+
+    def __init__(
+        self,
+        data_root: str = '',
+        split: str = 'all',
+        pipeline: Sequence = (),
+        split_file: str | None = None,
+        split_seed: int = 0,
+        split_by: str = 'image',
+        on_problem: str = 'raise',
+        annotations_only: bool = False,
+        **kwargs,
+    ):
+        _check_choice('split', split, (*SPLITS, 'all'))
+        _check_choice('split_by', split_by, self.SPLIT_GROUPS)
+        _check_choice('on_problem', on_problem, ('raise', 'skip'))
+        self.split = split
+        self.split_file = split_file
+        self.split_seed = split_seed
+        self.split_by = split_by
+        self.on_problem = on_problem
+        self.annotations_only = annotations_only
+        self.problems: list[Problem] = []
+        #: Class names of every task, in label order.
+        self.task_classes: dict[str, list[str]] = {}
+        super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
+
+    @abstractmethod
+    def load_instances(self) -> Iterable[dict]:
+        """Read the annotation files of the whole dataset (all splits that are not official).
+
+        Yields:
+            dict: a record, see the class. What cannot become a record is told to :meth:`report`.
+        """
+
+    def report(self, file: object, instance: str, message: str, fatal: bool = True) -> None:
+        """Add to ``self.problems``; arguments as of :class:`Problem`."""
+        self.problems.append(Problem(str(file), str(instance), message, fatal))
+
+    def split_group(self, record: dict) -> str:
+        """Name of what ``split_by`` keeps together; overridden for more ``SPLIT_GROUPS``."""
+        return record['img_id' if self.split_by == 'image' else 'instance_id']
+
+    def load_data_list(self) -> list[dict]:
+        """Read, check, label and split the instances (called by MMEngine)."""
+        self._check_root()
+        self.problems = []
+        records = self._check_records(list(self.load_instances()))
+        self._tell_problems()
+        if not records:
+            raise ValueError(
+                f'{type(self).__name__} found no usable instance in {self.data_root!r}\n{self.LAYOUT}'
+            )
+        self.task_classes = self._find_classes(records)
+        for record in records:
+            record['gt_label'] = self.task_classes[record['task']].index(record['label_name'])
+        self._metainfo['task_classes'] = self.task_classes
+        # MMPretrain's own tools look for `classes`; it has a meaning for one task only.
+        if len(self.task_classes) == 1:
+            self._metainfo['classes'] = tuple(next(iter(self.task_classes.values())))
+        return self.select_split(records)
+
+    def select_split(self, records: list[dict]) -> list[dict]:
+        """Instances of ``self.split``; overridden where a split is published."""
+        if self.split == 'all':
+            return records
+        if self.split_file is not None:
+            halves = read_split(self.split_file, [r['instance_id'] for r in records])
+        else:
+            halves = self.make_split(records)
+        return [records[i] for i in halves[self.split]]
+
+    def make_split(self, records: list[dict]) -> dict[str, list[int]]:
+        """The deterministic stratified split of ``records``, as indices."""
+        classes = [f'{r["task"]}/{r["label_name"]}' for r in records]
+        groups = [self.split_group(r) for r in records]
+        return stratified_split(classes, groups, self.split_seed)
+
+    def __getitem__(self, idx: int) -> dict:
+        """The record at ``idx`` after the pipeline. A broken one raises: none is replaced."""
+        self.full_init()
+        record = self.get_data_info(idx)
+        try:
+            return self.pipeline(record)
+        except (ValueError, OSError) as error:
+            raise ValueError(
+                f'{record["img_path"]}, instance {record["instance_id"]}: {error}'
+            ) from error
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what the features depend on: image bytes, boxes and masks, in order."""
+        records = [self.get_data_info(i) for i in range(len(self))]
+        paths = sorted({r['img_path'] for r in records})
+        with ThreadPoolExecutor() as pool:
+            digests = dict(zip(paths, pool.map(sha256_file, paths), strict=True))
+        digest = hashlib.sha256()
+        for r in records:
+            content = [r['instance_id'], digests[r['img_path']], r['bbox'], r['mask']]
+            digest.update(json.dumps(content).encode())
+        return digest.hexdigest()
+
+    def _check_root(self) -> None:
+        if self.data_root and not Path(self.data_root).is_dir():
+            raise FileNotFoundError(
+                f'{type(self).__name__}: no folder {self.data_root!r} (data_root)\n{self.LAYOUT}'
+            )
+
+    def _find_classes(self, records: list[dict]) -> dict[str, list[str]]:
+        tasks = dict.fromkeys(r['task'] for r in records)
+        if self.TASK_CLASSES is not None:
+            return {task: list(self.TASK_CLASSES[task]) for task in tasks}
+        return {
+            task: sorted({r['label_name'] for r in records if r['task'] == task}) for task in tasks
+        }
+
+    def _check_records(self, records: list[dict]) -> list[dict]:
+        shapes: dict[str, tuple[int, int] | str] = {}
+        seen: set[str] = set()
+        good = []
+        for record in records:
+            message = self._record_problem(record, shapes)
+            if message is None and record['instance_id'] in seen:
+                message = 'this instance id occurs twice; ids must be unique'
+            seen.add(record['instance_id'])
+            if message is None:
+                good.append(record)
+            else:
+                self.report(record['ann_file'], record['instance_id'], message)
+        return good
+
+    def _record_problem(
+        self, record: dict, shapes: dict[str, tuple[int, int] | str]
+    ) -> str | None:
+        if self.TASK_CLASSES is not None:
+            known = self.TASK_CLASSES.get(record['task'], ())
+            if record['label_name'] not in known:
+                return f'unknown label {record["label_name"]!r}; the classes are {list(known)}'
+        elif not record['label_name']:
+            return 'the label is empty; give every instance a class name'
+        if not self.annotations_only:
+            message = _use_file_shape(record, shapes)
+            if message is not None:
+                return message
+        return _geometry_problem(record)
+
+    def _tell_problems(self) -> None:
+        fatal = [p for p in self.problems if p.fatal]
+        name = f'{type(self).__name__} in {self.data_root!r}'
+        if fatal and self.on_problem == 'raise':
+            raise ValueError(
+                f'{name}: {len(fatal)} problems\n{_listing(fatal)}\n'
+                "Mend the annotations, or set on_problem='skip' to leave these instances out."
+            )
+        if self.problems:
+            print_log(
+                f'{name}: {len(self.problems)} problems, the instances concerned are left out\n'
+                f'{_listing(self.problems)}',
+                logger='current',
+                level=30,
+            )
+
+    def problem_dicts(self) -> list[dict]:
+        """``self.problems`` as dictionaries, for JSON."""
+        return [asdict(p) for p in self.problems]
+
+
+def _listing(problems: list[Problem]) -> str:
+    lines = [f'  {problem}' for problem in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        lines.append(f'  … and {len(problems) - _SHOWN} more (tools/misc/inspect_dataset.py)')
+    return '\n'.join(lines)
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f'{name} must be one of {list(choices)}, got {value!r}')
+
+
+def _use_file_shape(record: dict, shapes: dict[str, tuple[int, int] | str]) -> str | None:
+    """Fill ``img_shape`` from the image file's header, each file being read once."""
+    path = record['img_path']
+    if path not in shapes:
+        try:
+            shapes[path] = image_shape(path)
+        except (OSError, ValueError) as error:
+            shapes[path] = str(error)
+    shape, declared = shapes[path], record['img_shape']
+    if isinstance(shape, str):
+        return shape
+    if declared is not None and tuple(declared) != shape:
+        return (
+            f'the annotation is for an image of {declared[0]} x {declared[1]} pixels '
+            f'(height x width), but {path} has {shape[0]} x {shape[1]}; annotate the image as it is'
+        )
+    record['img_shape'] = shape
+    return None
+
+
+def _geometry_problem(record: dict) -> str | None:
+    x1, y1, x2, y2 = box = [float(value) for value in record['bbox']]
+    if not all(math.isfinite(value) for value in box):
+        return f'the box {box} has NaN or infinite coordinates'
+    if x2 < x1 or y2 < y1:
+        return f'the box {box} (x1, y1, x2, y2) has negative size'
+    if record['img_shape'] is not None:
+        height, width = record['img_shape']
+        if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
+            return f'the box {box} leaves the image of {width} x {height} pixels (width x height)'
+    mask = record['mask']
+    if mask is not None and mask['type'] == 'polygon':
+        return _polygon_problem(mask['points'])
+    return None
+
+
+def _polygon_problem(polygons: list) -> str | None:
+    if not polygons:
+        return 'the mask has no polygon'
+    for polygon in polygons:
+        if len(polygon) < 3:
+            return f'a polygon needs at least 3 points, got {len(polygon)}'
+        if not all(len(point) == 2 and all(map(math.isfinite, point)) for point in polygon):
+            return 'the polygon has a point that is not a pair of finite numbers'
+    return None

@@ -1,0 +1,199 @@
+"""The feature bank: view features of many instances, the seam between images and heads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmvrec.utils.files import atomic_write
+
+DEFAULT_TASK = 'default'
+
+
+@dataclass
+class FeatureBank:
+    """View features of M instances with their labels, tasks and ids.
+
+    Args:
+        feats (Tensor): view features, float32, shape (M, V, C).
+        labels (Tensor): class index within the instance's task, int64, shape (M,).
+        tasks (list[str]): task of every instance, length M.
+        ids (list[str]): id of every instance, length M, unique.
+        class_names (dict[str, list[str]]): class names of every task, in label order.
+
+    Raises:
+        ValueError: shapes do not agree, features are not finite, ids repeat, or a label is
+            outside the classes of its task.
+    """
+
+    feats: Tensor
+    labels: Tensor
+    tasks: list[str]
+    ids: list[str]
+    class_names: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.tasks, self.ids = list(self.tasks), list(self.ids)
+        self._check_shapes()
+        bad = (~torch.isfinite(self.feats).flatten(1).all(1)).nonzero().flatten().tolist()
+        if bad:
+            raise ValueError(
+                f'{len(bad)} instances have NaN or infinite features, the first: '
+                f'{[self.ids[i] for i in bad[:5]]}; extract them again'
+            )
+        self._check_labels()
+
+    def _check_shapes(self) -> None:
+        if self.feats.ndim != 3:
+            raise ValueError(
+                f'feats must have shape (M, V, C), got {tuple(self.feats.shape)}; a bank with '
+                'several tokens, (M, V, T, C), is reduced to one by FeatureBank.load(token=0)'
+            )
+        sizes = {
+            'feats': len(self.feats),
+            'labels': len(self.labels),
+            'tasks': len(self.tasks),
+            'ids': len(self.ids),
+        }
+        if self.labels.ndim != 1 or len(set(sizes.values())) != 1:
+            raise ValueError(f'every field must have one entry per instance, got {sizes}')
+        if len(set(self.ids)) != len(self.ids):
+            repeated = sorted({i for i in self.ids if self.ids.count(i) > 1})
+            raise ValueError(f'instance ids must be unique, repeated: {repeated[:5]}')
+
+    def _check_labels(self) -> None:
+        for task in self.task_names:
+            labels = self.labels[self.task_indices(task)]
+            names = self.class_names.setdefault(
+                task, [str(i) for i in range(int(labels.max()) + 1)]
+            )
+            bad = labels[(labels < 0) | (labels >= len(names))]
+            if len(bad):
+                raise ValueError(
+                    f'task {task!r} has {len(names)} classes {names}, but label {int(bad[0])} '
+                    f'occurs; labels must be 0 to {len(names) - 1}'
+                )
+
+    def __len__(self) -> int:
+        """Number of instances."""
+        return len(self.ids)
+
+    @property
+    def task_names(self) -> list[str]:
+        """Names of the tasks, in the order of their first instance."""
+        return list(dict.fromkeys(self.tasks))
+
+    def task_indices(self, task: str) -> list[int]:
+        """Indices of the instances of one task, in bank order."""
+        return [i for i, name in enumerate(self.tasks) if name == task]
+
+    def select(self, indices: Sequence[int]) -> 'FeatureBank':
+        """The bank of some of the instances, in the order of ``indices``."""
+        indices = list(indices)
+        return FeatureBank(
+            feats=self.feats[indices],
+            labels=self.labels[indices],
+            tasks=[self.tasks[i] for i in indices],
+            ids=[self.ids[i] for i in indices],
+            class_names={task: list(names) for task, names in self.class_names.items()},
+        )
+
+    def task(self, task: str) -> 'FeatureBank':
+        """The bank of one task.
+
+        Raises:
+            KeyError: no instance belongs to ``task``.
+        """
+        indices = self.task_indices(task)
+        if not indices:
+            raise KeyError(f'no task {task!r} in this bank; its tasks are {self.task_names}')
+        return self.select(indices)
+
+    def save(self, path: str | Path) -> None:
+        """Write the bank as npz (see :meth:`load` for the fields)."""
+        known = [task for task, names in self.class_names.items() if names]
+        with atomic_write(path) as temporary, temporary.open('wb') as file:
+            np.savez(
+                file,
+                feats=self.feats.numpy(),
+                labels=self.labels.numpy(),
+                tasks=np.array(self.tasks),
+                ids=np.array(self.ids),
+                class_names=np.array([f'{t}\t{name}' for t in known for name in self.class_names[t]]),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path, token: int = 0) -> 'FeatureBank':
+        """Read a bank from npz.
+
+        Args:
+            path (str | Path): npz file with ``feats`` (any float type, (M, V, C) or
+                (M, V, T, C)) and ``labels`` (integers, (M,)); optional ``tasks`` (strings, (M,)),
+                ``ids`` (strings, (M,)) and ``class_names`` (strings: the classes of the only task,
+                or ``task<TAB>class``). Without ids, instances are called by their position.
+            token (int): which of the T tokens is used. Defaults to 0, the class token.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is damaged, a field is missing or has the wrong shape or type.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'no feature bank at {path}; set `ann_file` to an npz file with `feats` '
+                '[M, V, C] and `labels` [M]'
+            )
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                data = {key: file[key] for key in file.files}
+        except Exception as error:
+            raise ValueError(f'{path} is not a readable npz file: {error}') from error
+        try:
+            return cls(**_bank_fields(data, token))
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from error
+
+
+def _bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
+    missing = [key for key in ('feats', 'labels') if key not in data]
+    if missing:
+        raise ValueError(f'fields {missing} are missing, the file has {sorted(data)}')
+    feats, labels = data['feats'], data['labels']
+    if not np.issubdtype(feats.dtype, np.floating):
+        raise ValueError(f'feats must be floating point, got {feats.dtype}')
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f'labels must be integers, got {labels.dtype}')
+    if feats.ndim == 4:
+        if not 0 <= token < feats.shape[2]:
+            raise ValueError(f'token must be 0 to {feats.shape[2] - 1}, got {token}')
+        feats = feats[:, :, token]
+    tasks = [str(t) for t in data.get('tasks', [DEFAULT_TASK] * len(labels))]
+    ids = [str(i) for i in data.get('ids', range(len(labels)))]
+    return {
+        'feats': torch.from_numpy(feats.astype(np.float32)),
+        'labels': torch.from_numpy(labels.astype(np.int64)),
+        'tasks': tasks,
+        'ids': ids,
+        'class_names': _class_names(data.get('class_names'), tasks),
+    }
+
+
+def _class_names(names: np.ndarray | None, tasks: list[str]) -> dict[str, list[str]]:
+    class_names: dict[str, list[str]] = {}
+    if names is None:
+        return class_names
+    found = list(dict.fromkeys(tasks))
+    for name in names.tolist():
+        task, tab, label = str(name).rpartition('\t')
+        if not tab:
+            if len(found) != 1:
+                raise ValueError(
+                    f'the bank has several tasks {found}, so class_names must read '
+                    f'"task<TAB>class", got {name!r}'
+                )
+            task = found[0]
+        class_names.setdefault(task, []).append(label)
+    return class_names
