@@ -1,0 +1,3 @@
+from mmvrec.models.backbones import AlphaCLIP
+
+__all__ = ['AlphaCLIP']

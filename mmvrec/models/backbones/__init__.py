@@ -1,0 +1,3 @@
+from mmvrec.models.backbones.alphaclip import AlphaCLIP
+
+__all__ = ['AlphaCLIP']

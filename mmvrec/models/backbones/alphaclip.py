@@ -1,0 +1,327 @@
+"""AlphaCLIP's vision tower on MMPretrain's vision transformer."""
+
+import hashlib
+
+import torch
+from mmengine.logging import print_log
+from mmpretrain.models.backbones import VisionTransformer
+from mmpretrain.models.utils import resize_pos_embed
+from torch import Tensor, nn
+
+from mmvrec.models.backbones.clip_weights import infer_arch, load_backbone_weights
+from mmvrec.registry import MODELS
+
+
+@MODELS.register_module()
+class AlphaCLIP(VisionTransformer):
+    """Vision tower of CLIP with the mask as fourth input channel, frozen by default.
+
+    `Alpha-CLIP: A CLIP Model Focusing on Wherever You Want <https://arxiv.org/abs/2312.03818>`_.
+    The published model adds ``conv1_alpha(alpha)`` to ``conv1(rgb)``: one convolution over four
+    channels. Everything else is CLIP's: no patch bias, norm before the layers, QuickGELU,
+    LayerNorm eps 1e-5, projection after the final norm.
+
+    Weights are loaded by :meth:`init_weights`. MMEngine's test runner does not call it, so the first
+    forward does where it has not happened. A model without weights says so loudly.
+
+    Args:
+        arch (str | dict, optional): a name of ``ARCHS`` or a dict with the same keys. None infers
+            it from ``checkpoint``. Defaults to None.
+        checkpoint (str, optional): CLIP (OpenAI), AlphaCLIP visual or converted weights.
+        alpha_checkpoint (str, optional): AlphaCLIP visual weights on top of ``checkpoint``.
+        img_size (int, optional): input size in pixels, a multiple of the patch size. Another size
+            than the weights' needs ``interpolate_pos_embed``. Defaults to that of ``arch``.
+        interpolate_pos_embed (bool): interpolate the position embedding of the weights to
+            ``img_size`` (bicubic). Defaults to False: another size is an error.
+        num_patch_tokens (int): also give the k patch tokens most similar (cosine, projected) to
+            the class token. Defaults to 0.
+        output_attention (bool): also give the class token's attention map. Defaults to False.
+        random_seed (int, optional): seed of the random weights when no checkpoint is named.
+        frozen (bool): no gradients, always in eval mode. Defaults to True.
+
+    Raises:
+        ValueError: unknown architecture, or sizes that do not fit.
+    """
+
+    ARCHS = {
+        'vit-b/16': dict(
+            embed_dims=768,
+            num_layers=12,
+            num_heads=12,
+            feedforward_channels=3072,
+            patch_size=16,
+            img_size=224,
+            out_dims=512,
+        ),
+        'vit-l/14': dict(
+            embed_dims=1024,
+            num_layers=24,
+            num_heads=16,
+            feedforward_channels=4096,
+            patch_size=14,
+            img_size=224,
+            out_dims=768,
+        ),
+        'vit-l/14@336px': dict(
+            embed_dims=1024,
+            num_layers=24,
+            num_heads=16,
+            feedforward_channels=4096,
+            patch_size=14,
+            img_size=336,
+            out_dims=768,
+        ),
+        # Embedded default: 2.9 M parameters, for CPUs, demos and tests.
+        'tiny': dict(
+            embed_dims=192,
+            num_layers=6,
+            num_heads=3,
+            feedforward_channels=768,
+            patch_size=14,
+            img_size=112,
+            out_dims=192,
+        ),
+    }
+
+    def __init__(
+        self,
+        arch: str | dict | None = None,
+        checkpoint: str | None = None,
+        alpha_checkpoint: str | None = None,
+        img_size: int | None = None,
+        interpolate_pos_embed: bool = False,
+        num_patch_tokens: int = 0,
+        output_attention: bool = False,
+        random_seed: int | None = None,
+        frozen: bool = True,
+    ):
+        arch = self._resolve_arch(arch, checkpoint, alpha_checkpoint)
+        img_size = img_size or arch['img_size']
+        if img_size % arch['patch_size']:
+            raise ValueError(
+                f'img_size must be a multiple of the patch size {arch["patch_size"]}, '
+                f'got {img_size}'
+            )
+        super().__init__(
+            arch={k: v for k, v in arch.items() if k in self._TRANSFORMER_KEYS},
+            img_size=img_size,
+            patch_size=arch['patch_size'],
+            in_channels=4,
+            norm_cfg=dict(type='LN', eps=1e-5),
+            out_type='raw',
+            pre_norm=True,
+            # MMPretrain's own drop path rates are NumPy floats, which break torch.compile.
+            layer_cfgs=dict(act_cfg=dict(type='mmpretrain.QuickGELU'), drop_path_rate=0.0),
+        )
+        num_patches = self.patch_resolution[0] * self.patch_resolution[1]
+        if not 0 <= num_patch_tokens <= num_patches:
+            raise ValueError(f'num_patch_tokens must be 0 to {num_patches}, got {num_patch_tokens}')
+        self.proj = nn.Parameter(torch.empty(self.embed_dims, arch['out_dims']))
+        self.out_dims = arch['out_dims']
+        self.checkpoint = checkpoint
+        self.alpha_checkpoint = alpha_checkpoint
+        self.interpolate_pos_embed = interpolate_pos_embed
+        self.num_patch_tokens = num_patch_tokens
+        self.output_attention = output_attention
+        self.random_seed = random_seed
+        self.frozen = frozen
+        #: Where the weights come from, e.g. ``random (seed 0)``; None before they are set.
+        self.weights_source: str | None = None
+        if frozen:
+            self.requires_grad_(False)
+
+    _TRANSFORMER_KEYS = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
+
+    @classmethod
+    def _resolve_arch(
+        cls, arch: str | dict | None, checkpoint: str | None, alpha_checkpoint: str | None
+    ) -> dict:
+        if arch is None:
+            if checkpoint is None and alpha_checkpoint is None:
+                raise ValueError(
+                    f'arch=None needs a checkpoint to infer it from; else name one of '
+                    f'{list(cls.ARCHS)}'
+                )
+            return infer_arch(load_backbone_weights(checkpoint, alpha_checkpoint))
+        if isinstance(arch, str):
+            if arch.lower() not in cls.ARCHS:
+                raise ValueError(f'arch must be one of {list(cls.ARCHS)}, got {arch!r}')
+            return cls.ARCHS[arch.lower()]
+        missing = set(cls.ARCHS['tiny']) - set(arch)
+        if missing:
+            raise ValueError(f'arch lacks {sorted(missing)}; example: {cls.ARCHS["tiny"]}')
+        return dict(arch)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the weights are random: no checkpoint is named, or none has been loaded."""
+        return self.weights_source is None or self.weights_source.startswith('random')
+
+    def init_weights(self) -> None:
+        """Load the named weights, or draw random ones; does nothing where weights are set.
+
+        Raises:
+            FileNotFoundError: a named checkpoint is missing.
+            ValueError: it is damaged, foreign, or does not fit the architecture.
+        """
+        if self.weights_source is not None:
+            return
+        if self.checkpoint is None and self.alpha_checkpoint is None:
+            self._init_random()
+        else:
+            self._load_named_weights()
+        self._is_init = True
+
+    def _load_named_weights(self) -> None:
+        source = ' + '.join(str(p) for p in (self.checkpoint, self.alpha_checkpoint) if p)
+        state = load_backbone_weights(self.checkpoint, self.alpha_checkpoint)
+        expected = self.state_dict()
+        missing, unexpected = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
+        if missing or unexpected:
+            raise ValueError(
+                f'{source} does not fit this architecture: {len(missing)} weights are missing '
+                f'{missing[:3]}, {len(unexpected)} are not known {unexpected[:3]}; the file has '
+                f'{infer_arch(state)}'
+            )
+        if self.interpolate_pos_embed:
+            state['pos_embed'] = self._interpolated(state['pos_embed'])
+        wrong = [n for n in expected if expected[n].shape != state[n].shape]
+        if wrong:
+            hint = (
+                '; another input size needs interpolate_pos_embed=True'
+                if wrong == ['pos_embed']
+                else f'; the file has {infer_arch(state)}'
+            )
+            raise ValueError(
+                f'{source}: {wrong[0]} has shape {tuple(state[wrong[0]].shape)}, this model needs '
+                f'{tuple(expected[wrong[0]].shape)}{hint}'
+            )
+        self.load_state_dict(state)
+        self.weights_source = source
+        print_log(f'AlphaCLIP weights: {source}', logger='current')
+
+    def _interpolated(self, pos_embed: Tensor) -> Tensor:
+        side = round((pos_embed.shape[1] - 1) ** 0.5)
+        return resize_pos_embed(pos_embed, (side, side), self.patch_resolution, 'bicubic', 1)
+
+    @torch.no_grad()
+    def _init_random(self) -> None:
+        """Draw weights with the standard deviations of CLIP's initialisation, and say so."""
+        generator = torch.Generator().manual_seed(
+            torch.seed() if self.random_seed is None else self.random_seed
+        )
+        width, layers = self.embed_dims, self.num_layers
+        deviations = {
+            'attn.proj.weight': (2 * layers * width) ** -0.5,
+            'ffn.layers.1.weight': (2 * layers * width) ** -0.5,
+            'ffn.layers.0.0.weight': (2 * width) ** -0.5,
+            'patch_embed.projection.weight': self.patch_embed.projection.weight[0].numel() ** -0.5,
+        }
+        for name, parameter in self.named_parameters():
+            if 'ln' in name or 'norm' in name:
+                parameter.fill_(float(name.endswith('weight')))
+            elif name.endswith('bias'):
+                parameter.zero_()
+            else:
+                ending = next((e for e in deviations if name.endswith(e)), None)
+                deviation = deviations[ending] if ending else width**-0.5
+                drawn = torch.randn(parameter.shape, generator=generator) * deviation
+                parameter.copy_(drawn)
+        seed = 'no fixed seed' if self.random_seed is None else f'seed {self.random_seed}'
+        self.weights_source = f'random ({seed})'
+        print_log(
+            f'The backbone has RANDOM weights ({seed}): no checkpoint is named. Its numbers show '
+            'that the program runs, not what the method can do.',
+            logger='current',
+            level=30,
+        )
+
+    def _prepare_pos_embed(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        """Refuse a checkpoint of another input size, which MMPretrain would resize in silence."""
+        loaded = state_dict.get(f'{prefix}pos_embed')
+        if loaded is None:
+            return
+        if loaded.shape != self.pos_embed.shape:
+            raise ValueError(
+                f'the checkpoint has a position embedding of shape {tuple(loaded.shape)}, this '
+                f'model of {tuple(self.pos_embed.shape)}: they were made for different input sizes'
+            )
+        self.weights_source = self.weights_source or 'a checkpoint of the runner'
+
+    def weights_digest(self) -> str:
+        """SHA-256 over names and values of all weights; part of the feature cache's key."""
+        self.init_weights()
+        digest = hashlib.sha256()
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.cpu().float().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def train(self, mode: bool = True) -> 'AlphaCLIP':
+        """Set the mode; a frozen backbone stays in eval mode."""
+        super().train(mode and not self.frozen)
+        return self
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Embed images.
+
+        Args:
+            x (Tensor): normalised images, float, (B, 4, S, S); with (B, 3, S, S) the alpha channel
+                is left out, which is plain CLIP.
+
+        Returns:
+            tuple[Tensor, ...]: the projected class token (B, C), or with ``num_patch_tokens`` = k
+            class and patch tokens (B, 1 + k, C), the most similar first; with
+            ``output_attention`` also the attention of the class token in the last layer, averaged
+            over the heads, (B, S / patch, S / patch), each map with the class token summing to 1.
+
+        Raises:
+            ValueError: wrong number of channels or size.
+        """
+        self.init_weights()
+        tokens, last_input = self._encode(self._with_alpha(x))
+        outputs = (self._select_tokens(tokens),)
+        return (*outputs, self._class_attention(last_input)) if self.output_attention else outputs
+
+    def _with_alpha(self, x: Tensor) -> Tensor:
+        if x.ndim != 4 or x.shape[1] not in (3, 4) or tuple(x.shape[2:]) != tuple(self.img_size):
+            height, width = self.img_size
+            raise ValueError(
+                f'the backbone needs images of shape (B, 4, {height}, {width}), got '
+                f'{tuple(x.shape)}; set img_size of backbone and views alike'
+            )
+        if x.shape[1] == 3:
+            # Zero after normalisation: the alpha kernel then adds nothing.
+            x = torch.cat([x, torch.zeros_like(x[:, :1])], dim=1)
+        return x
+
+    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x, _ = self.patch_embed(x)
+        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
+        x = self.pre_norm(x + self.pos_embed)
+        for layer in self.layers[:-1]:
+            x = layer(x)
+        return self.ln1(self.layers[-1](x)), x
+
+    def _select_tokens(self, tokens: Tensor) -> Tensor:
+        if not self.num_patch_tokens:
+            return tokens[:, 0] @ self.proj
+        tokens = tokens @ self.proj
+        similarity = self._patch_similarity(tokens)
+        best = similarity.topk(self.num_patch_tokens, dim=1).indices + 1
+        best = torch.cat([torch.zeros_like(best[:, :1]), best], dim=1)
+        return tokens.gather(1, best[..., None].expand(-1, -1, tokens.shape[-1]))
+
+    @staticmethod
+    def _patch_similarity(tokens: Tensor) -> Tensor:
+        """Cosine of the projected patch tokens with the class token, (B, 1 + P, C) to (B, P)."""
+        return torch.cosine_similarity(tokens[:, 1:], tokens[:, :1], dim=-1)
+
+    def _class_attention(self, x: Tensor) -> Tensor:
+        """Attention of the class token in the last layer; ``x`` (B, 1 + P, D) is its input."""
+        layer = self.layers[-1]
+        heads = layer.attn.num_heads
+        qkv = layer.attn.qkv(layer.ln1(x)).unflatten(-1, (3, heads, -1))
+        query, key = qkv[:, :1, 0].transpose(1, 2), qkv[:, :, 1].transpose(1, 2)
+        attention = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(-1)
+        return attention.mean(1)[:, 0, 1:].unflatten(-1, self.patch_resolution)
