@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
@@ -93,9 +94,9 @@ class DefectDataset(BaseDataset):
         annotations_only: bool = False,
         **kwargs,
     ):
-        _check_choice('split', split, (*SPLITS, 'all'))
-        _check_choice('split_by', split_by, self.SPLIT_GROUPS)
-        _check_choice('on_problem', on_problem, ('raise', 'skip'))
+        check_choice('split', split, (*SPLITS, 'all'))
+        check_choice('split_by', split_by, self.SPLIT_GROUPS)
+        check_choice('on_problem', on_problem, ('raise', 'skip'))
         self.split = split
         self.split_file = split_file
         self.split_seed = split_seed
@@ -119,6 +120,17 @@ class DefectDataset(BaseDataset):
         """Add to ``self.problems``; arguments as of :class:`Problem`."""
         self.problems.append(Problem(str(file), str(instance), message, fatal))
 
+    def folder(self, *parts: str) -> Path:
+        """A folder under ``data_root`` that the layout must have.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        path = Path(self.data_root, *parts)
+        if not path.is_dir():
+            raise FileNotFoundError(f'{type(self).__name__}: no folder {path}\n{self.LAYOUT}')
+        return path
+
     def split_group(self, record: dict) -> str:
         """Name of what ``split_by`` keeps together; overridden for more ``SPLIT_GROUPS``."""
         return record['img_id' if self.split_by == 'image' else 'instance_id']
@@ -131,7 +143,7 @@ class DefectDataset(BaseDataset):
         self._tell_problems()
         if not records:
             raise ValueError(
-                f'{type(self).__name__} found no usable instance in {self.data_root!r}\n{self.LAYOUT}'
+                f'{type(self).__name__}: no usable instance in {self.data_root!r}\n{self.LAYOUT}'
             )
         self.task_classes = self._find_classes(records)
         for record in records:
@@ -140,7 +152,13 @@ class DefectDataset(BaseDataset):
         # MMPretrain's own tools look for `classes`; it has a meaning for one task only.
         if len(self.task_classes) == 1:
             self._metainfo['classes'] = tuple(next(iter(self.task_classes.values())))
-        return self.select_split(records)
+        selected = self.select_split(records)
+        if not selected:
+            raise ValueError(
+                f'{type(self).__name__} in {self.data_root!r}: none of the {len(records)} usable '
+                f'instances is in split={self.split!r} (split_by={self.split_by!r})'
+            )
+        return selected
 
     def select_split(self, records: list[dict]) -> list[dict]:
         """Instances of ``self.split``; overridden where a split is published."""
@@ -210,9 +228,7 @@ class DefectDataset(BaseDataset):
                 self.report(record['ann_file'], record['instance_id'], message)
         return good
 
-    def _record_problem(
-        self, record: dict, shapes: dict[str, tuple[int, int] | str]
-    ) -> str | None:
+    def _record_problem(self, record: dict, shapes: dict[str, tuple[int, int] | str]) -> str | None:
         if self.TASK_CLASSES is not None:
             known = self.TASK_CLASSES.get(record['task'], ())
             if record['label_name'] not in known:
@@ -253,7 +269,8 @@ def _listing(problems: list[Problem]) -> str:
     return '\n'.join(lines)
 
 
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+def check_choice(name: str, value: object, choices: Sequence) -> None:
+    """Raise ``ValueError`` unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {list(choices)}, got {value!r}')
 
@@ -290,16 +307,26 @@ def _geometry_problem(record: dict) -> str | None:
             return f'the box {box} leaves the image of {width} x {height} pixels (width x height)'
     mask = record['mask']
     if mask is not None and mask['type'] == 'polygon':
-        return _polygon_problem(mask['points'])
+        return _polygon_problem(mask['points'], record['img_shape'])
     return None
 
 
-def _polygon_problem(polygons: list) -> str | None:
+def _polygon_problem(polygons: list, img_shape: tuple[int, int] | None) -> str | None:
     if not polygons:
         return 'the mask has no polygon'
     for polygon in polygons:
         if len(polygon) < 3:
             return f'a polygon needs at least 3 points, got {len(polygon)}'
-        if not all(len(point) == 2 and all(map(math.isfinite, point)) for point in polygon):
+        try:
+            points = np.asarray(polygon, np.float64)
+        except (ValueError, TypeError):
+            points = np.full((1, 1), np.nan)
+        if points.shape[1:] != (2,) or not np.isfinite(points).all():
             return 'the polygon has a point that is not a pair of finite numbers'
+        if img_shape is not None and ((points < 0) | (points > img_shape[::-1])).any():
+            return (
+                f'the polygon leaves the image of {img_shape[1]} x {img_shape[0]} pixels '
+                f'(width x height): it reaches from {points.min(0).tolist()} to '
+                f'{points.max(0).tolist()}'
+            )
     return None

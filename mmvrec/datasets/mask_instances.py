@@ -1,0 +1,148 @@
+"""From the mask image of a whole picture to the masks of its instances."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmvrec.datasets.base import DefectDataset, check_choice
+from mmvrec.structures import encode_mask, mask_bbox
+
+RULES = ('components', 'image')
+
+
+class MaskImageDefects(DefectDataset):
+    """Base of datasets that publish one mask image or a few for every picture.
+
+    Mask images often have anti-aliased edges, so they are thresholded, and they do not say which
+    pixels belong together, so a rule does.
+
+    Args:
+        data_root (str): folder of the dataset.
+        rule (str): ``components`` (default) makes an instance of every connected component of at
+            least ``min_area`` pixels; ``image`` one of all foreground pixels of an image.
+        threshold (int): mask values above it are foreground, 0 to 254. Defaults to 127.
+        connectivity (int): 8 (default) or 4, of the components.
+        min_area (int): smallest component in pixels, at least 1. Defaults to 20.
+        **kwargs: see :class:`DefectDataset`.
+
+    Raises:
+        FileNotFoundError: a folder is missing.
+        ValueError: bad arguments or annotations.
+    """
+
+    def __init__(
+        self,
+        data_root: str = '',
+        rule: str = 'components',
+        threshold: int = 127,
+        connectivity: int = 8,
+        min_area: int = 20,
+        **kwargs,
+    ):
+        check_choice('rule', rule, RULES)
+        check_choice('connectivity', connectivity, (4, 8))
+        if not (isinstance(threshold, int) and 0 <= threshold <= 254):
+            raise ValueError(f'threshold must be an integer in 0 .. 254, got {threshold!r}')
+        if not (isinstance(min_area, int) and min_area >= 1):
+            raise ValueError(f'min_area must be an integer of at least 1 pixel, got {min_area!r}')
+        self.rule = rule
+        self.threshold = threshold
+        self.connectivity = connectivity
+        self.min_area = min_area
+        super().__init__(data_root=data_root, **kwargs)
+
+    def mask_records(
+        self, mask_paths: list[Path], img_path: Path, img_id: str, label_name: str
+    ) -> Iterator[dict]:
+        """Yield the records of one image; what is wrong with its masks goes to :meth:`report`.
+
+        Args:
+            mask_paths (list[Path]): its mask images, at least one.
+            img_path (Path): the image.
+            img_id (str): id of the image.
+            label_name (str): class of all its instances.
+        """
+        try:
+            masks = [read_mask(path) > self.threshold for path in mask_paths]
+            found = self._instances(masks)
+        except ValueError as error:
+            self.report(mask_paths[0], img_id, str(error))
+            return
+        if not found:
+            self.report(mask_paths[0], img_id, self._why_none(masks), fatal=False)
+        for index, (file_index, mask) in enumerate(found):
+            yield {
+                'img_path': str(img_path),
+                'img_id': img_id,
+                'instance_id': f'{img_id}#{index}',
+                'task': self.NAME,
+                'label_name': label_name,
+                'bbox': mask_bbox(mask),
+                'mask': encode_mask(mask),
+                'img_shape': mask.shape,
+                'ann_file': str(mask_paths[file_index]),
+            }
+
+    def _instances(self, masks: list[np.ndarray]) -> list[tuple[int, np.ndarray]]:
+        if self.rule == 'image':
+            if len({mask.shape for mask in masks}) > 1:
+                raise ValueError(f'its masks differ in size: {[mask.shape for mask in masks]}')
+            union = np.logical_or.reduce(masks)
+            return [(0, union)] if union.any() else []
+        return [
+            (index, component)
+            for index, mask in enumerate(masks)
+            for component in connected_components(mask, self.connectivity, self.min_area)
+        ]
+
+    def _why_none(self, masks: list[np.ndarray]) -> str:
+        foreground = sum(int(mask.sum()) for mask in masks)
+        if foreground == 0:
+            return f'the mask is empty (no pixel above {self.threshold})'
+        return (
+            f'no component of at least {self.min_area} pixels '
+            f'({foreground} pixels above {self.threshold} in all)'
+        )
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Decode a mask image.
+
+    Args:
+        path (Path): the file.
+
+    Returns:
+        np.ndarray: uint8 grey values, shape (H, W).
+
+    Raises:
+        ValueError: the file is not an image.
+    """
+    data = np.fromfile(path, np.uint8)
+    mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    if mask is None:
+        raise ValueError(f'{path} is damaged or not an image ({data.size} bytes)')
+    return mask
+
+
+def connected_components(
+    mask: np.ndarray, connectivity: int = 8, min_area: int = 1
+) -> list[np.ndarray]:
+    """Separate the connected components of a mask.
+
+    Args:
+        mask (np.ndarray): bool, shape (H, W).
+        connectivity (int): 4 or 8. Defaults to 8.
+        min_area (int): smaller components, in pixels, are dropped. Defaults to 1.
+
+    Returns:
+        list[np.ndarray]: bool masks, shape (H, W), ordered by their first pixel, row by row.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=connectivity
+    )
+    large = [k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] >= min_area]
+    # The order of OpenCV's labels depends on its algorithm, which differs between machines.
+    components = [labels == k for k in large]
+    return sorted(components, key=lambda component: int(component.argmax()))

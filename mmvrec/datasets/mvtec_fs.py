@@ -1,0 +1,230 @@
+"""MVTec-FS: 14 product categories of MVTec AD with a polygon for every defect instance."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmvrec.datasets.base import DefectDataset
+from mmvrec.registry import DATASETS
+
+#: The published halves: the support set is ``train.csv``, the query set ``valid.csv``.
+_FILES = {'support': 'train.csv', 'query': 'valid.csv'}
+_COLUMNS = (
+    'imageHeight',
+    'imageWidth',
+    'part',
+    'img_rel_path',
+    'x1',
+    'x2',
+    'y1',
+    'y2',
+    'label',
+    'points',
+)
+
+
+@DATASETS.register_module()
+class MVTecFS(DefectDataset):
+    """MVTec-FS of `MVREC <https://arxiv.org/abs/2412.16897>`_, with its published split.
+
+    The categories are the tasks. An image is known by its category and ``img_rel_path``
+    (``imageName`` repeats); the label is the row's own, which differs from the folder's name where
+    the authors corrected MVTec AD.
+
+    Args:
+        data_root (str): folder with ``CONFIG`` and ``image``. Defaults to ``data/mvtec_fs/``.
+        categories (Sequence[str], optional): the categories to load. Defaults to None: all 14.
+        **kwargs: see :class:`DefectDataset`. ``split_file`` replaces the published split.
+
+    Raises:
+        FileNotFoundError: CSV files or the image folder are missing.
+        ValueError: an unknown category, or bad annotations.
+    """
+
+    NAME = 'mvtec_fs'
+    TASK_CLASSES = {
+        'carpet': ['color', 'cut', 'hole', 'metal_contamination', 'thread'],
+        'grid': ['bent', 'broken', 'glue', 'metal_contamination', 'thread'],
+        'leather': ['color', 'cut', 'fold', 'glue', 'poke'],
+        'tile': ['crack', 'glue_strip', 'gray_stroke', 'oil', 'rough'],
+        'wood': ['color', 'hole', 'liquid', 'scratch'],
+        'bottle': ['broken_large', 'broken_small', 'contamination'],
+        'cable': [
+            'poke_insulation',
+            'bent_wire',
+            'missing_cable',
+            'cable_swap',
+            'cut_inner_insulation',
+            'missing_wire',
+            'cut_outer_insulation',
+        ],
+        'capsule': ['squeeze', 'crack', 'faulty_imprint', 'poke', 'scratch'],
+        'hazelnut': ['crack', 'cut', 'hole', 'print'],
+        'metal_nut': ['bent', 'color', 'flip', 'scratch'],
+        'pill': ['color', 'crack', 'faulty_imprint', 'pill_type', 'contamination', 'scratch'],
+        'screw': ['manipulated_front', 'scratch_head', 'scratch_neck', 'thread_side', 'thread_top'],
+        'transistor': ['bent_lead', 'cut_lead', 'damaged_case', 'misplaced'],
+        'zipper': [
+            'broken_teeth',
+            'split_teeth',
+            'rough',
+            'squeezed_teeth',
+            'fabric_border',
+            'fabric_interior',
+        ],
+    }
+    SPLIT_GROUPS = ('image',)
+    LAYOUT = (
+        'MVTec-FS (https://github.com/ShuaiLYU/MVTec-FS) looks like this:\n'
+        '  data_root/CONFIG/bottle_config1/train.csv, valid.csv\n'
+        '  data_root/image/bottle/training/broken_large/000.png'
+    )
+
+    def __init__(
+        self,
+        data_root: str = 'data/mvtec_fs/',
+        categories: Sequence[str] | None = None,
+        **kwargs,
+    ):
+        self.categories = list(self.TASK_CLASSES) if categories is None else list(categories)
+        unknown = [name for name in self.categories if name not in self.TASK_CLASSES]
+        if unknown or not self.categories:
+            raise ValueError(
+                f'MVTecFS: unknown categories {unknown}; choose from {list(self.TASK_CLASSES)}'
+                if unknown
+                else f'MVTecFS: categories is empty; choose from {list(self.TASK_CLASSES)}'
+            )
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError(f'MVTecFS: categories {self.categories} names one more than once')
+        super().__init__(data_root=data_root, **kwargs)
+
+    def load_instances(self) -> Iterator[dict]:
+        """Read the CSV files, category by category, ``train.csv`` first."""
+        self._check_files()
+        for category in self.categories:
+            for split in _FILES:
+                yield from self._read_csv(category, split)
+
+    def make_split(self, records: list[dict]) -> dict[str, list[int]]:
+        """The published split, as indices into ``records``."""
+        return {
+            split: [i for i, record in enumerate(records) if record['published_split'] == split]
+            for split in _FILES
+        }
+
+    def _csv_path(self, category: str, split: str) -> Path:
+        return Path(self.data_root, 'CONFIG', f'{category}_config1', _FILES[split])
+
+    def _check_files(self) -> None:
+        missing = {
+            category: [p for s in _FILES if not (p := self._csv_path(category, s)).is_file()]
+            for category in self.categories
+        }
+        present = [category for category, paths in missing.items() if not paths]
+        listed = [str(path) for paths in missing.values() for path in paths]
+        if listed:
+            hint = f'\nTo use only what is there: categories={present}' if present else ''
+            files = '\n  '.join(listed)
+            raise FileNotFoundError(f'MVTecFS: missing\n  {files}{hint}\n{self.LAYOUT}')
+        if not self.annotations_only:
+            self._check_images()
+
+    def _check_images(self) -> None:
+        root = Path(self.data_root)
+        archives = sorted(root.glob('image.tar.0*'))
+        if archives and not (root / 'image').is_dir():
+            raise FileNotFoundError(
+                f'MVTecFS: no folder {root / "image"}, but {archives[0].name}: the archive is not '
+                f'extracted. Run: cd {root} && cat image.tar.* | tar -xvf -'
+            )
+        self.folder('image')
+
+    def _read_csv(self, category: str, split: str) -> Iterator[dict]:
+        path = self._csv_path(category, split)
+        try:
+            rows = _read_rows(path)
+        except (csv.Error, ValueError) as error:
+            self.report(path, '', f'not a readable CSV file: {error}')
+            return
+        position: Counter[str] = Counter()
+        for line, row in enumerate(rows, start=2):
+            image = f'{category}/{row["img_rel_path"]}'
+            instance = f'{image}#{position[image]}'
+            position[image] += 1
+            try:
+                geometry = _parse_geometry(row)
+            except (ValueError, TypeError) as error:
+                self.report(path, instance, f'row {line}: {error}')
+                continue
+            problem = self._row_problem(row, category)
+            if problem:
+                self.report(path, instance, f'row {line}: {problem}')
+                continue
+            yield {
+                'img_path': str(Path(self.data_root, 'image', image)),
+                'img_id': image,
+                'instance_id': instance,
+                'task': category,
+                'label_name': row['label'],
+                'ann_file': str(path),
+                'published_split': split,
+                **geometry,
+            }
+
+    def _row_problem(self, row: dict, category: str) -> str | None:
+        if row['part'] != category:
+            return f'part is {row["part"]!r} in the CSV file of {category!r}'
+        relative = Path(row['img_rel_path'])
+        if relative.is_absolute() or '..' in relative.parts:
+            return f'img_rel_path {row["img_rel_path"]!r} leads out of the image folder'
+        return None
+
+
+@contextmanager
+def _long_csv_fields() -> Iterator[None]:
+    # A polygon fills one field, and the csv module's default limit is 131072 characters.
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _read_rows(path: Path) -> list[dict]:
+    with path.open(newline='', encoding='utf-8-sig') as file, _long_csv_fields():
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise ValueError(f'columns {missing} are missing')
+    return rows
+
+
+def _parse_geometry(row: dict) -> dict:
+    """Image size, box and polygon of a CSV row; ``ValueError`` or ``TypeError`` when wrong."""
+    empty = [name for name in _COLUMNS if row[name] in (None, '')]
+    if empty:
+        raise ValueError(f'the columns {empty} are empty')
+    numbers = {}
+    for name in ('imageHeight', 'imageWidth', 'x1', 'y1', 'x2', 'y2'):
+        try:
+            numbers[name] = float(row[name])
+        except ValueError as error:
+            raise ValueError(f'{name} is not a number: {row[name]!r}') from error
+    height, width = numbers['imageHeight'], numbers['imageWidth']
+    if not (height > 0 and width > 0 and height.is_integer() and width.is_integer()):
+        raise ValueError(f'the image size {height:g} x {width:g} is not two positive integers')
+    try:
+        points = json.loads(row['points'])
+    except ValueError as error:
+        raise ValueError(f'points is not a JSON list: {error}') from error
+    if not isinstance(points, list):
+        raise TypeError(f'points is not a JSON list but {points!r}')
+    return {
+        'img_shape': (int(height), int(width)),
+        'bbox': [numbers[name] for name in ('x1', 'y1', 'x2', 'y2')],
+        'mask': {'type': 'polygon', 'points': [points]},
+    }
