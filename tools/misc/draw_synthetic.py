@@ -1,0 +1,58 @@
+"""Draw a grid of the synthetic surfaces and defects, masks outlined."""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmvrec.datasets.synthesis import DEFECTS, SURFACES, generate, image_rng
+
+_OUTLINE = (0, 255, 0)
+_MARGIN = 26
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('out', type=Path, help='image file to write')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the dataset')
+    parser.add_argument('--index', type=int, default=0, help='number of the first image')
+    parser.add_argument('--repeat', type=int, default=1, help='images of each combination')
+    parser.add_argument('--surfaces', nargs='+', default=list(SURFACES), choices=SURFACES)
+    parser.add_argument('--defects', nargs='+', default=list(DEFECTS), choices=DEFECTS)
+    parser.add_argument('--size', type=int, nargs=2, default=(320, 320), metavar=('H', 'W'))
+    parser.add_argument('--no-outline', action='store_true', help='show the images as they are')
+    return parser.parse_args()
+
+
+def draw_cell(surface: str, defect: str, index: int, args: argparse.Namespace) -> np.ndarray:
+    """One image under its label, RGB."""
+    image, mask = generate(
+        surface, defect, image_rng(args.seed, surface, defect, index), tuple(args.size)
+    )
+    if not args.no_outline:
+        # One pixel away from the defect, so that the line does not hide it.
+        around = cv2.dilate(mask, np.ones((5, 5), np.uint8))
+        outlines, _ = cv2.findContours(around, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, outlines, -1, _OUTLINE, 1)
+    cell = np.full((args.size[0] + _MARGIN, args.size[1] + 4, 3), 255, np.uint8)
+    cell[_MARGIN:, 2:-2] = image
+    label = f'{surface} / {defect} / {index}'
+    cv2.putText(cell, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return cell
+
+
+def main() -> None:
+    """Write the grid: a row for each surface and repetition, a column for each defect."""
+    args = parse_args()
+    rows = [
+        np.hstack([draw_cell(surface, defect, index, args) for defect in args.defects])
+        for surface in args.surfaces
+        for index in range(args.index, args.index + args.repeat)
+    ]
+    if not cv2.imwrite(str(args.out), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)):
+        raise ValueError(f'cannot write {args.out}; give the name of a .png or .jpg file')
+
+
+if __name__ == '__main__':
+    main()
