@@ -9,6 +9,7 @@ from mmpretrain.registry import DATASETS as MMPRETRAIN_DATASETS
 from mmpretrain.registry import HOOKS as MMPRETRAIN_HOOKS
 from mmpretrain.registry import LOOPS as MMPRETRAIN_LOOPS
 from mmpretrain.registry import METRICS as MMPRETRAIN_METRICS
+from mmpretrain.registry import MODEL_WRAPPERS as MMPRETRAIN_MODEL_WRAPPERS
 from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from mmpretrain.registry import TRANSFORMS as MMPRETRAIN_TRANSFORMS
 from mmengine.registry import Registry
@@ -37,4 +38,10 @@ HOOKS = Registry(
 )
 METRICS = Registry(
     'metric', parent=MMPRETRAIN_METRICS, scope='mmvrec', locations=['mmvrec.evaluation']
+)
+MODEL_WRAPPERS = Registry(
+    'model wrapper',
+    parent=MMPRETRAIN_MODEL_WRAPPERS,
+    scope='mmvrec',
+    locations=['mmvrec.engine.model_wrapper'],
 )

@@ -21,8 +21,8 @@ class AlphaCLIP(VisionTransformer):
     channels. Everything else is CLIP's: no patch bias, norm before the layers, QuickGELU,
     LayerNorm eps 1e-5, projection after the final norm.
 
-    Weights are loaded by :meth:`init_weights`. MMEngine's test runner does not call it, so the first
-    forward does where it has not happened. A model without weights says so loudly.
+    Weights are loaded by :meth:`init_weights`. MMEngine's test runner does not call it, so the
+    first forward does where it has not happened. A model without weights says so loudly.
 
     Args:
         arch (str | dict, optional): a name of ``ARCHS`` or a dict with the same keys. None infers

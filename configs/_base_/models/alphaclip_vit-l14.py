@@ -1,0 +1,9 @@
+model = dict(
+    type='MVRECClassifier',
+    backbone=dict(
+        type='AlphaCLIP',
+        arch='vit-l/14',
+        checkpoint='checkpoints/alphaclip_vit-l14.safetensors',
+    ),
+    head=dict(type='ZipAdapterHead', beta=32.0),
+)

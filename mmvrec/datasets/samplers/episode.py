@@ -1,0 +1,58 @@
+"""K-shot draws of support sets."""
+
+import random
+from collections.abc import Sequence
+
+
+class EpisodeSampler:
+    """Draws the K-shot support set of every episode of one task.
+
+    The protocol of the released code: for episode e and each class, the indices of that class, in
+    dataset order, are shuffled by ``random.Random(seed + e)`` and the first K are taken. Anyone can
+    so reproduce published episodes.
+
+    Args:
+        labels (Sequence[int]): class index of every instance of the pool.
+        class_names (Sequence[str]): names of the classes, in label order.
+        shots (int): K, instances per class.
+        seed (int): seed of episode 0. Defaults to 0.
+        task (str): named in errors. Defaults to ''.
+
+    Raises:
+        ValueError: ``shots`` is less than 1, or a class has fewer instances than that.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[int],
+        class_names: Sequence[str],
+        shots: int,
+        seed: int = 0,
+        task: str = '',
+    ):
+        if shots < 1:
+            raise ValueError(f'shots must be at least 1, got {shots}')
+        self.members: list[list[int]] = [[] for _ in class_names]
+        for index, label in enumerate(labels):
+            self.members[label].append(index)
+        short = {
+            name: len(members)
+            for name, members in zip(class_names, self.members, strict=True)
+            if len(members) < shots
+        }
+        if short:
+            raise ValueError(
+                f'{shots}-shot support sets of task {task!r} need {shots} instances of every class '
+                f'in the support pool, but there are only {short}; use fewer shots, or annotate more'
+            )
+        self.shots = shots
+        self.seed = seed
+
+    def draw(self, episode: int) -> list[int]:
+        """Indices of the support set of one episode, class by class, K each."""
+        drawn = []
+        for members in self.members:
+            shuffled = list(members)
+            random.Random(self.seed + episode).shuffle(shuffled)
+            drawn += shuffled[: self.shots]
+        return drawn

@@ -1,0 +1,87 @@
+"""Feature banks on disk: computed once, never trusted blindly."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from mmengine.logging import print_log
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mmvrec.utils.files import atomic_write
+
+FORMAT = 'mmvrec-features'
+FORMAT_VERSION = 1
+
+
+class FeatureCache:
+    """View features of one dataset split in one safetensors file.
+
+    The file is used only if its format version, its key and the checksum of its values are right;
+    otherwise it is rebuilt, with a warning that says why.
+
+    Args:
+        path (str | Path): the file.
+        key (dict[str, str]): everything the features depend on, by name: weights, views,
+            preprocessing, precision and instance content.
+    """
+
+    def __init__(self, path: str | Path, key: dict[str, str]):
+        self.path = Path(path)
+        self.key = key
+
+    def load(self, num_instances: int) -> Tensor | None:
+        """The cached features, float32, (M, V, C) or (M, V, T, C); None if they must be computed."""
+        if not self.path.is_file():
+            return None
+        try:
+            feats = self._read()
+            if len(feats) != num_instances:
+                raise ValueError(f'it holds {len(feats)} instances, not {num_instances}')
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            print_log(
+                f'The feature cache {self.path} is not used but rebuilt: {error}',
+                logger='current',
+                level=30,
+            )
+            return None
+        return feats
+
+    def _read(self) -> Tensor:
+        with safe_open(self.path, framework='pt') as file:
+            metadata = file.metadata() or {}
+            if metadata.get('format') != FORMAT:
+                raise ValueError('it is not a feature cache of this package')
+            if metadata.get('version') != str(FORMAT_VERSION):
+                raise ValueError(
+                    f'it has format version {metadata.get("version")}, this release writes '
+                    f'{FORMAT_VERSION}'
+                )
+            stored = json.loads(metadata['key'])
+            changed = sorted(k for k in {*stored, *self.key} if stored.get(k) != self.key.get(k))
+            if changed:
+                raise ValueError(f'it is stale, these have changed: {", ".join(changed)}')
+            feats = file.get_tensor('feats')
+        if _checksum(feats) != metadata.get('sha256'):
+            raise ValueError('it is damaged, the checksum of its values is wrong')
+        return feats
+
+    def save(self, feats: Tensor) -> None:
+        """Write the features with key and checksum; the file appears whole or not at all."""
+        feats = feats.contiguous()
+        metadata = {
+            'format': FORMAT,
+            'version': str(FORMAT_VERSION),
+            'key': json.dumps(self.key, sort_keys=True),
+            'sha256': _checksum(feats),
+        }
+        with atomic_write(self.path) as temporary:
+            save_file({'feats': feats}, temporary, metadata)
+
+
+def _checksum(feats: Tensor) -> str:
+    header = f'{feats.dtype} {tuple(feats.shape)}'.encode()
+    values = feats.contiguous().view(torch.uint8).numpy()
+    return hashlib.sha256(header + values.tobytes()).hexdigest()

@@ -1,0 +1,3 @@
+from mmvrec.engine.hooks.fitted_heads import FittedHeadsHook
+
+__all__ = ['FittedHeadsHook']

@@ -1,0 +1,3 @@
+from mmvrec.models.classifiers.mvrec import MVRECClassifier
+
+__all__ = ['MVRECClassifier']

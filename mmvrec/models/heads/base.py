@@ -1,0 +1,134 @@
+"""Base class of the heads: what turns view features into class scores."""
+
+import math
+from abc import abstractmethod
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+VIEW_MERGING = ('feature', 'logits', 'entropy')
+
+
+class FewShotHead(BaseModule):
+    """A classifier of one task, fitted on the view features of its support set.
+
+    Three verbs: :meth:`fit` on the support, :meth:`forward` to logits, :meth:`predict` to
+    probabilities. Heads see features, never images, and never look at other queries.
+
+    Args:
+        merge_views (str): how the V views of a query become one answer. ``feature`` (default):
+            logits of the mean feature; ``logits``: mean of the views' logits; ``entropy``: the
+            views' probabilities, each weighted by one minus its normalised entropy.
+
+    Raises:
+        ValueError: ``merge_views`` is none of these.
+    """
+
+    def __init__(self, merge_views: str = 'feature'):
+        super().__init__()
+        if merge_views not in VIEW_MERGING:
+            raise ValueError(f'merge_views must be one of {VIEW_MERGING}, got {merge_views!r}')
+        self.merge_views = merge_views
+
+    @abstractmethod
+    def allocate(self, num_support: int, num_classes: int, channels: int) -> None:
+        """Create the parameters and buffers, so that a checkpoint can be loaded into them.
+
+        Args:
+            num_support (int): instances in the support set, M.
+            num_classes (int): classes of the task, N.
+            channels (int): feature channels, C.
+        """
+
+    @abstractmethod
+    def fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> 'FewShotHead':
+        """Fit on a support set.
+
+        Args:
+            feats (Tensor): view features, float, (M, V, C).
+            labels (Tensor): class indices, int64, (M,); every class occurs.
+            num_classes (int): N.
+
+        Returns:
+            FewShotHead: self.
+        """
+
+    @abstractmethod
+    def class_logits(self, feats: Tensor) -> Tensor:
+        """Logits of single features.
+
+        Args:
+            feats (Tensor): float, (..., C).
+
+        Returns:
+            Tensor: float, (..., N).
+        """
+
+    def forward(self, feats: Tensor) -> Tensor:
+        """Scores of queries.
+
+        Args:
+            feats (Tensor): view features, float, (B, V, C).
+
+        Returns:
+            Tensor: float, (B, N): logits, or with ``entropy`` merging probabilities.
+        """
+        if self.merge_views == 'feature':
+            return self.class_logits(feats.mean(1))
+        logits = self.class_logits(feats)
+        return logits.mean(1) if self.merge_views == 'logits' else merge_by_entropy(logits)
+
+    def predict(self, feats: Tensor) -> Tensor:
+        """Class probabilities of queries, (B, V, C) to (B, N), each row summing to 1."""
+        scores = self(feats)
+        return scores if self.merge_views == 'entropy' else scores.softmax(-1)
+
+
+def check_support(feats: Tensor, labels: Tensor, num_classes: int) -> None:
+    """Check what is handed to :meth:`FewShotHead.fit`.
+
+    Raises:
+        ValueError: wrong shapes, features that are not finite, a label outside the classes, or a
+            class without an instance.
+    """
+    if feats.ndim != 3 or labels.shape != feats.shape[:1]:
+        raise ValueError(
+            'fit needs feats (M, V, C) and labels (M,), got '
+            f'{tuple(feats.shape)} and {tuple(labels.shape)}'
+        )
+    if not torch.isfinite(feats).all():
+        bad = (~torch.isfinite(feats)).flatten(1).any(1).nonzero().flatten().tolist()
+        raise ValueError(f'support instances {bad[:5]} have NaN or infinite features')
+    present = set(labels.tolist())
+    if not present <= set(range(num_classes)):
+        raise ValueError(f'labels must be 0 to {num_classes - 1}, got {sorted(present)}')
+    missing = sorted(set(range(num_classes)) - present)
+    if missing:
+        raise ValueError(f'classes {missing} of {num_classes} have no support instance')
+
+
+def normalized_entropy(probabilities: Tensor) -> Tensor:
+    """Entropy over the last dimension divided by that of the uniform distribution, in [0, 1]."""
+    entropy = torch.special.entr(probabilities).sum(-1)
+    return entropy / math.log(probabilities.shape[-1])
+
+
+def merge_by_entropy(logits: Tensor) -> Tensor:
+    """Merge the views' probabilities, sure views weighing more.
+
+    A view's weight is one minus its normalised entropy, and the weights of an instance sum to 1;
+    where no view is sure of anything, all weigh the same.
+
+    Args:
+        logits (Tensor): float, (B, V, N).
+
+    Returns:
+        Tensor: probabilities, (B, N).
+    """
+    probabilities = logits.softmax(-1)
+    certainty = 1 - normalized_entropy(probabilities)
+    total = certainty.sum(1, keepdim=True)
+    uniform = torch.full_like(certainty, 1 / certainty.shape[1])
+    weights = torch.where(total > 0, certainty / total, uniform)
+    return (weights[..., None] * probabilities).sum(1)

@@ -1,0 +1,72 @@
+"""Zip-Adapter: attention over a cached support set."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmvrec.models.heads.base import FewShotHead, check_support
+from mmvrec.registry import MODELS
+
+
+class ZeroInitProjection(nn.Module):
+    """``x + SiLU(linear(x))`` with a zero linear layer: the identity before any training."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.linear = nn.Linear(channels, channels)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Project features, (..., C) to (..., C)."""
+        return x + F.silu(self.linear(x))
+
+
+@MODELS.register_module()
+class ZipAdapterHead(FewShotHead):
+    """Training-free Zip-Adapter, equations 1 to 3 of `MVREC <https://arxiv.org/abs/2412.16897>`_.
+
+    Keys are the support instances' features, averaged over their views; values their one-hot
+    labels. Queries and keys pass the same zero-initialised projection, then
+    ``logits = exp(-beta (1 - cos(query, key))) @ values / tau``. Without training the projection
+    is the identity. It looks at one query at a time.
+
+    Args:
+        beta (float): sharpness of the attention, > 0. Defaults to 32.
+        tau (float): temperature of the logits, > 0. Defaults to 0.11, as released.
+        merge_views (str): see :class:`FewShotHead`.
+
+    Raises:
+        ValueError: ``beta`` or ``tau`` is not positive.
+    """
+
+    def __init__(self, beta: float = 32.0, tau: float = 0.11, merge_views: str = 'feature'):
+        super().__init__(merge_views)
+        for name, value in (('beta', beta), ('tau', tau)):
+            if not value > 0:
+                raise ValueError(f'{name} must be positive, got {value}')
+        self.beta = beta
+        self.tau = tau
+
+    def allocate(self, num_support: int, num_classes: int, channels: int) -> None:
+        """Create projection, keys (M, C) and values (M, N); see the base class."""
+        self.projection = ZeroInitProjection(channels)
+        self.support_keys = nn.Parameter(torch.zeros(num_support, channels))
+        self.register_buffer('support_values', torch.zeros(num_support, num_classes))
+
+    def fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> 'ZipAdapterHead':
+        """Cache the support set; see the base class."""
+        check_support(feats, labels, num_classes)
+        self.allocate(len(feats), num_classes, feats.shape[-1])
+        self.to(feats.device)
+        self.support_keys.data.copy_(feats.mean(1))
+        self.support_values.copy_(F.one_hot(labels, num_classes))
+        return self
+
+    def class_logits(self, feats: Tensor) -> Tensor:
+        """Logits of single features, (..., C) to (..., N), each at least 0."""
+        queries = F.normalize(self.projection(feats), dim=-1)
+        keys = F.normalize(self.projection(self.support_keys), dim=-1)
+        affinity = torch.exp(-self.beta * (1 - queries @ keys.T))
+        # The released code guards its temperature so, and the published numbers include it.
+        return affinity @ self.support_values / (self.tau + 1e-9)
