@@ -188,7 +188,8 @@ class MultiViewRegionContext(BaseTransform):
                 continue
             if upright is None:
                 upright = resize_all(region, xs, ys, size, self.sides)
-            yield torch.rot90(upright, int(angle // 90) % 4, (2, 3))
+            quarters = int(angle // 90) % 4
+            yield torch.rot90(upright, quarters, (2, 3)) if quarters else upright
 
     def __repr__(self) -> str:
         """All settings; caches of features are keyed by it."""

@@ -35,18 +35,18 @@ def torch_crops(
     """
     top, bottom, side = min(ys), max(ys) + size, sides[-1]
     channels = region.pixels.shape[2]
-    strips = np.zeros((len(xs), bottom - top, side, channels), np.uint8)
+    strips = torch.zeros((len(xs), bottom - top, side, channels), dtype=torch.uint8)
     first, last = max(top, region.top), min(bottom, region.bottom)
     if first < last:
         for strip, x in zip(strips, xs, strict=True):
-            rows = region.cut(x, first, x + size, last)[None]
+            rows = _batch_of_one(region.cut(x, first, x + size, last))
             for width in sides:
                 rows = _bicubic(rows, last - first, width)
             strip[first - top : last - top] = rows[0]
-    crops = np.concatenate([strips[:, y - top : y - top + size] for y in ys])
+    crops = torch.cat([strips[:, y - top : y - top + size] for y in ys])
     for height in sides:
         crops = _bicubic(crops, height, side)
-    return torch.from_numpy(crops).permute(0, 3, 1, 2)
+    return crops.permute(0, 3, 1, 2)
 
 
 def pillow_crops(
@@ -69,20 +69,27 @@ def resize_crop(crop: np.ndarray, sides: Sequence[int], backend: str) -> torch.T
         Tensor: uint8, shape (1, C, sides[-1], sides[-1]).
     """
     if backend == 'pillow':
-        crop = _pillow(crop, sides)[None]
+        resized = _batch_of_one(_pillow(crop, sides))
     else:
-        crop = crop[None]
+        resized = _batch_of_one(crop)
         for side in sides:
-            crop = _bicubic(crop, side, side)
-    return torch.from_numpy(crop).permute(0, 3, 1, 2)
+            resized = _bicubic(resized, side, side)
+    return resized.permute(0, 3, 1, 2)
 
 
-def _bicubic(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize uint8 (B, H, W, C); a side that keeps its length costs nothing."""
+def _batch_of_one(crop: np.ndarray) -> torch.Tensor:
+    # Not crop[None]: its stride of 0 makes torch leave the channels-last layout, at a cost.
+    return torch.from_numpy(crop).unsqueeze(0)
+
+
+def _bicubic(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Resize uint8 (B, H, W, C)."""
+    if images.shape[1:3] == (height, width):
+        return images
     # Permuted, not copied: torch's fast filter is the one for channels last.
-    tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
-    resized = F.interpolate(tensor, (height, width), mode='bicubic', antialias=True)
-    return resized.permute(0, 2, 3, 1).numpy()
+    channels_first = images.permute(0, 3, 1, 2)
+    resized = F.interpolate(channels_first, (height, width), mode='bicubic', antialias=True)
+    return resized.permute(0, 2, 3, 1)
 
 
 def _pillow(crop: np.ndarray, sides: Sequence[int]) -> np.ndarray:
