@@ -1,0 +1,132 @@
+"""One picture with examples of every class of a dataset."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mmvrec.utils.files import atomic_write
+
+_TILE = 176
+_GAP = 8
+_CAPTION = 20
+_HEADING = 30
+_BACKGROUND = 'white'
+_INK = '#222222'
+_FAINT = '#777777'
+_FRAME = '#bbbbbb'
+_OUTLINE = (255, 45, 149)
+#: Side of a crop in multiples of the defect's longer side, and its least size in pixels.
+_CONTEXT = 1.8
+_LEAST_SIDE = 64
+
+
+def pick_examples(records: Sequence[dict], per_class: int = 8) -> list[int]:
+    """Choose examples of every class, spread evenly over the dataset.
+
+    Args:
+        records (Sequence[dict]): records of a dataset, with ``task`` and ``label_name``.
+        per_class (int): how many of each class at most. Defaults to 8.
+
+    Returns:
+        list[int]: indices into ``records``, class by class in the order of their first instance.
+    """
+    classes = defaultdict(list)
+    for index, record in enumerate(records):
+        classes[record['task'], record['label_name']].append(index)
+    picked = []
+    for indices in classes.values():
+        positions = np.linspace(0, len(indices) - 1, min(per_class, len(indices)))
+        picked += [indices[int(position)] for position in positions]
+    return picked
+
+
+def draw_contact_sheet(samples: Iterable[dict], path: str | Path, columns: int = 8) -> None:
+    """Draw instances, each cut out with context and its mask outlined, below their class's name.
+
+    Args:
+        samples (Iterable[dict]): instances with ``img`` (uint8 RGB, shape (H, W, 3)),
+            ``instance_mask`` (uint8, shape (H, W), non-zero is the defect), ``task``,
+            ``label_name`` and ``caption`` (str, written below the picture).
+        path (str | Path): the file to write; its suffix tells the format (``.png``).
+        columns (int): pictures beside each other. Defaults to 8.
+
+    Raises:
+        ValueError: there is no sample.
+    """
+    classes: dict[tuple[str, str], list[tuple[Image.Image, str]]] = defaultdict(list)
+    for sample in samples:
+        tile = Image.fromarray(_make_tile(sample['img'], sample['instance_mask']))
+        classes[sample['task'], sample['label_name']].append((tile, sample['caption']))
+    if not classes:
+        raise ValueError('a contact sheet needs at least one instance')
+    columns = min(columns, max(map(len, classes.values())))
+    heights = [_HEADING + -(-len(tiles) // columns) * _row_height() for tiles in classes.values()]
+    size = (_GAP + columns * (_TILE + _GAP), sum(heights) + _GAP)
+    sheet = Image.new('RGB', size, _BACKGROUND)
+    top = 0
+    for (name, tiles), height in zip(classes.items(), heights, strict=True):
+        _draw_class(sheet, top, ' / '.join(name), tiles, columns)
+        top += height
+    with atomic_write(path) as temporary:
+        sheet.save(temporary)
+
+
+def _row_height() -> int:
+    return _TILE + _CAPTION + _GAP
+
+
+def _draw_class(
+    sheet: Image.Image, top: int, name: str, tiles: list[tuple[Image.Image, str]], columns: int
+) -> None:
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_GAP, top + 8), name, _INK, ImageFont.load_default(16))
+    font = ImageFont.load_default(11)
+    for index, (tile, caption) in enumerate(tiles):
+        row, column = divmod(index, columns)
+        x, y = _GAP + column * (_TILE + _GAP), top + _HEADING + row * _row_height()
+        sheet.paste(tile, (x, y))
+        draw.rectangle((x - 1, y - 1, x + _TILE, y + _TILE), outline=_FRAME)
+        draw.text((x, y + _TILE + 3), _fit(draw, caption, font), _FAINT, font)
+
+
+def _fit(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.ImageFont) -> str:
+    """Cut the middle out of a caption that is wider than a tile: both ends tell images apart."""
+    if draw.textlength(text, font) <= _TILE:
+        return text
+    half = len(text) // 2
+    head, tail = text[:half], text[half:]
+    while draw.textlength(f'{head}…{tail}', font) > _TILE:
+        head, tail = head[:-1], tail[1:]
+    return f'{head}…{tail}'
+
+
+def _make_tile(img: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    x, y, width, height = cv2.boundingRect((mask != 0).astype(np.uint8))
+    side = max(_LEAST_SIDE, round(_CONTEXT * max(width, height)))
+    left, top = x + (width - side) // 2, y + (height - side) // 2
+    tile = _resize(_crop(img, left, top, side), side)
+    inside = _resize(_crop(mask, left, top, side), side) > 127
+    # Widened a little, so that the line runs around the defect and not over it.
+    inside = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(tile, contours, -1, _OUTLINE, 1, cv2.LINE_AA)
+
+
+def _resize(pixels: np.ndarray, side: int) -> np.ndarray:
+    interpolation = cv2.INTER_AREA if side > _TILE else cv2.INTER_CUBIC
+    return cv2.resize(pixels, (_TILE, _TILE), interpolation=interpolation)
+
+
+def _crop(pixels: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
+    """A square of an image, grey where it leaves it (black for a mask)."""
+    height, width = pixels.shape[:2]
+    fill = 0 if pixels.ndim == 2 else 225
+    square = np.full((side, side, *pixels.shape[2:]), fill, np.uint8)
+    x1, y1 = max(left, 0), max(top, 0)
+    x2, y2 = min(left + side, width), min(top + side, height)
+    square[y1 - top : y2 - top, x1 - left : x2 - left] = pixels[y1:y2, x1:x2]
+    return square

@@ -1,0 +1,153 @@
+"""Count the instances of a config's datasets, and list what is wrong with them."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from rich.console import Console
+from rich.table import Table
+
+from mmvrec.datasets import PCB, DefectDataset
+from mmvrec.datasets.reference_counts import reference_count
+from mmvrec.registry import DATASETS
+from mmvrec.utils.files import atomic_write
+from mmvrec.utils.resources import config_file
+from mmvrec.visualization.contact_sheet import draw_contact_sheet, pick_examples
+
+_LOADERS = {'support': 'train_dataloader', 'query': 'test_dataloader'}
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file, or the name of a packaged one')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
+    parser.add_argument(
+        '--annotations-only', action='store_true', help='do not look at the image files'
+    )
+    parser.add_argument('--out', metavar='F.json', help='write counts and problems')
+    parser.add_argument('--sheet', metavar='F.png', help='draw examples of every class')
+    parser.add_argument(
+        '--per-class', type=int, default=8, help='examples of a class in the sheet (default: 8)'
+    )
+    args = parser.parse_args()
+    if args.sheet and args.annotations_only:
+        parser.error('--sheet needs the images: leave out --annotations-only')
+    if args.per_class < 1:
+        parser.error(f'--per-class must be at least 1, got {args.per_class}')
+    return args
+
+
+def build_dataset(config: Config, split: str, annotations_only: bool) -> BaseDataset:
+    """The dataset of one split, with bad instances left out."""
+    dataset = config[_LOADERS[split]].dataset.copy()
+    kind = DATASETS.get(dataset.type)
+    if kind is PCB or (isinstance(kind, type) and issubclass(kind, DefectDataset)):
+        dataset.on_problem = 'skip'
+        dataset.annotations_only = annotations_only
+        dataset.pipeline = [{'type': 'LoadDefectImage'}, {'type': 'LoadInstanceMask'}]
+    return DATASETS.build(dataset)
+
+
+def count_instances(dataset: BaseDataset) -> dict[str, dict[str, int]]:
+    """Number of instances by task and label, zeros included."""
+    counts = {
+        task: dict.fromkeys(classes, 0)
+        for task, classes in dataset.metainfo['task_classes'].items()
+    }
+    for index in range(len(dataset)):
+        record = dataset.get_data_info(index)
+        counts[record['task']][record['label_name']] += 1
+    return counts
+
+
+def inspect(
+    config: Config, annotations_only: bool
+) -> tuple[dict[str, BaseDataset], dict[str, dict], list[dict]]:
+    """Build both datasets; a split that cannot be built is a problem with no instances."""
+    datasets, tasks, problems = {}, {}, []
+    for split in _LOADERS:
+        try:
+            datasets[split] = dataset = build_dataset(config, split, annotations_only)
+        except ValueError as error:
+            source = str(config[_LOADERS[split]].dataset.get('data_root', ''))
+            problems.append({'file': source, 'instance': '', 'message': str(error), 'fatal': True})
+            continue
+        for task, counts in count_instances(dataset).items():
+            tasks.setdefault(task, {name: {} for name in _LOADERS})[split] = counts
+        problems += getattr(dataset, 'problem_dicts', list)()
+    # Both splits of a dataset without a published one are read from the same files.
+    unique = {tuple(problem.values()): problem for problem in problems}
+    return datasets, tasks, list(unique.values())
+
+
+def print_report(tasks: dict[str, dict], problems: list[dict]) -> None:
+    """Print the counts beside the published ones, and every problem."""
+    table = Table('task', 'label', title='Instances (published)')
+    for name in (*_LOADERS, 'all'):
+        table.add_column(name, justify='right')
+    totals: Counter[str] = Counter()
+    for task, splits in tasks.items():
+        labels = dict.fromkeys([*splits['support'], *splits['query']])
+        for label in labels:
+            counts = {split: splits[split].get(label, 0) for split in _LOADERS}
+            counts['all'] = sum(counts.values())
+            totals.update(counts)
+            cells = [_with_reference(n, task, label, split) for split, n in counts.items()]
+            table.add_row(task, label, *cells)
+        table.add_section()
+    table.add_row('sum', '', *(str(totals[name]) for name in (*_LOADERS, 'all')))
+    console = Console()
+    console.print(table)
+    console.print(f'{len(problems)} problems; the instances concerned are left out')
+    for problem in problems:
+        line = f'  {problem["file"]}, {problem["instance"]}: {problem["message"]}'
+        console.print(line.replace(', :', ':'), markup=False, highlight=False, soft_wrap=True)
+
+
+def _with_reference(count: int, task: str, label: str, split: str) -> str:
+    reference = reference_count(task, label, split)
+    return str(count) if reference is None else f'{count} ({reference})'
+
+
+def draw_sheet(datasets: dict[str, BaseDataset], path: str, per_class: int) -> None:
+    """Draw examples of every class, of both splits together."""
+    items = [(split, i) for split, data in datasets.items() for i in range(len(data))]
+    records = [datasets[split].get_data_info(i) for split, i in items]
+
+    def samples():
+        for position in pick_examples(records, per_class):
+            split, index = items[position]
+            caption = f'{split}: {records[position]["instance_id"]}'
+            yield {**datasets[split][index], 'caption': caption}
+
+    draw_contact_sheet(samples(), path)
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    try:
+        config = Config.fromfile(config_file(args.config))
+        config.merge_from_dict(args.cfg_options or {})
+        init_default_scope('mmvrec')
+        datasets, tasks, problems = inspect(config, args.annotations_only)
+        print_report(tasks, problems)
+        if args.out:
+            with atomic_write(args.out) as temporary:
+                content = {'tasks': tasks, 'problems': problems}
+                temporary.write_text(json.dumps(content, indent=1), encoding='utf-8')
+        if args.sheet:
+            draw_sheet(datasets, args.sheet, args.per_class)
+            print(f'examples: {Path(args.sheet)}')
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        sys.exit(f'error: {error}')
+
+
+if __name__ == '__main__':
+    main()
