@@ -4,44 +4,22 @@ Their ``locations`` make MMEngine import the modules on the first look-up, so th
 ``import mmvrec`` (or ``custom_imports``) registers everything without importing it.
 """
 
-from mmpretrain.registry import DATA_SAMPLERS as MMPRETRAIN_DATA_SAMPLERS
-from mmpretrain.registry import DATASETS as MMPRETRAIN_DATASETS
-from mmpretrain.registry import HOOKS as MMPRETRAIN_HOOKS
-from mmpretrain.registry import LOOPS as MMPRETRAIN_LOOPS
-from mmpretrain.registry import METRICS as MMPRETRAIN_METRICS
-from mmpretrain.registry import MODEL_WRAPPERS as MMPRETRAIN_MODEL_WRAPPERS
-from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
-from mmpretrain.registry import TRANSFORMS as MMPRETRAIN_TRANSFORMS
 from mmengine.registry import Registry
+from mmpretrain import registry as mmpretrain_registry
 
-MODELS = Registry('model', parent=MMPRETRAIN_MODELS, scope='mmvrec', locations=['mmvrec.models'])
-DATASETS = Registry(
-    'dataset', parent=MMPRETRAIN_DATASETS, scope='mmvrec', locations=['mmvrec.datasets']
-)
-TRANSFORMS = Registry(
-    'transform',
-    parent=MMPRETRAIN_TRANSFORMS,
-    scope='mmvrec',
-    locations=['mmvrec.datasets.transforms'],
-)
-DATA_SAMPLERS = Registry(
-    'data sampler',
-    parent=MMPRETRAIN_DATA_SAMPLERS,
-    scope='mmvrec',
-    locations=['mmvrec.datasets.samplers'],
-)
-LOOPS = Registry(
-    'loop', parent=MMPRETRAIN_LOOPS, scope='mmvrec', locations=['mmvrec.engine.loops']
-)
-HOOKS = Registry(
-    'hook', parent=MMPRETRAIN_HOOKS, scope='mmvrec', locations=['mmvrec.engine.hooks']
-)
-METRICS = Registry(
-    'metric', parent=MMPRETRAIN_METRICS, scope='mmvrec', locations=['mmvrec.evaluation']
-)
-MODEL_WRAPPERS = Registry(
-    'model wrapper',
-    parent=MMPRETRAIN_MODEL_WRAPPERS,
-    scope='mmvrec',
-    locations=['mmvrec.engine.model_wrapper'],
-)
+
+def _child(parent: Registry, location: str) -> Registry:
+    # The parent's modules are named too: MMEngine looks into a parent without importing them.
+    locations = [*parent._locations, location]
+    return Registry(parent.name, parent=parent, scope='mmvrec', locations=locations)
+
+
+DATASETS = _child(mmpretrain_registry.DATASETS, 'mmvrec.datasets')
+TRANSFORMS = _child(mmpretrain_registry.TRANSFORMS, 'mmvrec.datasets.transforms')
+DATA_SAMPLERS = _child(mmpretrain_registry.DATA_SAMPLERS, 'mmvrec.datasets.samplers')
+MODELS = _child(mmpretrain_registry.MODELS, 'mmvrec.models')
+MODEL_WRAPPERS = _child(mmpretrain_registry.MODEL_WRAPPERS, 'mmvrec.engine.model_wrapper')
+LOOPS = _child(mmpretrain_registry.LOOPS, 'mmvrec.engine.loops')
+HOOKS = _child(mmpretrain_registry.HOOKS, 'mmvrec.engine.hooks')
+METRICS = _child(mmpretrain_registry.METRICS, 'mmvrec.evaluation')
+VISUALIZERS = _child(mmpretrain_registry.VISUALIZERS, 'mmvrec.visualization')

@@ -1,3 +1,4 @@
+from mmvrec.datasets.samplers.episode import EpisodeSampler
 from mmvrec.datasets.samplers.image_grouped import ImageGroupedSampler
 
-__all__ = ['ImageGroupedSampler']
+__all__ = ['EpisodeSampler', 'ImageGroupedSampler']

@@ -30,8 +30,8 @@ class FewShotHead(BaseModule):
         if merge_views not in VIEW_MERGING:
             raise ValueError(f'merge_views must be one of {VIEW_MERGING}, got {merge_views!r}')
         self.merge_views = merge_views
+        self._allocated: tuple[int, int, int] | None = None
 
-    @abstractmethod
     def allocate(self, num_support: int, num_classes: int, channels: int) -> None:
         """Create the parameters and buffers, so that a checkpoint can be loaded into them.
 
@@ -40,10 +40,11 @@ class FewShotHead(BaseModule):
             num_classes (int): classes of the task, N.
             channels (int): feature channels, C.
         """
+        self._allocate(num_support, num_classes, channels)
+        self._allocated = (num_support, num_classes, channels)
 
-    @abstractmethod
     def fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> 'FewShotHead':
-        """Fit on a support set.
+        """Fit on a support set. Parameters that exist already in the right shapes are kept.
 
         Args:
             feats (Tensor): view features, float, (M, V, C).
@@ -52,7 +53,25 @@ class FewShotHead(BaseModule):
 
         Returns:
             FewShotHead: self.
+
+        Raises:
+            ValueError: see :func:`check_support`.
         """
+        check_support(feats, labels, num_classes)
+        shape = (len(feats), num_classes, feats.shape[-1])
+        if self._allocated != shape:
+            self.allocate(*shape)
+            self.to(feats.device)
+        self._fit(feats, labels, num_classes)
+        return self
+
+    @abstractmethod
+    def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
+        """What :meth:`allocate` does, in a subclass."""
+
+    @abstractmethod
+    def _fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> None:
+        """What :meth:`fit` does, in a subclass, with checked input and allocated parameters."""
 
     @abstractmethod
     def class_logits(self, feats: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmvrec.models.heads.base import FewShotHead, check_support
+from mmvrec.models.heads.base import FewShotHead
 from mmvrec.registry import MODELS
 
 
@@ -48,20 +48,17 @@ class ZipAdapterHead(FewShotHead):
         self.beta = beta
         self.tau = tau
 
-    def allocate(self, num_support: int, num_classes: int, channels: int) -> None:
-        """Create projection, keys (M, C) and values (M, N); see the base class."""
+    def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
+        """Create projection, keys (M, C) and values (M, N)."""
         self.projection = ZeroInitProjection(channels)
         self.support_keys = nn.Parameter(torch.zeros(num_support, channels))
         self.register_buffer('support_values', torch.zeros(num_support, num_classes))
 
-    def fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> 'ZipAdapterHead':
-        """Cache the support set; see the base class."""
-        check_support(feats, labels, num_classes)
-        self.allocate(len(feats), num_classes, feats.shape[-1])
-        self.to(feats.device)
-        self.support_keys.data.copy_(feats.mean(1))
+    @torch.no_grad()
+    def _fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> None:
+        """Cache the support set."""
+        self.support_keys.copy_(feats.mean(1))
         self.support_values.copy_(F.one_hot(labels, num_classes))
-        return self
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N), each at least 0."""

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/feature_bank.py',
+    '../_base_/datasets/feature_bank.py',
+    '../_base_/few_shot/1shot.py',
+    '../_base_/default_runtime.py',
+]

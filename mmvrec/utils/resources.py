@@ -1,0 +1,41 @@
+"""Configs and tools that travel with the package, found from any working directory."""
+
+from pathlib import Path
+
+import mmvrec
+
+
+def _resource(kind: str, name: str) -> Path:
+    if Path(name).is_file():
+        return Path(name)
+    root = Path(mmvrec.__file__).parent / '.mim' / kind
+    relative = name.removeprefix(f'{kind}/')
+    if not (root / relative).is_file():
+        folder = (root / relative).parent
+        beside = sorted(p.name for p in folder.glob('*.py'))[:8] if folder.is_dir() else []
+        raise FileNotFoundError(
+            f'no file {name!r} here, and none of that name in the package ({root}); '
+            f'there is: {beside}'
+        )
+    return root / relative
+
+
+def config_file(name: str) -> Path:
+    """Find a config.
+
+    Args:
+        name (str): a path, or the name of a config of the package, with or without ``configs/``
+            (``mvrec/zipa_5shot_synthetic.py``).
+
+    Returns:
+        Path: ``name`` itself where it exists, else the package's file.
+
+    Raises:
+        FileNotFoundError: neither exists.
+    """
+    return _resource('configs', name)
+
+
+def tool_file(name: str) -> Path:
+    """Find a tool, e.g. ``test.py``; see :func:`config_file`."""
+    return _resource('tools', name)

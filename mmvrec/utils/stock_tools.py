@@ -1,0 +1,79 @@
+"""Running MMPretrain's own scripts, so that every option means the same here."""
+
+import argparse
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import mmpretrain
+
+from mmvrec.utils.resources import config_file
+
+# The options of the stock test.py that take a value; its flags pass through untouched.
+_TEST_OPTIONS = (
+    '--work-dir',
+    '--out',
+    '--out-item',
+    '--show-dir',
+    '--interval',
+    '--wait-time',
+    '--launcher',
+    '--local-rank',
+)
+
+
+def run_stock_train(arguments: Sequence[str]) -> None:
+    """Run the stock ``train.py``; the config may be named as in ``config_file``."""
+    _run('train.py', [_resolved(a) if a.endswith('.py') else a for a in arguments])
+
+
+def run_stock_test(arguments: Sequence[str]) -> None:
+    """Run the stock ``test.py``; see :func:`stock_test_arguments`."""
+    _run('test.py', stock_test_arguments(arguments))
+
+
+def stock_test_arguments(arguments: Sequence[str]) -> list[str]:
+    """Translate ``CONFIG [CHECKPOINT] [options]`` for the stock ``test.py``, which needs both.
+
+    Without a checkpoint the runner is told to load none, which runs the few-shot protocol.
+
+    Args:
+        arguments (Sequence[str]): the command line; the config is named as in ``config_file``.
+
+    Returns:
+        list[str]: the command line for the stock script.
+    """
+    if {'-h', '--help'} & set(arguments):
+        return ['--help']
+    parser = argparse.ArgumentParser('test.py', allow_abbrev=False)
+    parser.add_argument('config')
+    parser.add_argument('checkpoint', nargs='?')
+    parser.add_argument('--cfg-options', nargs='+', default=[])
+    for option in _TEST_OPTIONS:
+        parser.add_argument(option)
+    args, flags = parser.parse_known_intermixed_args(arguments)
+    overrides = list(args.cfg_options)
+    if args.checkpoint is None:
+        overrides.append('load_from=None')
+    translated = [_resolved(args.config), args.checkpoint or 'none', *flags]
+    for option in _TEST_OPTIONS:
+        value = getattr(args, option[2:].replace('-', '_'))
+        if value is not None:
+            translated += [option, value]
+    return [*translated, '--cfg-options', *overrides] if overrides else translated
+
+
+def _resolved(config: str) -> str:
+    return str(config_file(config))
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    script = Path(mmpretrain.__file__).parent / '.mim' / 'tools' / name
+    if not script.is_file():
+        raise FileNotFoundError(
+            f'{script} is missing: this MMPretrain carries no tools; install its wheel '
+            '(pip install --force-reinstall --no-deps mmpretrain)'
+        )
+    sys.argv = [name, *arguments]
+    runpy.run_path(str(script), run_name='__main__')
