@@ -5,6 +5,7 @@ from mmvrec.datasets.deep_pcb import DeepPCB
 from mmvrec.datasets.mtd import MTD
 from mmvrec.datasets.mvtec_fs import MVTecFS
 from mmvrec.datasets.pcb import PCB
+from mmvrec.datasets.synthetic import SyntheticDefects
 from mmvrec.datasets.voc import HRIPCB, NEUDET
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     'DefectDataset',
     'MVTecFS',
     'Problem',
+    'SyntheticDefects',
 ]

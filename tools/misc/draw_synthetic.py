@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES, generate, image_rng
 
 _OUTLINE = (0, 255, 0)

@@ -1,5 +1,6 @@
 """From a surface, the light that falls on it and a defect to an image and its mask."""
 
+import math
 from collections.abc import Collection
 from zlib import crc32
 
@@ -10,6 +11,9 @@ from mmvrec.datasets.synthesis.defects import DEFECTS
 from mmvrec.datasets.synthesis.noise import turned_grid
 from mmvrec.datasets.synthesis.surfaces import SURFACES
 
+#: To be raised with every change that alters the pixels drawn from given arguments: cached features
+#: of the old images then no longer fit (a test pins image statistics, as a reminder).
+GENERATOR_VERSION = 1
 #: Shortest side of an image: the largest defect and some surface around it.
 MIN_SIDE = 160
 _GREY = 0.25
@@ -53,7 +57,7 @@ def photograph(rng: np.random.Generator, surface: np.ndarray) -> np.ndarray:
         np.ndarray: uint8 RGB, shape (H, W, 3); about a quarter of the images are grey.
     """
     size = surface.shape[:2]
-    along, across = turned_grid(size, rng.uniform(0, 2 * np.pi), (size[0] / 2, size[1] / 2))
+    along, across = turned_grid(size, rng.uniform(0, 2 * math.pi), (size[0] / 2, size[1] / 2))
     slope = rng.uniform(0, 0.22) * along / max(size)
     falloff = rng.uniform(0, 0.45) * (along**2 + across**2) / max(size) ** 2
     light = rng.uniform(0.82, 1.1) * (1 + 2 * slope - falloff)
@@ -90,7 +94,8 @@ def check_name(kind: str, name: str, known: Collection[str]) -> None:
 
 def check_size(size: tuple[int, int]) -> None:
     """Raise ``ValueError`` unless ``size`` is a height and a width of at least ``MIN_SIDE``."""
-    if len(size) != 2 or min(size) < MIN_SIDE:
+    is_pair = isinstance(size, (list, tuple)) and [type(n) for n in size] == [int, int]
+    if not is_pair or min(size) < MIN_SIDE:
         raise ValueError(
-            f'size must be (height, width), both at least {MIN_SIDE} pixels, got {size!r}'
+            f'size must be (height, width), integers of at least {MIN_SIDE} pixels, got {size!r}'
         )

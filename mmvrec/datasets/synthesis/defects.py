@@ -1,9 +1,9 @@
 """Defects painted on a surface, with exact masks.
 
 A defect is a function ``(rng, image) -> (image, mask)`` and a line in :data:`DEFECTS`. Images are
-uint8 RGB [H, W, 3], masks uint8 [H, W] with values 0 and 255. A defect draws its own extent and place,
-describes a coverage in [0, 1] and the paint, and leaves the rest to :func:`blend`: outside the mask
-no pixel changes.
+uint8 RGB [H, W, 3], masks uint8 [H, W] with values 0 and 255. A defect draws its own extent and
+place, describes a coverage in [0, 1] and the paint, and leaves the rest to :func:`blend`: outside
+the mask no pixel changes.
 """
 
 import math
@@ -89,15 +89,15 @@ def blend(
 
 
 def scratch(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One to three nearly parallel, slightly bent, tapering grooves with a lit and a shaded flank."""
+    """One to three nearly parallel, slightly bent, tapering grooves with a lit flank."""
     site = choose_site(rng, image, (35, 120))
-    angle, bend = rng.uniform(0, 2 * np.pi), rng.uniform(-0.25, 0.25)
+    angle, bend = rng.uniform(0, 2 * math.pi), rng.uniform(-0.25, 0.25)
     t = np.linspace(-1, 1, 24)
     paths, widths = [], []
     for k in range(rng.choice([1, 2, 3], p=[0.6, 0.25, 0.15])):
         part = t * rng.uniform(0.6, 1) if k else t
         offset = k * rng.uniform(0.05, 0.12) * _sign(rng)
-        paths.append(_turned_path(part, bend * part**2 + offset, angle + k * 0.04))
+        paths.append(_turned_path(part, bend * part**2 + offset, angle + 0.04 * k))
         widths.append(rng.uniform(1.4, 4.5) * (1 - np.abs(t) ** 3 * 0.8))
     lines = draw_lines(site, fit_paths(paths, site.extent - 4), widths)
     flank = lines - _shifted(lines, 0.8 * math.sin(angle), -0.8 * math.cos(angle))
@@ -110,7 +110,7 @@ def scratch(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np
 def crack(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Dark jagged fissure with branches and uneven width."""
     site = choose_site(rng, image, (35, 120))
-    trunk = _jagged_path(rng, np.zeros(2), rng.uniform(0, 2 * np.pi), 1.0)
+    trunk = _jagged_path(rng, np.zeros(2), rng.uniform(0, 2 * math.pi), 1.0)
     paths = [trunk]
     for _ in range(rng.integers(1, 4)):
         root = int(rng.integers(len(trunk) // 5, len(trunk) - 3))
@@ -137,7 +137,7 @@ def hole(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.nd
     fractal = fractal_noise(rng, site.size, (5, 5), octaves=2)
     inward = inward + 0.5 * fractal
     coverage = smoothstep(-0.5, 1.0, inward)
-    along, _ = turned_grid(site.size, rng.uniform(0, 2 * np.pi), site.centre)
+    along, _ = turned_grid(site.size, rng.uniform(0, 2 * math.pi), site.centre)
     wall = smoothstep(-0.45, 0.5, along / site.extent)
     dark = rng.uniform(8, 26) + rng.uniform(20, 55) * wall
     dark = dark + 3 * rng.standard_normal(site.size, dtype=np.float32)
@@ -167,8 +167,8 @@ def dent(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.nd
     """Smooth dip or bump: the light turns on its slopes and the texture is drawn out of shape."""
     site = choose_site(rng, image, (24, 110))
     inward = _blob(rng, site, roughness=0.04, aspect=(0.45, 1))
-    depth = smoothstep(0, 1, inward / (0.45 * np.max(inward)))
-    light = rng.uniform(0, 2 * np.pi)
+    depth = smoothstep(0, 1, inward / (rng.uniform(0.4, 1) * np.max(inward)))
+    light = rng.uniform(0, 2 * math.pi)
     slope_y, slope_x = (cv2.Sobel(depth, cv2.CV_32F, *d, scale=1 / 8) for d in ((0, 1), (1, 0)))
     slope = slope_x * math.cos(light) + slope_y * math.sin(light)
     slope = slope / max(float(np.abs(slope).max()), 1e-6)
@@ -227,7 +227,7 @@ def draw_lines(site: Site, paths: list[np.ndarray], widths: list[np.ndarray]) ->
 
 
 def fit_paths(paths: list[np.ndarray], extent: float) -> list[np.ndarray]:
-    """Centre paths together on (0, 0) and scale them so that the box's longer side is ``extent``."""
+    """Centre paths on (0, 0), together, and make the longer side of their box ``extent``."""
     points = np.concatenate(paths)
     low, high = points.min(axis=0), points.max(axis=0)
     scale = extent / (high - low).max()
@@ -264,21 +264,22 @@ def _curled_path(rng: np.random.Generator) -> np.ndarray:
 def _blob(
     rng: np.random.Generator, site: Site, roughness: float, aspect: tuple[float, float]
 ) -> np.ndarray:
-    """Distance in pixels from the rim of an irregular ellipse, positive inside."""
-    u, v = turned_grid(site.size, rng.uniform(0, np.pi), site.centre)
+    """About the distance in pixels from the rim of an irregular ellipse, positive inside."""
+    u, v = turned_grid(site.size, rng.uniform(0, math.pi), site.centre)
     v = v / rng.uniform(*aspect)
     around = np.arctan2(v, u)
     waves = np.arange(2, 9)
     heights = roughness * rng.normal(0, 1, 7) / np.sqrt(waves)
-    phases = rng.uniform(0, 2 * np.pi, 7)
+    phases = rng.uniform(0, 2 * math.pi, 7)
     # The largest radius is the extent's half, whatever the waves add up to.
-    circle = np.linspace(0, 2 * np.pi, 180)
+    circle = np.linspace(0, 2 * math.pi, 180)
     largest = 1 + np.max(heights @ np.cos(waves[:, None] * circle + phases[:, None]))
     lump = np.ones(site.size, np.float32)
     for wave, height, phase in zip(waves, heights, phases, strict=True):
         lump += np.float32(height) * np.cos(np.float32(wave) * around + np.float32(phase))
     radius = np.float32(site.extent / 2 / largest) * np.maximum(lump, 0.3)
-    return (radius - np.hypot(u, v)).astype(np.float32)
+    # A share of the radius, unlike the difference to it, has one value at the centre.
+    return (1 - np.hypot(u, v) / radius) * np.float32(site.extent / 2)
 
 
 def _shifted(field: np.ndarray, dy: float, dx: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Random fields of which surfaces and defects are made. All are float32 of shape (H, W)."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -59,6 +61,11 @@ def fractal_noise(
     return standardise(total)
 
 
+def grain(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """Independent uniform numbers of shape ``size``, mean 0 and standard deviation 1."""
+    return (rng.random(size, dtype=np.float32) - 0.5) * math.sqrt(12)
+
+
 def streak_noise(rng: np.random.Generator, size: tuple[int, int], length: int) -> np.ndarray:
     """White noise smeared along x.
 
@@ -71,7 +78,7 @@ def streak_noise(rng: np.random.Generator, size: tuple[int, int], length: int) -
         np.ndarray: float32, shape (H, W), mean 0 and standard deviation 1.
     """
     # The sum over a streak is normal whatever its terms; uniform numbers are drawn faster.
-    noise = rng.random(size, dtype=np.float32)
+    noise = grain(rng, size)
     for _ in range(2):
         noise = cv2.blur(noise, (length, 1), borderType=cv2.BORDER_REFLECT)
     return standardise(noise)
@@ -109,28 +116,29 @@ def turned_grid(
     """
     y = (np.arange(size[0], dtype=np.float32) - np.float32(origin[0]))[:, None]
     x = (np.arange(size[1], dtype=np.float32) - np.float32(origin[1]))[None, :]
-    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    cos, sin = math.cos(angle), math.sin(angle)
     return x * cos + y * sin, y * cos - x * sin
 
 
-def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a square that covers an image of ``size`` at every rotation."""
-    side = int(np.ceil(np.hypot(*size))) + 2
-    return side, side
+def canvas_size(size: tuple[int, int], angle: float) -> tuple[int, int]:
+    """Height and width of a texture that covers an image of ``size`` when :func:`turned`."""
+    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+    height, width = size
+    return math.ceil(height * cos + width * sin) + 2, math.ceil(width * cos + height * sin) + 2
 
 
 def turned(canvas: np.ndarray, angle: float, size: tuple[int, int]) -> np.ndarray:
     """Rotate a texture about its centre and crop the image from it.
 
     Args:
-        canvas (np.ndarray): float32, at least :func:`canvas_size` large.
+        canvas (np.ndarray): float32, of :func:`canvas_size`.
         angle (float): radians.
         size (tuple[int, int]): height and width of the crop.
 
     Returns:
-        np.ndarray: float32, shape (H, W) or (H, W, 3).
+        np.ndarray: float32, shape (H, W).
     """
-    cos, sin = np.cos(angle), np.sin(angle)
+    cos, sin = math.cos(angle), math.sin(angle)
     cy, cx = (canvas.shape[0] - 1) / 2, (canvas.shape[1] - 1) / 2
     oy, ox = (size[0] - 1) / 2, (size[1] - 1) / 2
     to_canvas = np.float64(

@@ -1,10 +1,11 @@
 """Textured surfaces without defects.
 
-A surface is a function ``(rng, size) -> float32 RGB [H, W, 3]``, nominally in [0, 255], and a line in
-:data:`SURFACES`. Light, sensor noise and blur are not its business; see
+A surface is a function ``(rng, size) -> float32 RGB [H, W, 3]``, nominally in [0, 255], and a line
+in :data:`SURFACES`. Light, sensor noise and blur are not its business; see
 :mod:`mmvrec.datasets.synthesis.compose`.
 """
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -14,6 +15,7 @@ from mmvrec.datasets.synthesis.noise import (
     canvas_size,
     fractal_noise,
     fraction,
+    grain,
     smoothstep,
     streak_noise,
     turned,
@@ -26,12 +28,13 @@ Size = tuple[int, int]
 
 def brushed_metal(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Steel, brass or copper with fine parallel grinding marks."""
-    canvas = canvas_size(size)
+    angle = rng.uniform(0, math.pi)
+    canvas = canvas_size(size, angle)
     fine = streak_noise(rng, canvas, int(rng.integers(15, 70)))
     coarse = value_noise(rng, canvas, (rng.uniform(3, 7), rng.uniform(150, 400)))
     sheen = value_noise(rng, canvas, (rng.uniform(40, 120), 900))
     texture = rng.uniform(5, 11) * fine + rng.uniform(2, 6) * coarse + rng.uniform(3, 10) * sheen
-    tone = turned(texture, rng.uniform(0, np.pi), size) + rng.uniform(115, 185)
+    tone = turned(texture, angle, size) + rng.uniform(115, 185)
     tints = [(0.97, 1.0, 1.04), (1.0, 1.0, 1.0), (1.08, 1.0, 0.78), (1.12, 0.95, 0.84)]
     return _tinted(tone, tints[rng.choice(4, p=[0.4, 0.3, 0.15, 0.15])])
 
@@ -39,12 +42,12 @@ def brushed_metal(rng: np.random.Generator, size: Size) -> np.ndarray:
 def woven_fabric(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Plain or twill weave of threads that vary in thickness and tone."""
     period = rng.uniform(5, 10)
-    u, v = turned_grid(size, rng.uniform(0, np.pi), (size[0] / 2, size[1] / 2))
+    u, v = turned_grid(size, rng.uniform(0, math.pi), (size[0] / 2, size[1] / 2))
     wave = rng.uniform(0.3, 0.8) * period
     u = (u + wave * value_noise(rng, size, (70, 70))) / period
     v = (v + wave * value_noise(rng, size, (70, 70))) / period
     column, row = np.floor(u), np.floor(v)
-    bulge_u, bulge_v = np.sin(np.pi * (u - column)), np.sin(np.pi * (v - row))
+    bulge_u, bulge_v = np.sin(math.pi * (u - column)), np.sin(math.pi * (v - row))
     repeat = int(rng.choice([2, 3, 4], p=[0.5, 0.25, 0.25]))
     warp_on_top = (column + row) % repeat < repeat // 2
     height = np.where(warp_on_top, bulge_u * (0.5 + 0.5 * bulge_v), bulge_v * (0.5 + 0.5 * bulge_u))
@@ -52,7 +55,7 @@ def woven_fabric(rng: np.random.Generator, size: Size) -> np.ndarray:
     thread = np.where(
         warp_on_top, tones[0][column.astype(int) % 512], tones[1][row.astype(int) % 512]
     )
-    fibre = 0.05 * rng.standard_normal(size, dtype=np.float32)
+    fibre = 0.05 * grain(rng, size)
     relief = 0.45 + 0.6 * np.sqrt(height) + thread + fibre
     warp_colour = rng.uniform(90, 200) + _hue(rng, 35)
     weft_colour = warp_colour * rng.uniform(0.8, 1.2) + _hue(rng, 15)
@@ -62,7 +65,8 @@ def woven_fabric(rng: np.random.Generator, size: Size) -> np.ndarray:
 
 def wood_grain(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Planed wood: growth rings, fibres and pores."""
-    canvas = canvas_size(size)
+    angle = rng.uniform(0, math.pi)
+    canvas = canvas_size(size, angle)
     along, across = turned_grid(canvas, 0, (canvas[0] / 2, canvas[1] * rng.uniform(-0.5, 1.5)))
     bend = rng.uniform(-1, 1) * 4e-4 * along**2
     drift = rng.uniform(6, 22) * fractal_noise(rng, canvas, (110, 380), octaves=3)
@@ -78,14 +82,14 @@ def wood_grain(rng: np.random.Generator, size: Size) -> np.ndarray:
     amount = np.clip(0.2 + 0.6 * late * strength + 0.09 * fibre + 0.45 * pores, 0, 1.2)
     light = np.float32([218, 178, 128]) + rng.uniform(-26, 26) + _hue(rng, 9)
     dark = light * rng.uniform(0.42, 0.62) * np.float32([1.03, 0.95, 0.82])
-    board = turned(cv2.blur(amount, (3, 1)), rng.uniform(0, np.pi), size)
+    board = turned(cv2.blur(amount, (3, 1)), angle, size)
     return cv2.merge([a + board * (b - a) for a, b in zip(light, dark, strict=True)])
 
 
 def ceramic_tile(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Glazed, clouded and speckled tiles with grout between them."""
     pitch, width = rng.uniform(110, 260), rng.uniform(3, 7)
-    angle = rng.uniform(0, np.pi)
+    angle = rng.uniform(0, math.pi)
     origin = (rng.uniform(0, size[0]), rng.uniform(0, size[1]))
     u, v = turned_grid(size, angle, origin)
     gaps = [np.abs(fraction(coordinate / pitch + 0.5) - 0.5) * pitch for coordinate in (u, v)]
@@ -99,9 +103,9 @@ def ceramic_tile(rng: np.random.Generator, size: Size) -> np.ndarray:
     tone -= 22 * np.exp(-np.maximum(gap - width / 2, 0) / 3.5)
     glaze = rng.uniform(125, 215) + _hue(rng, 18)
     grout = rng.uniform(75, 150) + _hue(rng, 6)
-    grain = 9 * rng.standard_normal(size, dtype=np.float32)
+    sand = 9 * grain(rng, size)
     is_tile = smoothstep(width / 2 - 0.7, width / 2 + 0.7, gap)
-    mortar = [grain + value for value in grout]
+    mortar = [sand + value for value in grout]
     glazed = [tone + value for value in glaze]
     return cv2.merge([a + is_tile * (b - a) for a, b in zip(mortar, glazed, strict=True)])
 
