@@ -1,11 +1,13 @@
 import pickle
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from PIL import Image
 
 from mmvrec.datasets.splits import write_split
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES
@@ -13,7 +15,7 @@ from mmvrec.datasets.synthetic import SyntheticDefects
 from mmvrec.registry import DATASETS
 from mmvrec.structures import decode_mask, mask_bbox
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
+ROOT = Path(__file__).parents[2]
 
 
 def make(**kwargs):
@@ -158,10 +160,19 @@ def test_bad_arguments(arguments, message):
 
 
 def test_config_builds_and_its_pipeline_runs():
-    config = Config.fromfile(CONFIGS / '_base_/datasets/synthetic.py')
+    config = Config.fromfile(ROOT / 'configs/_base_/datasets/synthetic.py')
     assert config.val_dataloader == config.test_dataloader
     for loader, split in ((config.train_dataloader, 'support'), (config.test_dataloader, 'query')):
         with DefaultScope.overwrite_default_scope('mmvrec'):
             dataset = DATASETS.build(loader.dataset)
         assert dataset.split == split
         assert tuple(dataset[0]['inputs'].shape[1:]) == (4, 112, 112)
+
+
+def test_drawing_tool(tmp_path, monkeypatch):
+    out = tmp_path / 'grid.png'
+    choice = ['--surfaces', 'wood_grain', '--defects', 'hole', 'stain', '--repeat', '3']
+    monkeypatch.setattr('sys.argv', ['tool', str(out), *choice, '--size', '160', '200'])
+    runpy.run_path(str(ROOT / 'tools/misc/draw_synthetic.py'), run_name='__main__')
+    with Image.open(out) as grid:
+        assert grid.size == (2 * 204, 3 * 186)

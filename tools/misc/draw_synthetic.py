@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES, generate, image_rng
 
@@ -51,8 +52,7 @@ def main() -> None:
         for surface in args.surfaces
         for index in range(args.index, args.index + args.repeat)
     ]
-    if not cv2.imwrite(str(args.out), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)):
-        raise ValueError(f'cannot write {args.out}; give the name of a .png or .jpg file')
+    Image.fromarray(np.vstack(rows)).save(args.out)
 
 
 if __name__ == '__main__':
