@@ -196,8 +196,9 @@ def _long_csv_fields() -> Iterator[None]:
 def _read_rows(path: Path) -> list[dict]:
     with path.open(newline='', encoding='utf-8-sig') as file, _long_csv_fields():
         reader = csv.DictReader(file)
+        columns = reader.fieldnames or ()
         rows = list(reader)
-    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    missing = [name for name in _COLUMNS if name not in columns]
     if missing:
         raise ValueError(f'columns {missing} are missing')
     return rows

@@ -93,6 +93,10 @@ def read_split(path: str | Path, ids: Sequence[str]) -> dict[str, list[int]]:
             f'{path} has split format version {content.get("version")}, this release reads '
             f'{_VERSION}; write it again with tools/misc/make_split.py'
         )
+    for name in SPLITS:
+        ids_listed = content.get(name, [])
+        if not isinstance(ids_listed, list) or not all(isinstance(i, str) for i in ids_listed):
+            raise ValueError(f'{path}: {name!r} must be a list of instance ids, got {ids_listed!r}')
     position = {identity: i for i, identity in enumerate(ids)}
     listed = [identity for name in SPLITS for identity in content.get(name, [])]
     _check_same_instances(path, listed, position)

@@ -56,13 +56,11 @@ def build_dataset(config: Config, split: str, annotations_only: bool) -> BaseDat
 
 def count_instances(dataset: BaseDataset) -> dict[str, dict[str, int]]:
     """Number of instances by task and label, zeros included."""
-    counts = {
-        task: dict.fromkeys(classes, 0)
-        for task, classes in dataset.metainfo['task_classes'].items()
-    }
+    classes = dataset.metainfo['task_classes']
+    counts = {task: dict.fromkeys(labels, 0) for task, labels in classes.items()}
     for index in range(len(dataset)):
         record = dataset.get_data_info(index)
-        counts[record['task']][record['label_name']] += 1
+        counts[record['task']][classes[record['task']][record['gt_label']]] += 1
     return counts
 
 
@@ -119,6 +117,8 @@ def draw_sheet(datasets: dict[str, BaseDataset], path: str, per_class: int) -> N
     """Draw examples of every class, of both splits together."""
     items = [(split, i) for split, data in datasets.items() for i in range(len(data))]
     records = [datasets[split].get_data_info(i) for split, i in items]
+    if not all('img_path' in record for record in records):
+        raise ValueError('--sheet: the dataset holds features, not images')
 
     def samples():
         for position in pick_examples(records, per_class):
