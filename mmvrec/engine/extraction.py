@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +136,7 @@ def _cache_entry(
 ) -> tuple[Path, dict[str, str]]:
     """File and key of a dataset's features. The name tells settings apart, the key contents."""
     settings = {
-        'views': repr(dataset.pipeline),
+        'views': json.dumps([_description(t) for t in dataset.pipeline.transforms]),
         'preprocessing': json.dumps(model.data_preprocessor.settings),
         'precision': 'amp' if fp16 else 'float32',
     }
@@ -148,6 +148,11 @@ def _cache_entry(
     where = f'{dataset.data_root}|{dataset.split}|{model.backbone.embed_dims}|{settings}'
     name = f'{dataset.NAME}-{dataset.split}-{hashlib.sha256(where.encode()).hexdigest()[:12]}'
     return Path(cache_dir) / f'{name}.safetensors', settings | content
+
+
+def _description(transform: Callable) -> str:
+    """A transform with its settings; of a plain function the name, as its repr is an address."""
+    return getattr(transform, '__qualname__', None) or repr(transform)
 
 
 def _load_shared(cache: FeatureCache | None, num_instances: int) -> Tensor | None:

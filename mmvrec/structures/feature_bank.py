@@ -122,7 +122,9 @@ class FeatureBank:
                 labels=self.labels.numpy(),
                 tasks=np.array(self.tasks),
                 ids=np.array(self.ids),
-                class_names=np.array([f'{t}\t{name}' for t in known for name in self.class_names[t]]),
+                class_names=np.array(
+                    [f'{t}\t{name}' for t in known for name in self.class_names[t]]
+                ),
             )
 
     @classmethod

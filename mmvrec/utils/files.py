@@ -24,12 +24,12 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     descriptor, name = mkstemp(prefix=f'.{path.stem}.', suffix=path.suffix, dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)
-    # mkstemp allows only the owner; a finished file has the rights of any other file.
-    umask = os.umask(0)
-    os.umask(umask)
-    temporary.chmod(0o666 & ~umask)
     try:
         yield temporary
+        # Temporary files allow only the owner; a finished one has the rights of any other file.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

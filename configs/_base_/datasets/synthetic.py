@@ -12,7 +12,9 @@ train_dataloader = dict(
     persistent_workers=False,
     sampler=dict(type='ImageGroupedSampler'),
     collate_fn=dict(type='pseudo_collate'),
-    dataset=dict(type='SyntheticDefects', split='support', pipeline=pipeline),
+    dataset=dict(
+        type='SyntheticDefects', split='support', instances_per_class=10, pipeline=pipeline
+    ),
 )
 test_dataloader = dict(
     batch_size=8,
@@ -20,6 +22,6 @@ test_dataloader = dict(
     persistent_workers=False,
     sampler=dict(type='ImageGroupedSampler'),
     collate_fn=dict(type='pseudo_collate'),
-    dataset=dict(type='SyntheticDefects', split='query', pipeline=pipeline),
+    dataset=dict(type='SyntheticDefects', split='query', instances_per_class=10, pipeline=pipeline),
 )
 val_dataloader = test_dataloader

@@ -1,3 +1,4 @@
 from mmvrec.engine.hooks.fitted_heads import FittedHeadsHook
+from mmvrec.engine.hooks.visualization import DefectVisualizationHook
 
-__all__ = ['FittedHeadsHook']
+__all__ = ['DefectVisualizationHook', 'FittedHeadsHook']

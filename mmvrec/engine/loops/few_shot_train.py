@@ -64,16 +64,12 @@ class FewShotTrainLoop(EpochBasedTrainLoop):
         model = unwrapped_model(self.runner)
         model.train()
         device = model.data_preprocessor.device
-        progress = track(
-            self.supports.items(), 'Fitting heads', disable=not is_main_process()
-        )
+        progress = track(self.supports.items(), 'Fitting heads', disable=not is_main_process())
         for index, (task, bank) in enumerate(progress):
             self.runner.call_hook('before_train_iter', batch_idx=index, data_batch=None)
             feats, labels = bank.feats.to(device), bank.labels.to(device)
             model.head_of(task).fit(feats, labels, len(bank.class_names[task]))
-            self.runner.call_hook(
-                'after_train_iter', batch_idx=index, data_batch=None, outputs={}
-            )
+            self.runner.call_hook('after_train_iter', batch_idx=index, data_batch=None, outputs={})
             self._iter += 1
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1

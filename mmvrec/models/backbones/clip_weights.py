@@ -16,7 +16,10 @@ from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
+
+from mmvrec.utils.files import atomic_write, sha256_file
 
 FORMAT = 'mmvrec-alphaclip'
 FORMAT_VERSION = 1
@@ -209,6 +212,39 @@ def load_backbone_weights(
             raise ValueError(f'{path}: {error}') from error
         merged |= renamed
     return merged
+
+
+def convert(out: str | Path, checkpoint: str | None, alpha_checkpoint: str | None = None) -> dict:
+    """Convert weights to one safetensors file with the names of :class:`AlphaCLIP`.
+
+    Args:
+        out (str | Path): the file to write, ending in ``.safetensors``.
+        checkpoint (str | None): see :func:`load_backbone_weights`.
+        alpha_checkpoint (str | None): see :func:`load_backbone_weights`.
+
+    Returns:
+        dict: what is noted in the file: format version, architecture, and name, size and SHA-256
+        of every source.
+
+    Raises:
+        ValueError: ``out`` has another ending, no source is given, or see
+            :func:`load_backbone_weights`.
+    """
+    paths = [Path(p) for p in (checkpoint, alpha_checkpoint) if p is not None]
+    if Path(out).suffix != '.safetensors' or not paths:
+        raise ValueError(f'need at least one source and an output in .safetensors, got {out}')
+    state = load_backbone_weights(checkpoint, alpha_checkpoint)
+    info = {
+        'version': FORMAT_VERSION,
+        'arch': infer_arch(state),
+        'sources': [
+            {'file': p.name, 'bytes': p.stat().st_size, 'sha256': sha256_file(p)} for p in paths
+        ],
+    }
+    tensors = {name: value.contiguous() for name, value in state.items()}
+    with atomic_write(out) as temporary:
+        save_file(tensors, temporary, {'format': FORMAT, 'info': json.dumps(info)})
+    return info
 
 
 def _check_metadata(metadata: dict[str, str]) -> None:

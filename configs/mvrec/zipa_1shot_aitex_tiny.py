@@ -1,0 +1,5 @@
+_base_ = './zipa_5shot_aitex_tiny.py'
+
+train_cfg = dict(shots=1)
+val_cfg = dict(shots=1)
+test_cfg = dict(shots=1)

@@ -1,0 +1,5 @@
+_base_ = './zipa_5shot_mvtecfs_tiny.py'
+
+train_cfg = dict(shots=1)
+val_cfg = dict(shots=1)
+test_cfg = dict(shots=1)
