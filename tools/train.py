@@ -1,4 +1,4 @@
-"""Fit a config and save the model: tools/train.py CONFIG and the options of MMPretrain's train.py."""
+"""Fit a config and save the model: tools/train.py CONFIG, options as of MMPretrain's train.py."""
 
 import sys
 

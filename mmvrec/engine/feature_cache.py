@@ -33,7 +33,7 @@ class FeatureCache:
         self.key = key
 
     def load(self, num_instances: int) -> Tensor | None:
-        """The cached features, float32, (M, V, C) or (M, V, T, C); None if they must be computed."""
+        """The cached features, (M, V, C) or (M, V, T, C); None if they must be computed."""
         if not self.path.is_file():
             return None
         try:

@@ -15,6 +15,7 @@ from mmvrec.models.backbones.clip_weights import convert
 
 
 def main() -> None:
+    """Read the command line and convert."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

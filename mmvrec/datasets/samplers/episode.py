@@ -43,7 +43,7 @@ class EpisodeSampler:
         if short:
             raise ValueError(
                 f'{shots}-shot support sets of task {task!r} need {shots} instances of every class '
-                f'in the support pool, but there are only {short}; use fewer shots, or annotate more'
+                f'in the support pool, but it has {short}; use fewer shots, or annotate more'
             )
         self.shots = shots
         self.seed = seed
