@@ -14,6 +14,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
+from mmvrec.registry import TRANSFORMS
 from mmvrec.utils.files import sha256_file
 from mmvrec.utils.images import image_shape
 
@@ -106,6 +107,8 @@ class DefectDataset(BaseDataset):
         self.problems: list[Problem] = []
         #: Class names of every task, in label order.
         self.task_classes: dict[str, list[str]] = {}
+        # Built here: MMEngine finds our transforms only under our default scope.
+        pipeline = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline]
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
 
     @abstractmethod

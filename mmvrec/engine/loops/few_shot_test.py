@@ -146,9 +146,17 @@ class FewShotTestLoop(BaseLoop):
 
 @LOOPS.register_module()
 class FewShotValLoop(FewShotTestLoop):
-    """Evaluation of the fitted heads during ``tools/train.py``; see :class:`FewShotTestLoop`."""
+    """Evaluation of the fitted heads during ``tools/train.py``; see :class:`FewShotTestLoop`.
+
+    The queries are those of ``test_dataloader``, which few-shot configs declare to be the same as
+    ``val_dataloader``: an override of the one on the command line does not reach the other.
+    """
 
     MODE = 'val'
+
+    def __init__(self, runner: Runner, dataloader: DataLoader | dict, *args, **kwargs):
+        queries = runner.cfg.get('test_dataloader') or dataloader
+        super().__init__(runner, queries, *args, **kwargs)
 
 
 def classify(
