@@ -4,6 +4,7 @@ Their ``locations`` make MMEngine import the modules on the first look-up, so th
 ``import mmvrec`` (or ``custom_imports``) registers everything without importing it.
 """
 
+from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.registry import Registry
 from mmpretrain import registry as mmpretrain_registry
 
@@ -18,8 +19,9 @@ DATASETS = _child(mmpretrain_registry.DATASETS, 'mmvrec.datasets')
 TRANSFORMS = _child(mmpretrain_registry.TRANSFORMS, 'mmvrec.datasets.transforms')
 DATA_SAMPLERS = _child(mmpretrain_registry.DATA_SAMPLERS, 'mmvrec.datasets.samplers')
 MODELS = _child(mmpretrain_registry.MODELS, 'mmvrec.models')
-MODEL_WRAPPERS = _child(mmpretrain_registry.MODEL_WRAPPERS, 'mmvrec.engine.model_wrapper')
 LOOPS = _child(mmpretrain_registry.LOOPS, 'mmvrec.engine.loops')
 HOOKS = _child(mmpretrain_registry.HOOKS, 'mmvrec.engine.hooks')
 METRICS = _child(mmpretrain_registry.METRICS, 'mmvrec.evaluation')
 VISUALIZERS = _child(mmpretrain_registry.VISUALIZERS, 'mmvrec.visualization')
+# The stock scripts look for runners in MMEngine's own registry, before any scope is set.
+RUNNERS = Registry('runner', parent=MMENGINE_RUNNERS, scope='mmvrec', locations=['mmvrec.engine'])

@@ -14,10 +14,10 @@ custom_hooks = [dict(type='FittedHeadsHook')]
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
+    # What processes exchange are features in CPU memory.
+    dist_cfg=dict(backend='gloo'),
 )
-# The backbone is frozen and every process fits the same heads, see the class.
-model_wrapper_cfg = dict(type='ReplicatedModel')
+runner_type = 'mmvrec.FewShotRunner'
 
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='UniversalVisualizer', vis_backends=vis_backends)

@@ -1,0 +1,3 @@
+from mmvrec.engine.runner import FewShotRunner
+
+__all__ = ['FewShotRunner']

@@ -3,7 +3,6 @@
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmvrec.engine.loops.few_shot_test import unwrapped_model
 from mmvrec.registry import HOOKS
 
 _VERSION = 1
@@ -19,7 +18,7 @@ class FittedHeadsHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the description of the heads to ``checkpoint['meta']['mmvrec']``."""
-        model = unwrapped_model(runner)
+        model = runner.model
         checkpoint['meta']['mmvrec'] = {
             'version': _VERSION,
             'task_classes': model.task_classes,
@@ -42,7 +41,7 @@ class FittedHeadsHook(Hook):
                 f'needed, found: {found}). Give a checkpoint that tools/train.py of this package '
                 'wrote; backbone weights belong to model.backbone.checkpoint'
             )
-        model = unwrapped_model(runner)
+        model = runner.model
         model.allocate_heads(info['task_classes'], info['supports'], info['channels'])
         if model.backbone is not None:
             model.backbone.weights_source = info['weights_source']

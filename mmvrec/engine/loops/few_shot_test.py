@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.evaluator import Evaluator
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from mmpretrain.structures import DataSample
 from rich.progress import track
@@ -16,11 +15,6 @@ from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.registry import LOOPS
 from mmvrec.structures import FeatureBank
-
-
-def unwrapped_model(runner: Runner) -> MVRECClassifier:
-    """The runner's model without the wrapper of a distributed run."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 @LOOPS.register_module()
@@ -79,7 +73,7 @@ class FewShotTestLoop(BaseLoop):
         """
         self._call_hook('before_{}')
         self._call_hook('before_{}_epoch')
-        model = unwrapped_model(self.runner)
+        model = self.runner.model
         model.eval()
         query = build_bank(model, self.dataloader, self.cache_dir, self.fp16)
         units = self._fitted_units(model, query) if model.tasks else self._episodes(model, query)

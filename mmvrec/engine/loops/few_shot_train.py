@@ -7,7 +7,6 @@ from torch.utils.data import DataLoader
 
 from mmvrec.datasets.samplers import EpisodeSampler
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
-from mmvrec.engine.loops.few_shot_test import unwrapped_model
 from mmvrec.registry import LOOPS
 from mmvrec.structures import FeatureBank
 
@@ -42,7 +41,7 @@ class FewShotTrainLoop(EpochBasedTrainLoop):
         fp16: bool = False,
     ):
         super().__init__(runner, dataloader, max_epochs)
-        model = unwrapped_model(runner)
+        model = runner.model
         pool = build_bank(model, self.dataloader, cache_dir, fp16)
         #: Support bank of every task.
         self.supports: dict[str, FeatureBank] = {}
@@ -61,7 +60,7 @@ class FewShotTrainLoop(EpochBasedTrainLoop):
     def run_epoch(self) -> None:
         """Fit the head of every task, one iteration each."""
         self.runner.call_hook('before_train_epoch')
-        model = unwrapped_model(self.runner)
+        model = self.runner.model
         model.train()
         device = model.data_preprocessor.device
         progress = track(self.supports.items(), 'Fitting heads', disable=not is_main_process())

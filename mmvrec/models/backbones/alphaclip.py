@@ -207,9 +207,9 @@ class AlphaCLIP(VisionTransformer):
     @torch.no_grad()
     def _init_random(self) -> None:
         """Draw weights with the standard deviations of CLIP's initialisation, and say so."""
-        generator = torch.Generator().manual_seed(
-            torch.seed() if self.random_seed is None else self.random_seed
-        )
+        generator = torch.Generator()
+        # Its own seed where none is given: torch.seed() would reseed the global generator too.
+        generator.manual_seed(generator.seed() if self.random_seed is None else self.random_seed)
         width, layers = self.embed_dims, self.num_layers
         deviations = {
             'attn.proj.weight': (2 * layers * width) ** -0.5,

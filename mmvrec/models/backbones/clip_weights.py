@@ -39,6 +39,16 @@ _RENAMES = (
     (r'^transformer\.resblocks\.(\d+)\.mlp\.c_proj\.', r'layers.\1.ffn.layers.1.'),
 )
 
+#: What every vision tower has, and its architecture is read from; our names.
+_INDISPENSABLE = (
+    'patch_embed.projection.weight',
+    'cls_token',
+    'pos_embed',
+    'proj',
+    'layers.0.ln1.weight',
+    'layers.0.ffn.layers.0.0.weight',
+)
+
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read the tensors of a checkpoint in any of the file types in use.
@@ -122,7 +132,7 @@ def to_backbone_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
         dict[str, Tensor]: float32 tensors with the names of :class:`AlphaCLIP`.
 
     Raises:
-        ValueError: the layout is unknown.
+        ValueError: the layout is unknown, or indispensable weights are missing.
     """
     layout = weights_layout(state)
     if layout == 'mmvrec':
@@ -135,6 +145,7 @@ def to_backbone_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     alpha = state.pop('conv1_alpha.weight', torch.zeros_like(rgb[:, :1]))
     state['conv1.weight'] = torch.cat([rgb, alpha], dim=1)
     renamed = {_rename(name): value for name, value in state.items()}
+    _check_complete(renamed)
     renamed['cls_token'] = renamed['cls_token'][None, None]
     renamed['pos_embed'] = renamed['pos_embed'][None]
     return renamed
@@ -144,6 +155,15 @@ def _rename(name: str) -> str:
     for pattern, replacement in _RENAMES:
         name = re.sub(pattern, replacement, name)
     return name
+
+
+def _check_complete(state: dict[str, Tensor]) -> None:
+    missing = [name for name in _INDISPENSABLE if name not in state]
+    if missing:
+        raise ValueError(
+            f"the vision tower is incomplete, {missing} are missing; only CLIP's vision "
+            'transformers are read, not its ResNets'
+        )
 
 
 def infer_arch(state: dict[str, Tensor]) -> dict[str, int]:
@@ -159,13 +179,7 @@ def infer_arch(state: dict[str, Tensor]) -> dict[str, int]:
     Raises:
         ValueError: weights are missing.
     """
-    missing = [
-        name
-        for name in ('patch_embed.projection.weight', 'pos_embed', 'proj', 'layers.0.ln1.weight')
-        if name not in state
-    ]
-    if missing:
-        raise ValueError(f'the vision tower is incomplete, {missing} are missing')
+    _check_complete(state)
     embed_dims, _, patch_size, _ = state['patch_embed.projection.weight'].shape
     layers = {int(m[1]) for m in (re.match(r'layers\.(\d+)\.', name) for name in state) if m}
     grid = round((state['pos_embed'].shape[1] - 1) ** 0.5)

@@ -146,7 +146,8 @@ def merge_by_entropy(logits: Tensor) -> Tensor:
         Tensor: probabilities, (B, N).
     """
     probabilities = logits.softmax(-1)
-    certainty = 1 - normalized_entropy(probabilities)
+    # Rounding takes the entropy of a uniform view past 1; a weight must not be negative.
+    certainty = (1 - normalized_entropy(probabilities)).clamp(min=0)
     total = certainty.sum(1, keepdim=True)
     uniform = torch.full_like(certainty, 1 / certainty.shape[1])
     weights = torch.where(total > 0, certainty / total, uniform)
