@@ -1,0 +1,50 @@
+"""Shared by all tests: the folder beside the repository, and the log."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MMLogger
+
+SHARED = Path(__file__).parents[1].parent / 'shared'
+
+
+@pytest.fixture(scope='session')
+def fixtures() -> Path:
+    """The folder of numeric fixtures; skips the test where there is none."""
+    folder = SHARED / 'fixtures'
+    if not folder.is_dir():
+        pytest.skip(f'no numeric fixtures at {folder}')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def fixture_tensors(fixtures):
+    """Read the numeric arrays of an npz of the fixtures as tensors."""
+
+    def read(name: str) -> dict[str, torch.Tensor]:
+        with np.load(fixtures / name) as file:
+            arrays = {key: file[key] for key in file.files}
+        return {key: torch.from_numpy(a) for key, a in arrays.items() if a.dtype.kind in 'fiu'}
+
+    return read
+
+
+class _Records(logging.Handler):
+    def __init__(self):
+        super().__init__(level=logging.INFO)
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+@pytest.fixture
+def log_records():
+    """What MMEngine's current logger is told during the test, from level INFO."""
+    logger, handler = MMLogger.get_current_instance(), _Records()
+    logger.addHandler(handler)
+    yield handler.records
+    logger.removeHandler(handler)
