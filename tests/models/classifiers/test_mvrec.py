@@ -1,0 +1,220 @@
+"""MVRECClassifier: backbone and heads as one model."""
+
+import pytest
+import torch
+from mmpretrain.structures import DataSample
+
+from mmvrec.models.classifiers import MVRECClassifier
+from mmvrec.models.data_preprocessor import MultiViewDataPreprocessor
+from mmvrec.registry import MODELS
+from mmvrec.structures import FeatureBank
+
+BACKBONE = dict(
+    type='AlphaCLIP',
+    arch=dict(
+        embed_dims=64,
+        num_layers=2,
+        num_heads=1,
+        feedforward_channels=128,
+        patch_size=14,
+        img_size=28,
+        out_dims=16,
+    ),
+    random_seed=0,
+)
+HEAD = dict(type='ZipAdapterHead')
+CLASSES = {'bottle': ['broken', 'dirty', 'scratch'], 'cable': ['bent', 'cut']}
+
+
+def drawn(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def model(**options):
+    return MVRECClassifier(**{'head': HEAD, **options})
+
+
+def bank(task='bottle', per_class=2, channels=16, seed=0):
+    labels = torch.arange(len(CLASSES[task])).repeat(per_class)
+    feats = drawn(len(labels), 3, channels, seed=seed) + 4 * labels[:, None, None].eq(
+        torch.arange(channels)
+    )
+    ids = [f'{task}#{i}' for i in range(len(labels))]
+    return FeatureBank(feats, labels, [task] * len(labels), ids, {task: CLASSES[task]})
+
+
+def fitted(**options):
+    """A model with a fitted head for both tasks."""
+    built = model(**options)
+    banks = {task: bank(task) for task in CLASSES}
+    built.allocate_heads(CLASSES, {task: len(b) for task, b in banks.items()}, 16)
+    for task, support in banks.items():
+        built.head_of(task).fit(support.feats, support.labels, len(CLASSES[task]))
+    return built.eval()
+
+
+@pytest.mark.parametrize('views_per_forward', [1, 2, 5, 6, 100])
+def test_features_do_not_depend_on_the_chunks(views_per_forward):
+    inputs = drawn(2, 3, 4, 28, 28)
+    built = model(backbone=BACKBONE, views_per_forward=views_per_forward)
+    sizes = []
+    hook = built.backbone.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    feats = built(inputs)
+    hook.remove()
+    assert feats.shape == (2, 3, 16)
+    assert max(sizes) <= views_per_forward
+    assert sum(sizes) == 6
+    alone = torch.stack([built.backbone(views)[0] for views in inputs])
+    torch.testing.assert_close(feats, alone, atol=1e-5, rtol=0)
+
+
+def test_patch_tokens_are_a_further_dimension():
+    built = model(backbone={**BACKBONE, 'num_patch_tokens': 2})
+    assert built.extract_feat(drawn(2, 3, 4, 28, 28)).shape == (2, 3, 3, 16)
+
+
+def test_three_channels_are_embedded():
+    assert model(backbone=BACKBONE)(drawn(1, 3, 3, 28, 28)).shape == (1, 3, 16)
+
+
+def test_preprocessor_is_the_default_one_unless_configured():
+    assert isinstance(model().data_preprocessor, MultiViewDataPreprocessor)
+    built = model(data_preprocessor=dict(mean=(0.5, 0.5, 0.5, 0.5)))
+    assert built.data_preprocessor.mean.flatten().tolist() == [127.5] * 4
+
+
+def test_weights_source_is_told():
+    built = model(backbone=BACKBONE)
+    assert built.weights_source == 'not loaded yet'
+    built.backbone.init_weights()
+    assert built.weights_source == 'random (seed 0)'
+    assert model().weights_source == 'features made elsewhere'
+
+
+def test_every_task_has_its_own_head():
+    built = fitted()
+    assert built.tasks == ['bottle', 'cable']
+    assert built.head_of('bottle') is not built.head_of('cable')
+    for task, names in CLASSES.items():
+        probabilities = built.predict_bank(bank(task, seed=1))
+        assert probabilities.shape == (2 * len(names), len(names))
+        assert torch.equal(probabilities.argmax(1), bank(task).labels)
+
+
+def test_bank_is_predicted_with_a_given_head():
+    head = model().build_head().fit(bank().feats, bank().labels, 3)
+    probabilities = model().predict_bank(bank(seed=1), head)
+    assert torch.equal(probabilities.argmax(1), bank().labels)
+    assert not probabilities.requires_grad
+
+
+def test_samples_are_predicted_with_the_head_of_their_task():
+    built = fitted()
+    banks = {task: bank(task, seed=1) for task in ('cable', 'bottle')}
+    samples = [DataSample(metainfo={'task': task}) for task in banks]
+    feats = torch.stack([b.feats[1] for b in banks.values()])
+    predicted = built.predict(feats, samples)
+    assert predicted is samples
+    for sample, (task, own) in zip(predicted, banks.items(), strict=True):
+        torch.testing.assert_close(sample.pred_score, built.predict_bank(own)[1])
+        assert sample.pred_label.tolist() == [1], task
+
+
+def test_images_are_predicted():
+    built = model(backbone=BACKBONE)
+    inputs = built.data_preprocessor(
+        {'inputs': drawn(2, 3, 4, 28, 28).mul(60).add(128).clamp(0, 255).byte()}
+    )['inputs']
+    feats = built.extract_feat(inputs)
+    built.allocate_heads({'bottle': ['a', 'b']}, {'bottle': 2}, 16)
+    built.head_of('bottle').fit(feats, torch.tensor([0, 1]), 2)
+    samples = built(inputs, mode='predict')
+    assert [s.pred_label.item() for s in samples] == [0, 1]
+    assert [s.task for s in samples] == ['bottle', 'bottle']
+    assert torch.equal(built(inputs, mode='tensor'), feats)
+
+
+def test_state_dict_goes_into_allocated_heads():
+    source, target = fitted(), model()
+    target.allocate_heads(source.task_classes, source.supports, source.channels)
+    target.load_state_dict(source.state_dict(), strict=True)
+    for task in CLASSES:
+        query = bank(task, seed=1)
+        assert torch.equal(target.predict_bank(query), source.predict_bank(query))
+
+
+def test_heads_follow_the_given_tasks():
+    built = fitted()
+    built.allocate_heads({'pill': ['a', 'b']}, {'pill': 4, 'bottle': 6}, 8)
+    assert (built.tasks, built.supports, built.channels) == (['pill'], {'pill': 4}, 8)
+    assert len(built.heads) == 1
+    assert built.head_of('pill').support_keys.shape == (4, 8)
+
+
+def test_head_config_is_not_shared_with_the_caller():
+    config = dict(HEAD)
+    built = model(head=config)
+    config['beta'] = 1.0
+    assert built.build_head().beta == 32.0
+
+
+def test_frozen_backbone_stays_frozen_in_training():
+    built = model(backbone=BACKBONE)
+    built.allocate_heads(CLASSES, {'bottle': 6, 'cable': 4}, 16)
+    built.train()
+    assert not built.backbone.training
+    assert built.head_of('cable').training
+    trained = {name.split('.')[0] for name, p in built.named_parameters() if p.requires_grad}
+    assert trained == {'heads'}
+
+
+def test_is_registered():
+    assert isinstance(MODELS.build(dict(type='MVRECClassifier', head=HEAD)), MVRECClassifier)
+
+
+BAD_OPTIONS = {
+    'no view a forward': (dict(views_per_forward=0), ValueError, 'at least 1, got 0'),
+    'unknown head': (dict(head=dict(type='NoSuchHead')), KeyError, 'NoSuchHead'),
+    'bad head': (dict(head=dict(HEAD, beta=-1)), ValueError, 'beta must be positive, got -1'),
+    'unknown option of the head': (dict(head=dict(HEAD, betta=1)), TypeError, 'betta'),
+    'bad backbone': (
+        dict(backbone=dict(type='AlphaCLIP', arch='big')),
+        ValueError,
+        "arch must be one of .*got 'big'",
+    ),
+    'bad preprocessor': (dict(data_preprocessor=dict(mean=(1,))), ValueError, 'four values'),
+}
+
+
+@pytest.mark.parametrize(('options', 'error', 'message'), BAD_OPTIONS.values(), ids=BAD_OPTIONS)
+def test_bad_options_fail_at_construction(options, error, message):
+    with pytest.raises(error, match=message):
+        model(**options)
+
+
+VIEWS = torch.zeros(1, 2, 4, 28, 28)
+BAD_CALLS = {
+    'no backbone': (lambda: model()(VIEWS), ValueError, 'no backbone.*set model.backbone'),
+    'loss mode': (
+        lambda: model(backbone=BACKBONE)(VIEWS, mode='loss'),
+        ValueError,
+        "'tensor' or 'predict', got 'loss'",
+    ),
+    'unknown task': (
+        lambda: fitted().head_of('pill'),
+        KeyError,
+        r"no head for task 'pill'.*\['bottle', 'cable'\]",
+    ),
+    'no head yet': (lambda: model().predict_bank(bank()), KeyError, r"'bottle'; .* for \[\]"),
+    'task not named': (
+        lambda: fitted().predict(bank().feats),
+        KeyError,
+        r"must name the task, one of \['bottle', 'cable'\]",
+    ),
+}
+
+
+@pytest.mark.parametrize(('call', 'error', 'message'), BAD_CALLS.values(), ids=BAD_CALLS)
+def test_bad_calls(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
