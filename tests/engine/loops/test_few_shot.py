@@ -1,0 +1,256 @@
+import uuid
+
+import numpy as np
+import pytest
+import torch
+from engine_parts import TINY_ARCH, synthetic_dataset
+from mmengine.config import Config
+
+from mmvrec.engine import FewShotRunner
+from mmvrec.structures import FeatureBank
+from mmvrec.utils.resources import config_file
+
+CLASSES = ['a', 'b', 'c']
+
+
+def bank_file(path, tasks=('one', 'two'), per_class=4, seed=0, spread=0.3, class_names=CLASSES):
+    """Classes well apart, so that accuracies are neither chance nor always 100 %."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(7).normal(size=(len(class_names), 1, 8))
+    feats, labels, names = [], [], []
+    for task in tasks:
+        for label in range(len(class_names)):
+            feats.append(centres[label] + spread * rng.normal(size=(per_class, 5, 8)))
+            labels += [label] * per_class
+            names += [task] * per_class
+    FeatureBank(
+        feats=torch.tensor(np.concatenate(feats), dtype=torch.float32),
+        labels=torch.tensor(labels),
+        tasks=names,
+        ids=[str(i) for i in range(len(labels))],
+        class_names={task: list(class_names) for task in tasks},
+    ).save(path)
+    return str(path)
+
+
+def runner(tmp_path, config='mvrec/zipa_1shot_featurebank.py', **overrides) -> FewShotRunner:
+    cfg = Config.fromfile(config_file(config))
+    if 'featurebank' in config:
+        overrides.setdefault(
+            'train_dataloader.dataset.ann_file', bank_file(tmp_path / 's.npz', seed=1)
+        )
+        overrides.setdefault(
+            'test_dataloader.dataset.ann_file', bank_file(tmp_path / 'q.npz', seed=2, spread=2.0)
+        )
+    cfg.merge_from_dict({'work_dir': str(tmp_path / 'work'), **overrides})
+    cfg.experiment_name = uuid.uuid4().hex
+    return FewShotRunner.from_cfg(cfg)
+
+
+def synthetic_overrides(tmp_path) -> dict:
+    return {
+        'model.backbone': {'type': 'AlphaCLIP', 'arch': {**TINY_ARCH, '_delete_': True}, 'random_seed': 0},
+        'train_dataloader.dataset': synthetic_dataset(split='support'),
+        'test_dataloader.dataset': synthetic_dataset(split='query'),
+        'train_cfg.cache_dir': str(tmp_path / 'banks'),
+        'test_cfg.cache_dir': str(tmp_path / 'banks'),
+        'val_cfg.cache_dir': str(tmp_path / 'banks'),
+    }
+
+
+def test_protocol_gives_every_task_and_episode(tmp_path):
+    metrics = runner(tmp_path, **{'test_cfg.episodes': 7}).test()
+    per_task = [metrics[f'fewshot/{task}/episodes'] for task in ('one', 'two')]
+    assert [len(episodes) for episodes in per_task] == [7, 7]
+    assert metrics['fewshot/accuracy'] == pytest.approx(np.mean(per_task))
+    assert metrics['fewshot/accuracy_std'] == pytest.approx(np.std(np.mean(per_task, 0), ddof=1))
+    assert len(set(per_task[0])) > 1
+
+
+def test_seed_is_that_of_the_first_episode(tmp_path):
+    early = runner(tmp_path, **{'test_cfg.episodes': 4}).test()['fewshot/one/episodes']
+    late = runner(tmp_path, **{'test_cfg.seed': 2}).test()['fewshot/one/episodes']
+    assert early[2:] == late[:2]
+
+
+def test_training_then_testing_judges_exactly_the_saved_heads(tmp_path):
+    trained = runner(tmp_path, **{'train_cfg.episode': 3})
+    model = trained.train()
+    heads = [head.support_keys.detach().clone() for head in model.heads]
+    tested = runner(tmp_path, load_from=str(tmp_path / 'work' / 'epoch_1.pth'))
+    metrics = tested.test()
+    for head, keys in zip(tested.model.heads, heads, strict=True):
+        assert torch.equal(head.support_keys, keys)
+    protocol = runner(tmp_path, **{'test_cfg.episodes': 4}).test()
+    for task in ('one', 'two'):
+        assert metrics[f'fewshot/{task}/episodes'] == protocol[f'fewshot/{task}/episodes'][3:]
+
+
+def test_resumed_training_has_the_same_heads(tmp_path):
+    first = runner(tmp_path).train()
+    again = runner(tmp_path, resume=True)
+    second = again.train()
+    assert again.epoch == 1
+    for a, b in zip(first.heads, second.heads, strict=True):
+        assert torch.equal(a.support_keys, b.support_keys)
+        assert torch.equal(a.support_values, b.support_values)
+
+
+def test_interrupted_training_goes_on_where_it_stopped(tmp_path):
+    whole = runner(tmp_path / 'whole', **banks(tmp_path), **{'train_cfg.max_epochs': 2}).train()
+    runner(tmp_path / 'part', **banks(tmp_path), **{'train_cfg.max_epochs': 1}).train()
+    rest = runner(tmp_path / 'part', **banks(tmp_path), resume=True, **{'train_cfg.max_epochs': 2})
+    resumed = rest.train()
+    assert rest.iter == 4
+    for a, b in zip(whole.heads, resumed.heads, strict=True):
+        assert torch.equal(a.support_keys, b.support_keys)
+
+
+def banks(tmp_path) -> dict:
+    return {
+        'train_dataloader.dataset.ann_file': bank_file(tmp_path / 's.npz', seed=1),
+        'test_dataloader.dataset.ann_file': bank_file(tmp_path / 'q.npz', seed=2, spread=2.0),
+    }
+
+
+def test_images_to_metrics_and_again_from_the_cache(tmp_path):
+    overrides = synthetic_overrides(tmp_path)
+    config = 'mvrec/zipa_1shot_synthetic.py'
+    first = runner(tmp_path, config, **overrides).test()
+    files = {p: p.stat().st_mtime_ns for p in (tmp_path / 'banks').iterdir()}
+    assert len(files) == 2
+    second = runner(tmp_path, config, **overrides).test()
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / 'banks').iterdir()} == files
+    assert first == second
+    assert first['fewshot/weights'] == 'random (seed 0)'
+
+
+def test_checkpoint_keeps_saying_that_the_weights_are_random(tmp_path):
+    overrides = synthetic_overrides(tmp_path)
+    config = 'mvrec/zipa_1shot_synthetic.py'
+    runner(tmp_path, config, **overrides).train()
+    loaded = runner(tmp_path, config, **overrides, load_from=str(tmp_path / 'work/epoch_1.pth'))
+    assert loaded.test()['fewshot/weights'] == 'random (seed 0)'
+
+
+def test_pictures_of_predictions(tmp_path):
+    overrides = synthetic_overrides(tmp_path)
+    overrides['default_hooks.visualization.enable'] = True
+    overrides['default_hooks.visualization.out_dir'] = str(tmp_path / 'show')
+    overrides['default_hooks.visualization.interval'] = 2
+    runner(tmp_path, 'mvrec/zipa_1shot_synthetic.py', **overrides).test()
+    assert sorted(p.name for p in (tmp_path / 'show').iterdir()) == [
+        'ceramic_tile_hole_0001.png',
+        'ceramic_tile_hole_0005.png',
+        'ceramic_tile_scratch_0003.png',
+    ]
+
+
+def test_query_labels_do_not_reach_the_heads(tmp_path):
+    right = runner(tmp_path).train()
+    FeatureBank.load(tmp_path / 'q.npz')
+    bank_file(tmp_path / 'other.npz', seed=2, spread=2.0)
+    bank = FeatureBank.load(tmp_path / 'other.npz')
+    bank.labels = (bank.labels + 1) % 3
+    bank.save(tmp_path / 'other.npz')
+    wrong = runner(
+        tmp_path, **{'test_dataloader.dataset.ann_file': str(tmp_path / 'other.npz')}
+    ).train()
+    for a, b in zip(right.heads, wrong.heads, strict=True):
+        assert all(
+            torch.equal(x, y)
+            for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+        )
+
+
+def foreign_checkpoint(tmp_path) -> dict:
+    torch.save({'state_dict': {'fc.weight': torch.zeros(2, 2)}, 'meta': {}}, tmp_path / 'r.pth')
+    return {'load_from': str(tmp_path / 'r.pth')}
+
+
+def other_classes(tmp_path) -> dict:
+    path = bank_file(tmp_path / 'other.npz', class_names=['a', 'c', 'b'])
+    return {'test_dataloader.dataset.ann_file': path}
+
+
+def task_without_support(tmp_path) -> dict:
+    return {
+        'test_dataloader.dataset.ann_file': bank_file(tmp_path / 'o.npz', tasks=('one', 'three'))
+    }
+
+
+def checkpoint_of_other_tasks(tmp_path) -> dict:
+    runner(tmp_path).train()
+    return {
+        'load_from': str(tmp_path / 'work' / 'epoch_1.pth'),
+        **task_without_support(tmp_path),
+    }
+
+
+@pytest.mark.parametrize(
+    ('overrides', 'error', 'message'),
+    [
+        (
+            lambda t: {'test_cfg.shots': 5},
+            ValueError,
+            r"5-shot .*'one' .*\{'a': 4, 'b': 4, 'c': 4\}",
+        ),
+        (lambda t: {'test_cfg.shots': 0}, ValueError, 'shots must be at least 1, got 0'),
+        (lambda t: {'test_cfg.episodes': 0}, ValueError, 'episodes must be at least 1, got 0'),
+        (foreign_checkpoint, ValueError, 'does not describe fitted heads'),
+        (other_classes, ValueError, r"task 'one' has the classes \['a', 'c', 'b'\]"),
+        (task_without_support, ValueError, "task 'three' has the classes .* but None"),
+        (checkpoint_of_other_tasks, ValueError, "task 'three' .*or the checkpoint"),
+        (lambda t: {'load_from': str(t / 'no.pth')}, FileNotFoundError, r'no\.pth'),
+        (lambda t: {'model.head.beta': -1.0}, ValueError, 'beta must be positive, got -1.0'),
+        (lambda t: {'model.head.merge_views': 'max'}, ValueError, "merge_views .* got 'max'"),
+        (lambda t: {'model.views_per_forward': 0}, ValueError, 'views_per_forward .* got 0'),
+        (lambda t: {'model_wrapper_cfg': {'type': 'X'}}, ValueError, 'take no wrapper'),
+        (
+            lambda t: {'test_dataloader.dataset.ann_file': ''},
+            FileNotFoundError,
+            'needs `ann_file`.*--cfg-options',
+        ),
+        (
+            lambda t: {'test_dataloader.dataset.ann_file': str(t / 'none.npz')},
+            FileNotFoundError,
+            r'no feature bank at .*none\.npz',
+        ),
+        (
+            lambda t: {'default_hooks.visualization.enable': True},
+            ValueError,
+            'a feature bank has no images to draw',
+        ),
+    ],
+)
+def test_bad_input_is_refused(tmp_path, overrides, error, message):
+    with pytest.raises(error, match=f'(?s){message}'):
+        runner(tmp_path, **overrides(tmp_path)).test()
+
+
+def test_missing_weights_are_named_before_any_work(tmp_path):
+    overrides = synthetic_overrides(tmp_path)
+    overrides['model.backbone'] = {
+        'type': 'AlphaCLIP',
+        'arch': {**TINY_ARCH, '_delete_': True},
+        'checkpoint': str(tmp_path / 'ViT-L-14.pt'),
+    }
+    with pytest.raises(FileNotFoundError, match=r'no weights at .*ViT-L-14\.pt.*convert them with'):
+        runner(tmp_path, 'mvrec/zipa_1shot_synthetic.py', **overrides).test()
+    assert not (tmp_path / 'banks').exists()
+
+
+def test_model_alone_classifies_views_after_training(tmp_path):
+    overrides = synthetic_overrides(tmp_path)
+    trained = runner(tmp_path, 'mvrec/zipa_1shot_synthetic.py', **overrides)
+    model = trained.train()
+    dataset = trained.val_dataloader.dataset
+    data = {
+        'inputs': [dataset[0]['inputs'], dataset[4]['inputs']],
+        'data_samples': [dataset[0]['data_samples'], dataset[4]['data_samples']],
+    }
+    predictions = model.test_step(data)
+    assert [p.gt_label.item() for p in predictions] == [0, 1]
+    for prediction in predictions:
+        assert prediction.pred_score.sum().item() == pytest.approx(1, abs=1e-5)
+        assert prediction.pred_label.item() == prediction.pred_score.argmax().item()
