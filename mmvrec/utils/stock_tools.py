@@ -10,7 +10,8 @@ import mmpretrain
 
 from mmvrec.utils.resources import config_file
 
-# The options of the stock test.py that take a value; its flags pass through untouched.
+# The options of the stock test.py: flags, and those that take a value.
+_TEST_FLAGS = ('--amp', '--show', '--no-pin-memory', '--tta')
 _TEST_OPTIONS = (
     '--work-dir',
     '--out',
@@ -20,12 +21,15 @@ _TEST_OPTIONS = (
     '--wait-time',
     '--launcher',
     '--local-rank',
+    '--local_rank',
 )
 
 
 def run_stock_train(arguments: Sequence[str]) -> None:
     """Run the stock ``train.py``; the config may be named as in ``config_file``."""
-    _run('train.py', [_resolved(a) if a.endswith('.py') else a for a in arguments])
+    is_config = [a.endswith('.py') and '=' not in a for a in arguments]
+    resolved = [_resolved(a) if c else a for a, c in zip(arguments, is_config, strict=True)]
+    _run('train.py', resolved)
 
 
 def run_stock_test(arguments: Sequence[str]) -> None:
@@ -49,16 +53,18 @@ def stock_test_arguments(arguments: Sequence[str]) -> list[str]:
     parser = argparse.ArgumentParser('test.py', allow_abbrev=False)
     parser.add_argument('config')
     parser.add_argument('checkpoint', nargs='?')
-    parser.add_argument('--cfg-options', nargs='+', default=[])
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[])
+    for flag in _TEST_FLAGS:
+        parser.add_argument(flag, action='append_const', dest='flags', const=flag)
     for option in _TEST_OPTIONS:
-        parser.add_argument(option)
-    args, flags = parser.parse_known_intermixed_args(arguments)
+        parser.add_argument(option, dest=option)
+    args, unknown = parser.parse_known_intermixed_args(arguments)
     overrides = list(args.cfg_options)
     if args.checkpoint is None:
         overrides.append('load_from=None')
-    translated = [_resolved(args.config), args.checkpoint or 'none', *flags]
+    translated = [_resolved(args.config), args.checkpoint or 'none', *(args.flags or []), *unknown]
     for option in _TEST_OPTIONS:
-        value = getattr(args, option[2:].replace('-', '_'))
+        value = getattr(args, option)
         if value is not None:
             translated += [option, value]
     return [*translated, '--cfg-options', *overrides] if overrides else translated
