@@ -2,6 +2,7 @@
 
 import torch
 import torch.distributed as torch_dist
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_distributed
 from mmengine.runner import Runner
@@ -17,6 +18,20 @@ class FewShotRunner(Runner):
     Processes need no GPU, and the model is not wrapped: the backbone is frozen and every process
     fits the same heads on the same gathered feature bank, so there are no gradients to synchronise.
     """
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> 'FewShotRunner':
+        """Build the runner.
+
+        Raises:
+            ValueError: ``--tta`` of MMPretrain's ``test.py`` has wrapped the model.
+        """
+        if 'module' in cfg['model']:
+            raise ValueError(
+                '--tta wraps classifiers of single images; here flipped views are views like '
+                "others: add flips=('none', 'horizontal') to MultiViewRegionContext in the pipelines"
+            )
+        return super().from_cfg(cfg)
 
     def setup_env(self, env_cfg: dict) -> None:
         """Set up the environment; on machines without GPU the process group is opened here."""

@@ -168,6 +168,9 @@ def _bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
         raise ValueError(f'feats must be floating point, got {feats.dtype}')
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f'labels must be integers, got {labels.dtype}')
+    for key in ('labels', 'tasks', 'ids', 'class_names'):
+        if key in data and data[key].ndim != 1:
+            raise ValueError(f'{key} must be a list, one dimension, got shape {data[key].shape}')
     if feats.ndim == 4:
         if not 0 <= token < feats.shape[2]:
             raise ValueError(f'token must be 0 to {feats.shape[2] - 1}, got {token}')

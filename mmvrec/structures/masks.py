@@ -61,11 +61,32 @@ def _decode_rle(entry: dict, height: int, width: int) -> np.ndarray:
             f'the mask is made for an image of {entry["size"][0]} x {entry["size"][1]} pixels '
             f'(height x width), the image has {height} x {width}'
         )
-    rle = {'size': entry['size'], 'counts': entry['counts'].encode('ascii')}
     try:
-        return coco_mask.decode(rle) * np.uint8(FOREGROUND)
-    except (ValueError, TypeError) as error:
+        counts = entry['counts'].encode('ascii')
+        # pycocotools leaves the pixels that no run covers uninitialised.
+        if _covered_pixels(counts) != height * width:
+            raise ValueError(f'its runs do not cover {height} x {width} pixels')
+        return coco_mask.decode({'size': entry['size'], 'counts': counts}) * np.uint8(FOREGROUND)
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f'the RLE mask cannot be decoded: {error}') from error
+
+
+def _covered_pixels(counts: bytes) -> int:
+    """Sum of the runs of COCO's compressed RLE: 5 bits a byte, from the third run differences."""
+    runs: list[int] = []
+    position = 0
+    while position < len(counts):
+        value = shift = 0
+        more = True
+        while more:
+            byte = counts[position] - 48
+            value |= (byte & 0x1F) << shift
+            more = bool(byte & 0x20)
+            position, shift = position + 1, shift + 5
+        if byte & 0x10:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+    return sum(runs)
 
 
 def mask_bbox(mask: np.ndarray) -> list[float]:
