@@ -29,7 +29,7 @@ class FewShotRunner(Runner):
         if 'module' in cfg['model']:
             raise ValueError(
                 '--tta wraps classifiers of single images; here flipped views are views like '
-                "others: add flips=('none', 'horizontal') to MultiViewRegionContext in the pipelines"
+                "others: give MultiViewRegionContext flips=('none', 'horizontal') in both pipelines"
             )
         return super().from_cfg(cfg)
 
