@@ -1,0 +1,151 @@
+"""FewShotAccuracy against numbers computed by hand and by SciPy."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from mmvrec.evaluation import FewShotAccuracy
+from mmvrec.evaluation.few_shot_metric import episode_accuracies, summary
+from mmvrec.registry import METRICS
+
+
+def sample(task, episode, right):
+    return {
+        'task': task,
+        'episode': episode,
+        'gt_label': torch.tensor([2]),
+        'pred_label': torch.tensor([2 if right else 0]),
+    }
+
+
+def evaluated(outcomes, meta=None, **options):
+    """Metrics of {(task, episode): [1 where right, else 0]}."""
+    metric = FewShotAccuracy(**options)
+    metric.dataset_meta = meta
+    samples = [sample(t, e, right) for (t, e), rights in outcomes.items() for right in rights]
+    for start in range(0, len(samples), 3):
+        metric.process(None, samples[start : start + 3])
+    return metric.evaluate(len(samples))
+
+
+# Accuracies in percent, bottle: 50, 75; cable: 100, 25. Over tasks: 75, 50.
+TWO_TASKS = {
+    ('bottle', 0): [1, 1, 0, 0],
+    ('bottle', 1): [1, 1, 1, 0],
+    ('cable', 0): [1, 1],
+    ('cable', 1): [0, 1, 0, 0],
+}
+
+
+def test_two_tasks_by_hand():
+    metrics = evaluated(TWO_TASKS)
+    t = 12.706204736432095  # 97.5 % quantile of Student's t with one degree of freedom
+    expected = {
+        'accuracy': 62.5,
+        'accuracy_std': 25 / math.sqrt(2),
+        'ci95': t * 12.5,
+        'bottle/accuracy': 62.5,
+        'bottle/accuracy_std': 25 / math.sqrt(2),
+        'bottle/ci95': t * 12.5,
+        'cable/accuracy': 62.5,
+        'cable/accuracy_std': 75 / math.sqrt(2),
+        'cable/ci95': t * 37.5,
+    }
+    for name, value in expected.items():
+        assert metrics[f'fewshot/{name}'] == pytest.approx(value), name
+    assert metrics['fewshot/bottle/episodes'] == [50.0, 75.0]
+    assert metrics['fewshot/cable/episodes'] == [100.0, 25.0]
+    assert len(metrics) == len(expected) + 3
+
+
+def test_mean_is_over_tasks_not_over_instances():
+    metrics = evaluated({('small', 0): [1], ('large', 0): [0] * 99})
+    assert metrics['fewshot/accuracy'] == 50
+
+
+@pytest.mark.parametrize('episodes', [2, 3, 5, 10, 100])
+def test_interval_is_that_of_scipy(episodes):
+    accuracies = np.random.default_rng(episodes).uniform(40, 90, episodes)
+    mean, deviation, half = summary(accuracies)
+    low, high = stats.t.interval(
+        0.95, episodes - 1, loc=accuracies.mean(), scale=stats.sem(accuracies)
+    )
+    assert (mean - half, mean + half) == pytest.approx((low, high))
+    assert deviation == pytest.approx(accuracies.std(ddof=1))
+
+
+def test_one_episode_has_no_spread():
+    metrics = evaluated({('bottle', 0): [1, 0, 0, 1, 1]})
+    for prefix in ('fewshot/', 'fewshot/bottle/'):
+        assert metrics[f'{prefix}accuracy'] == 60
+        assert metrics[f'{prefix}accuracy_std'] == 0
+        assert metrics[f'{prefix}ci95'] == 0
+
+
+@pytest.mark.parametrize(('rights', 'accuracy'), [([0, 0], 0), ([1, 1], 100), ([1, 0], 50)])
+def test_extremes(rights, accuracy):
+    metrics = evaluated({('a', 0): rights, ('a', 1): rights})
+    assert metrics['fewshot/accuracy'] == accuracy
+    assert metrics['fewshot/ci95'] == 0
+
+
+def test_order_of_the_samples_does_not_matter():
+    results = [(t, e, r) for (t, e), rights in TWO_TASKS.items() for r in rights]
+    expected = episode_accuracies(results)
+    shuffled = [results[i] for i in np.random.default_rng(0).permutation(len(results))]
+    found = episode_accuracies(shuffled)
+    assert {t: a.tolist() for t, a in found.items()} == {t: a.tolist() for t, a in expected.items()}
+
+
+def test_metrics_can_be_written_as_json():
+    metrics = evaluated(TWO_TASKS, {'weights_source': 'a.safetensors'})
+    assert json.loads(json.dumps(metrics)) == metrics
+
+
+def test_origin_of_the_weights_is_told():
+    assert evaluated(TWO_TASKS)['fewshot/weights'] == 'unknown'
+    metrics = evaluated(TWO_TASKS, {'weights_source': 'random (seed 0)'})
+    assert metrics['fewshot/weights'] == 'random (seed 0)'
+
+
+def test_prefix_is_changed():
+    assert evaluated(TWO_TASKS, prefix='novel')['novel/accuracy'] == 62.5
+
+
+def test_table_is_logged(log_records):
+    meta = {
+        'shots': 5,
+        'weights_source': 'a.safetensors',
+        'task_classes': {'bottle': ['x', 'y', 'z'], 'cable': ['x', 'y']},
+    }
+    evaluated(TWO_TASKS, meta)
+    text = log_records[-1].getMessage()
+    for part in ('5-shot accuracy (%), 2 episodes', 'backbone weights: a.safetensors'):
+        assert part in text
+    rows = [line.replace('│', ' ').split() for line in text.splitlines()]
+    assert ['bottle', '3', '62.50', '17.68', '158.83'] in rows
+    assert ['cable', '2', '62.50', '53.03', '476.48'] in rows
+    assert ['mean', 'over', 'tasks', '62.50', '17.68', '158.83'] in rows
+
+
+def test_table_of_one_episode_and_task_shows_no_spread(log_records):
+    evaluated({('bottle', 0): [1, 0]})
+    text = log_records[-1].getMessage()
+    rows = [line.replace('│', ' ').split() for line in text.splitlines()]
+    assert ['bottle', '50.00', '-', '-'] in rows
+    assert 'mean over tasks' not in text
+
+
+@pytest.mark.parametrize('missing', ['task', 'episode', 'gt_label', 'pred_label'])
+def test_incomplete_samples(missing):
+    incomplete = {key: value for key, value in sample('a', 0, 1).items() if key != missing}
+    with pytest.raises(KeyError, match=missing):
+        FewShotAccuracy().process(None, [incomplete])
+
+
+def test_is_registered():
+    assert isinstance(METRICS.build(dict(type='FewShotAccuracy')), FewShotAccuracy)

@@ -1,0 +1,71 @@
+"""The package as a whole: what its import brings, and what its registries find."""
+
+import subprocess
+import sys
+
+import pytest
+
+import mmvrec
+
+
+def run(code):
+    result = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.split()
+
+
+def test_version():
+    assert mmvrec.__version__.count('.') == 2
+
+
+def test_import_is_light():
+    """What is needed only for some datasets, figures or metrics is not imported."""
+    loaded = set(run('import mmvrec, sys; print(*sys.modules)'))
+    heavy = 'sklearn matplotlib seaborn pycocotools transformers scipy pandas PIL cv2 mmpretrain'
+    assert not loaded & set(heavy.split())
+
+
+FOUND = {
+    'DATASETS': 'FeatureBankDataset',
+    'TRANSFORMS': 'MultiViewRegionContext',
+    'DATA_SAMPLERS': 'ImageGroupedSampler',
+    'MODELS': 'AlphaCLIP',
+    'LOOPS': 'FewShotTestLoop',
+    'METRICS': 'FewShotAccuracy',
+}
+
+
+def test_registries_find_modules_that_were_not_imported():
+    lines = ['import sys', 'from mmvrec import registry']
+    for name, module in FOUND.items():
+        lines.append(f'assert registry.{name}.get({module!r}).__name__ == {module!r}')
+    # From the root registries, as MMEngine's runner looks with default_scope='mmvrec'.
+    lines += ['from mmengine.registry import MODELS, init_default_scope']
+    lines += ["init_default_scope('mmvrec')"]
+    lines += ["print(MODELS.build(dict(type='ZipAdapterHead')).tau)"]
+    assert run('\n'.join(lines))[-1] == '0.11'
+
+
+def test_scope_alone_is_enough():
+    code = (
+        'import mmvrec\n'
+        'from mmengine.registry import MODELS, init_default_scope\n'
+        "init_default_scope('mmvrec')\n"
+        "print(MODELS.build(dict(type='ZipAdapterHead')).tau)"
+    )
+    assert run(code)[-1] == '0.11'
+
+
+@pytest.mark.parametrize('name', ['ResNet', 'LinearClsHead', 'CrossEntropyLoss'])
+def test_modules_of_mmpretrain_are_found(name):
+    from mmvrec.registry import MODELS
+
+    assert MODELS.get(name).__name__ == name
+
+
+def test_public_names():
+    from mmvrec.structures import FeatureBank
+
+    assert FeatureBank.__module__ == 'mmvrec.structures.feature_bank'
