@@ -1,4 +1,4 @@
-"""Build of mmvrec. Configs, tools and the model index travel in ``mmvrec/.mim``, where MIM looks."""
+"""Build of mmvrec. Configs, tools and model index travel in ``mmvrec/.mim``, where MIM looks."""
 
 import re
 import shutil

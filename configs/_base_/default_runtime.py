@@ -1,5 +1,5 @@
 default_scope = 'mmvrec'
-custom_imports = dict(imports=['mmvrec'], allow_failed_imports=False)
+custom_imports = dict(imports=['mmvrec.registry'], allow_failed_imports=False)
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

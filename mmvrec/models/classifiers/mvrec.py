@@ -22,7 +22,7 @@ class MVRECClassifier(BaseClassifier):
         backbone (dict, optional): config of the backbone. None for feature banks made elsewhere.
         data_preprocessor (dict, optional): defaults to ``MultiViewDataPreprocessor``.
         views_per_forward (int): views embedded in one call of the backbone; bounds its memory.
-            Defaults to 108 (four instances of 27 views).
+            Defaults to 54 (two instances of 27 views).
 
     Raises:
         ValueError: ``views_per_forward`` is less than 1.
@@ -33,7 +33,7 @@ class MVRECClassifier(BaseClassifier):
         head: dict,
         backbone: dict | None = None,
         data_preprocessor: dict | None = None,
-        views_per_forward: int = 108,
+        views_per_forward: int = 54,
     ):
         preprocessor = {'type': 'MultiViewDataPreprocessor', **(data_preprocessor or {})}
         super().__init__(data_preprocessor=MODELS.build(preprocessor))

@@ -49,7 +49,11 @@ def runner(tmp_path, config='mvrec/zipa_1shot_featurebank.py', **overrides) -> F
 
 def synthetic_overrides(tmp_path) -> dict:
     return {
-        'model.backbone': {'type': 'AlphaCLIP', 'arch': {**TINY_ARCH, '_delete_': True}, 'random_seed': 0},
+        'model.backbone': {
+            'type': 'AlphaCLIP',
+            'arch': {**TINY_ARCH, '_delete_': True},
+            'random_seed': 0,
+        },
         'train_dataloader.dataset': synthetic_dataset(split='support'),
         'test_dataloader.dataset': synthetic_dataset(split='query'),
         'train_cfg.cache_dir': str(tmp_path / 'banks'),
