@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
 
+_CHUNK = 2**20
+
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
@@ -37,5 +39,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
+    digest = hashlib.sha256()
     with Path(path).open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
