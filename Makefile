@@ -10,7 +10,7 @@ DEMO := work_dirs/demo
 install: .venv/.installed
 
 .venv/.installed: requirements/lock.txt setup.py
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 10) else "Python 3.10 or newer is needed")'
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --requirement requirements/lock.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
