@@ -82,11 +82,11 @@ def test_stock_scripts_train_resume_and_test(tmp_path, bottle):
     config = REPO / 'configs/mvrec/zipa_3shot_featurebank.py'
     options = ['--work-dir', 'work', '--cfg-options', *bottle]
     run(tmp_path, STOCK / 'train.py', config, *options)
-    assert 'resumed epoch: 1, iter: 1' in run(
+    assert 'resumed epoch: 0, iter: 1' in run(
         tmp_path, STOCK / 'train.py', config, '--resume', *options
     )
     run(
-        tmp_path, STOCK / 'test.py', config, 'work/epoch_1.pth', '--out', 'm.json', '--out-item',
+        tmp_path, STOCK / 'test.py', config, 'work/iter_1.pth', '--out', 'm.json', '--out-item',
         'metrics', *options,
     )  # fmt: skip
     metrics = json.loads((tmp_path / 'm.json').read_text())

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from mmvrec.datasets.samplers import EpisodeSampler
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
+from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.registry import LOOPS
@@ -116,14 +117,19 @@ class FewShotTestLoop(BaseLoop):
             )
             for task in query.task_names
         }
+        settings = TrainingSettings.from_config(self.runner.cfg)
         units = [(task, episode) for task in samplers for episode in range(self.episodes)]
         description = f'{len(samplers)} tasks x {self.episodes} episodes, {self.shots}-shot'
         for task, episode in track(units, description, disable=not is_main_process()):
             drawn = support.task(task).select(samplers[task].draw(episode))
             device = model.data_preprocessor.device
-            head = model.build_head().to(device)
-            num_classes = len(support.class_names[task])
-            head.fit(drawn.feats.to(device), drawn.labels.to(device), num_classes)
+            head = fit_head(
+                model.build_head().to(device),
+                drawn.feats.to(device),
+                drawn.labels.to(device),
+                len(support.class_names[task]),
+                settings,
+            )
             yield episode, query.task(task), head
 
     @staticmethod

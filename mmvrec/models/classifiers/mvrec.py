@@ -93,7 +93,20 @@ class MVRECClassifier(BaseClassifier):
             task_classes (Mapping): class names of every task.
             supports (Mapping): number of support instances of every task.
             channels (int): feature channels C.
+
+        Raises:
+            ValueError: there are heads of other shapes already, as when a checkpoint of another
+                config is resumed.
         """
+        wanted = [{t: list(n) for t, n in task_classes.items()}, dict(supports), channels]
+        present = [self.task_classes, self.supports, self.channels]
+        if self.tasks:
+            if wanted != present:
+                raise ValueError(
+                    'the checkpoint was fitted for other tasks, classes, support sizes or feature '
+                    f'channels: {wanted}, but this config has {present}'
+                )
+            return
         self.task_classes = {task: list(names) for task, names in task_classes.items()}
         self.supports = {task: supports[task] for task in self.task_classes}
         self.channels = channels

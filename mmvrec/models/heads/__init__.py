@@ -5,6 +5,7 @@ from mmvrec.models.heads.knn import KNNHead
 from mmvrec.models.heads.linear_probe import LinearProbeHead
 from mmvrec.models.heads.proto_net import ProtoNetHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
+from mmvrec.models.heads.zip_adapter_f import ZipAdapterFHead
 
 __all__ = [
     'FewShotHead',
@@ -13,5 +14,6 @@ __all__ = [
     'KernelRidgeHead',
     'LinearProbeHead',
     'ProtoNetHead',
+    'ZipAdapterFHead',
     'ZipAdapterHead',
 ]

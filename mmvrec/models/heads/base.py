@@ -30,6 +30,8 @@ class FewShotHead(BaseModule):
         if merge_views not in VIEW_MERGING:
             raise ValueError(f'merge_views must be one of {VIEW_MERGING}, got {merge_views!r}')
         self.merge_views = merge_views
+        #: Whether :meth:`loss` is to be minimised after :meth:`fit`.
+        self.trains = False
         self._allocated: tuple[int, int, int] | None = None
 
     def allocate(self, num_support: int, num_classes: int, channels: int) -> None:
@@ -83,6 +85,21 @@ class FewShotHead(BaseModule):
         Returns:
             Tensor: float, (..., N).
         """
+
+    def loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """What training minimises: the sum of these, on the support set.
+
+        Args:
+            feats (Tensor): view features, float, (M, V, C).
+            labels (Tensor): class indices, int64, (M,).
+
+        Returns:
+            dict[str, Tensor]: scalars, each weighted already, with names that begin with ``loss``.
+
+        Raises:
+            NotImplementedError: the head is training-free.
+        """
+        raise NotImplementedError(f'{type(self).__name__} is training-free')
 
     def forward(self, feats: Tensor) -> Tensor:
         """Scores of queries.

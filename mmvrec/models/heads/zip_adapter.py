@@ -14,6 +14,10 @@ class ZeroInitProjection(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.linear = nn.Linear(channels, channels)
+        self.reset()
+
+    def reset(self) -> None:
+        """Make it the identity again."""
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
@@ -56,13 +60,18 @@ class ZipAdapterHead(FewShotHead):
 
     @torch.no_grad()
     def _fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> None:
-        """Cache the support set."""
+        """Cache the support set, with the projection the identity."""
+        self.projection.reset()
         self.support_keys.copy_(feats.mean(1))
         self.support_values.copy_(F.one_hot(labels, num_classes))
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N), each at least 0."""
-        queries = F.normalize(self.projection(feats), dim=-1)
+        return self.attend(self.projection(feats))
+
+    def attend(self, projected: Tensor) -> Tensor:
+        """Logits of features that are projected already, (..., C) to (..., N)."""
+        queries = F.normalize(projected, dim=-1)
         keys = F.normalize(self.projection(self.support_keys), dim=-1)
         affinity = torch.exp(-self.beta * (1 - queries @ keys.T))
         # The released code guards its temperature so, and the published numbers include it.

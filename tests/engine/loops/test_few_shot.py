@@ -81,7 +81,7 @@ def test_training_then_testing_judges_exactly_the_saved_heads(tmp_path):
     trained = runner(tmp_path, **{'train_cfg.episode': 3})
     model = trained.train()
     heads = [head.support_keys.detach().clone() for head in model.heads]
-    tested = runner(tmp_path, load_from=str(tmp_path / 'work' / 'epoch_1.pth'))
+    tested = runner(tmp_path, load_from=str(tmp_path / 'work' / 'iter_1.pth'))
     metrics = tested.test()
     for head, keys in zip(tested.model.heads, heads, strict=True):
         assert torch.equal(head.support_keys, keys)
@@ -94,18 +94,18 @@ def test_resumed_training_has_the_same_heads(tmp_path):
     first = runner(tmp_path).train()
     again = runner(tmp_path, resume=True)
     second = again.train()
-    assert again.epoch == 1
+    assert again.iter == 1
     for a, b in zip(first.heads, second.heads, strict=True):
         assert torch.equal(a.support_keys, b.support_keys)
         assert torch.equal(a.support_values, b.support_values)
 
 
 def test_interrupted_training_goes_on_where_it_stopped(tmp_path):
-    whole = runner(tmp_path / 'whole', **banks(tmp_path), **{'train_cfg.max_epochs': 2}).train()
-    runner(tmp_path / 'part', **banks(tmp_path), **{'train_cfg.max_epochs': 1}).train()
-    rest = runner(tmp_path / 'part', **banks(tmp_path), resume=True, **{'train_cfg.max_epochs': 2})
+    whole = runner(tmp_path / 'whole', **banks(tmp_path), **{'train_cfg.max_iters': 2}).train()
+    runner(tmp_path / 'part', **banks(tmp_path), **{'train_cfg.max_iters': 1}).train()
+    rest = runner(tmp_path / 'part', **banks(tmp_path), resume=True, **{'train_cfg.max_iters': 2})
     resumed = rest.train()
-    assert rest.iter == 4
+    assert rest.iter == 2
     for a, b in zip(whole.heads, resumed.heads, strict=True):
         assert torch.equal(a.support_keys, b.support_keys)
 
@@ -133,7 +133,7 @@ def test_checkpoint_keeps_saying_that_the_weights_are_random(tmp_path):
     overrides = synthetic_overrides(tmp_path)
     config = 'mvrec/zipa_1shot_synthetic.py'
     runner(tmp_path, config, **overrides).train()
-    loaded = runner(tmp_path, config, **overrides, load_from=str(tmp_path / 'work/epoch_1.pth'))
+    loaded = runner(tmp_path, config, **overrides, load_from=str(tmp_path / 'work/iter_1.pth'))
     assert loaded.test()['fewshot/weights'] == 'random (seed 0)'
 
 
@@ -186,7 +186,7 @@ def task_without_support(tmp_path) -> dict:
 def checkpoint_of_other_tasks(tmp_path) -> dict:
     runner(tmp_path).train()
     return {
-        'load_from': str(tmp_path / 'work' / 'epoch_1.pth'),
+        'load_from': str(tmp_path / 'work' / 'iter_1.pth'),
         **task_without_support(tmp_path),
     }
 
