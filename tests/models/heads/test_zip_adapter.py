@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from head_battery import HeadBattery
 
 from mmvrec.models.heads import ZipAdapterHead
 from mmvrec.models.heads.base import normalized_entropy
@@ -13,6 +14,11 @@ from mmvrec.models.heads.zip_adapter import ZeroInitProjection
 from mmvrec.registry import MODELS
 
 BETAS = [32, 1]
+
+
+class TestZipAdapter(HeadBattery):
+    HEAD = dict(type='ZipAdapterHead')
+    TRAINABLE = True
 
 
 def close(value, expected, rtol=1e-4, atol=1e-5):
