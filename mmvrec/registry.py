@@ -9,9 +9,9 @@ from mmengine.registry import Registry
 from mmpretrain import registry as mmpretrain_registry
 
 
-def _child(parent: Registry, location: str) -> Registry:
+def _child(parent: Registry, *locations: str) -> Registry:
     # The parent's modules are named too: MMEngine looks into a parent without importing them.
-    locations = [*parent._locations, location]
+    locations = [*parent._locations, *locations]
     return Registry(parent.name, parent=parent, scope='mmvrec', locations=locations)
 
 
@@ -25,3 +25,12 @@ METRICS = _child(mmpretrain_registry.METRICS, 'mmvrec.evaluation')
 VISUALIZERS = _child(mmpretrain_registry.VISUALIZERS, 'mmvrec.visualization')
 # The stock scripts look for runners in MMEngine's own registry, before any scope is set.
 RUNNERS = Registry('runner', parent=MMENGINE_RUNNERS, scope='mmvrec', locations=['mmvrec.engine'])
+
+# Nothing of ours is registered here yet, but under our default scope MMEngine looks for them.
+EVALUATORS = _child(mmpretrain_registry.EVALUATORS)
+LOG_PROCESSORS = _child(mmpretrain_registry.LOG_PROCESSORS)
+OPTIMIZERS = _child(mmpretrain_registry.OPTIMIZERS)
+OPTIM_WRAPPERS = _child(mmpretrain_registry.OPTIM_WRAPPERS)
+OPTIM_WRAPPER_CONSTRUCTORS = _child(mmpretrain_registry.OPTIM_WRAPPER_CONSTRUCTORS)
+PARAM_SCHEDULERS = _child(mmpretrain_registry.PARAM_SCHEDULERS)
+VISBACKENDS = _child(mmpretrain_registry.VISBACKENDS)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
+import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from torch import Tensor
@@ -61,16 +62,21 @@ def fit_head(
     """
     head.fit(feats, labels, num_classes)
     if head.trains:
-        head.train()
-        wrapper = build_optim_wrapper(head, deepcopy(settings.optim_wrapper))
-        schedulers = [
-            PARAM_SCHEDULERS.build(deepcopy(cfg), default_args={'optimizer': wrapper})
-            for cfg in settings.param_scheduler
-        ]
-        for _ in range(settings.max_iters):
-            with wrapper.optim_context(head):
-                losses = head.loss(feats, labels)
-            wrapper.update_params(sum(losses.values()))
-            for scheduler in schedulers:
-                scheduler.step()
+        _train(head, feats, labels, settings)
     return head.eval()
+
+
+@torch.enable_grad()
+def _train(head: FewShotHead, feats: Tensor, labels: Tensor, settings: TrainingSettings) -> None:
+    head.train()
+    wrapper = build_optim_wrapper(head, deepcopy(settings.optim_wrapper))
+    schedulers = [
+        PARAM_SCHEDULERS.build(deepcopy(cfg), default_args={'optimizer': wrapper})
+        for cfg in settings.param_scheduler
+    ]
+    for _ in range(settings.max_iters):
+        with wrapper.optim_context(head):
+            losses = head.loss(feats, labels)
+        wrapper.update_params(sum(losses.values()))
+        for scheduler in schedulers:
+            scheduler.step()

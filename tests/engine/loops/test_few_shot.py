@@ -1,3 +1,4 @@
+import json
 import uuid
 
 import numpy as np
@@ -7,6 +8,7 @@ from engine_parts import TINY_ARCH, synthetic_dataset
 from mmengine.config import Config
 
 from mmvrec.engine import FewShotRunner
+from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.resources import config_file
 
@@ -88,6 +90,81 @@ def test_training_then_testing_judges_exactly_the_saved_heads(tmp_path):
     protocol = runner(tmp_path, **{'test_cfg.episodes': 4}).test()
     for task in ('one', 'two'):
         assert metrics[f'fewshot/{task}/episodes'] == protocol[f'fewshot/{task}/episodes'][3:]
+
+
+FINE_TUNED = {
+    'model.head': {'type': 'ZipAdapterFHead', '_delete_': True},
+    'train_cfg.max_iters': 12,
+    'param_scheduler': {
+        'type': 'CosineAnnealingLR', 'T_max': 12, 'eta_min': 1e-5, 'by_epoch': False
+    },
+    'optim_wrapper.optimizer.lr': 0.05,
+}  # fmt: skip
+
+
+def states(model) -> list[torch.Tensor]:
+    return [value for head in model.heads for value in head.state_dict().values()]
+
+
+def test_training_two_tasks_at_once_is_the_protocol_of_each(tmp_path):
+    run = runner(tmp_path, **FINE_TUNED, **{'train_cfg.episode': 1})
+    heads = run.train().heads
+    supports = run.train_loop.supports
+    settings = TrainingSettings.from_config(run.cfg)
+    assert settings.max_iters == 12
+    for (task, bank), head in zip(supports.items(), heads, strict=True):
+        alone = fit_head(run.model.build_head(), bank.feats, bank.labels, 3, settings)
+        assert head.projection.linear.weight.abs().max() > 0
+        for a, b in zip(alone.state_dict().values(), head.state_dict().values(), strict=True):
+            assert torch.equal(a, b), task
+
+
+def test_fine_tuned_checkpoint_gives_the_numbers_of_the_protocol(tmp_path):
+    runner(tmp_path, **FINE_TUNED, **{'train_cfg.episode': 2}).train()
+    checkpoint = str(tmp_path / 'work' / 'iter_12.pth')
+    saved = runner(tmp_path, **FINE_TUNED, load_from=checkpoint).test()
+    protocol = runner(tmp_path, **FINE_TUNED, **{'test_cfg.episodes': 3}).test()
+    free = runner(tmp_path, **{'test_cfg.episodes': 3}).test()
+    for task in ('one', 'two'):
+        name = f'fewshot/{task}/episodes'
+        assert saved[name] == protocol[name][2:]
+    assert protocol != free
+
+
+def test_interrupted_fine_tuning_goes_on_where_it_stopped(tmp_path):
+    whole = runner(tmp_path / 'whole', **banks(tmp_path), **FINE_TUNED).train()
+    interval = {
+        'default_hooks.checkpoint.interval': 5,
+        'default_hooks.checkpoint.max_keep_ckpts': 9,
+    }
+    runner(tmp_path / 'part', **banks(tmp_path), **FINE_TUNED, **interval).train()
+    for name in ('iter_10.pth', 'iter_12.pth', 'last_checkpoint'):
+        (tmp_path / 'part' / 'work' / name).unlink()
+    rest = runner(
+        tmp_path / 'part', **banks(tmp_path), **FINE_TUNED, **interval,
+        resume=True, load_from=str(tmp_path / 'part' / 'work' / 'iter_5.pth'),
+    )  # fmt: skip
+    resumed = rest.train()
+    assert rest.iter == 12
+    for a, b in zip(states(whole), states(resumed), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_both_losses_are_logged(tmp_path):
+    run = runner(tmp_path, **FINE_TUNED, **{'default_hooks.logger.interval': 4})
+    run.train()
+    (log,) = (tmp_path / 'work').rglob('scalars.json')
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    steps = [line for line in lines if 'loss_ce' in line]
+    assert [line['step'] for line in steps] == [1, 4, 8, 12]
+    for line in steps:
+        assert line['loss'] == pytest.approx(line['loss_ce'] + line['loss_triplet'])
+
+
+def test_resuming_with_another_config_is_refused(tmp_path):
+    runner(tmp_path).train()
+    with pytest.raises(ValueError, match='the checkpoint was fitted for other tasks'):
+        runner(tmp_path, resume=True, **{'train_cfg.shots': 2}).train()
 
 
 def test_resumed_training_has_the_same_heads(tmp_path):
