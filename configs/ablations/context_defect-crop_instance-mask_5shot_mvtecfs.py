@@ -1,0 +1,18 @@
+_base_ = '../mvrec/zipaf_5shot_mvtecfs.py'
+
+pipeline = [
+    dict(type='LoadDefectImage'),
+    dict(type='LoadInstanceMask'),
+    dict(
+        type='MultiViewRegionContext',
+        offsets=(0,),
+        mask_mode='instance',
+        scales=(1.0,),
+        scale_unit='defect',
+        img_size=224,
+    ),
+    dict(type='PackViews'),
+]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+val_dataloader = dict(dataset=dict(pipeline=pipeline))
