@@ -1,0 +1,51 @@
+"""Compare heads: tools/benchmark.py CONFIG [CONFIG ...] --shots 1 3 5 --out DIR.
+
+Every head is fitted and judged on the same episodes of banks that are extracted once. Started
+again with the same DIR, the tool repeats no finished fit.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmvrec.engine.benchmark import benchmark
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'configs',
+        nargs='+',
+        metavar='CONFIG',
+        help='config files, or names of packaged ones: <head>_<K>shot_<dataset>.py',
+    )
+    parser.add_argument('--shots', nargs='+', type=int, help="default: the configs' own")
+    parser.add_argument('--episodes', type=int, default=5, help='draws (default: 5)')
+    parser.add_argument('--seed', type=int, default=0, help='of episode 0 (default: 0)')
+    parser.add_argument(
+        '--reference', help='row to compare with (default: the first Zip-Adapter-F, or first row)'
+    )
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder of the results')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='key=value overrides of every config'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    try:
+        benchmark(**vars(args))
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        sys.exit(f'error: {error}')
+    print((Path(args.out) / 'table.md').read_text(encoding='utf-8'))
+
+
+if __name__ == '__main__':
+    main()
