@@ -24,7 +24,7 @@ demo: install
 test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 # Writes the lock anew from requirements/{runtime,lite,tests}.txt and the pinned pair of torch.
 # CUDA packages are left out: torch names their exact versions itself, per platform.
