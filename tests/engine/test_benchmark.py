@@ -2,6 +2,7 @@ import csv
 import gc
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -257,6 +258,28 @@ def test_banks_are_extracted_once_and_random_weights_announced(tmp_path, capsys)
     assert len(list((tmp_path / 'banks').iterdir())) == 2
     caption = (tmp_path / 'o/table.md').read_text().splitlines()[0]
     assert caption.count('weights of synthetic are random (seed 0)') == 1
+
+
+def run_tool(monkeypatch, *arguments) -> None:
+    tool = REPO / 'tools/benchmark.py'
+    monkeypatch.setattr(sys, 'argv', [str(a) for a in (tool, *arguments)])
+    runpy.run_path(str(tool), run_name='__main__')
+
+
+def test_tool_hands_over_its_options_and_prints_the_table(tmp_path, options, monkeypatch, capsys):
+    overrides = [f'{key}={value}' for key, value in options.items()]
+    run_tool(
+        monkeypatch, ZIPA, ZIPAF, '--shots', 2, 1, '--episodes', 3, '--seed', 4, '--reference',
+        'zipa', '--out', tmp_path / 'a', '--cfg-options', *overrides,
+    )  # fmt: skip
+    assert capsys.readouterr().out.endswith((tmp_path / 'a/table.md').read_text() + '\n')
+    benchmark([ZIPA, ZIPAF], tmp_path / 'b', [1, 2], 3, 4, 'zipa', options)
+    assert tables(tmp_path / 'a') == tables(tmp_path / 'b')
+
+
+def test_tool_tells_errors_without_a_traceback(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match=r"error: no file 'no_1shot_config.py'"):
+        run_tool(monkeypatch, 'no_1shot_config.py', '--out', tmp_path / 'out')
 
 
 # Resuming.
