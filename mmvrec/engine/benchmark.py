@@ -345,7 +345,11 @@ class ResultLog:
 
 
 def run_units(units: Iterable[Unit], log: ResultLog, seed: int) -> None:
-    """Fit and judge what the log does not hold yet, with a progress bar."""
+    """Fit and judge what the log does not hold yet, with a progress bar.
+
+    Raises:
+        ValueError: a head cannot be fitted; its row, task, shots and episode are named.
+    """
     wanted = {unit.key: unit for unit in units}
     todo = [unit for key, unit in wanted.items() if key not in log.results]
     foreign = len(log.results.keys() - wanted.keys())
@@ -355,7 +359,14 @@ def run_units(units: Iterable[Unit], log: ResultLog, seed: int) -> None:
         logger='current',
     )
     for unit in track(todo, f'Fitting {len(todo)} heads', disable=not todo):
-        log.append(unit, *judge(unit, seed))
+        try:
+            result = judge(unit, seed)
+        except ValueError as error:
+            raise ValueError(
+                f'{unit.contender.row} on {unit.contender.dataset}/{unit.task}, '
+                f'{unit.shots}-shot, episode {unit.episode}: {error}'
+            ) from error
+        log.append(unit, *result)
 
 
 def judge(unit: Unit, seed: int) -> tuple[int, int]:

@@ -339,6 +339,18 @@ def test_results_of_other_settings_are_not_used(tmp_path, options, change, told)
     assert tables(tmp_path / 'out') == tables(tmp_path / 'fresh')
 
 
+def test_random_numbers_of_a_head_depend_on_the_episode_only(tmp_path, options, monkeypatch):
+    def noted_fit(*arguments):
+        numbers.append(torch.rand(1).item())
+        return fit_head(*arguments)
+
+    fit_head, numbers = module.fit_head, []
+    monkeypatch.setattr(module, 'fit_head', noted_fit)
+    benchmark([ZIPA], tmp_path / 'out', episodes=3, cfg_options=options)
+    assert numbers[:3] == numbers[3:]
+    assert len(set(numbers)) == 3
+
+
 def test_more_episodes_keep_the_first_ones(tmp_path, options, told):
     benchmark([ZIPA], tmp_path / 'out', episodes=2, cfg_options=options)
     benchmark([ZIPA, ZIPAF], tmp_path / 'out', episodes=4, cfg_options=options)
@@ -421,6 +433,14 @@ def test_out_must_not_be_a_file(tmp_path):
     (tmp_path / 'out').touch()
     with pytest.raises(ValueError, match='must be a folder'):
         benchmark([ZIPA], tmp_path / 'out')
+
+
+def test_head_that_cannot_be_fitted_is_named(tmp_path, options):
+    base = str(CONFIGS.parent / 'baselines/gda-scales_1shot_featurebank.py')
+    message = 'gda-scales on featurebank/one, 1-shot, episode 0: .*views'
+    with pytest.raises(ValueError, match=message):
+        benchmark([ZIPA, base], tmp_path / 'out', cfg_options=options)
+    assert len(lines(tmp_path / 'out')) == 2 * 5
 
 
 @pytest.mark.parametrize('line', ['not json', '[]', '{"key": "a"}', ''])
