@@ -144,11 +144,35 @@ def test_state_dict_goes_into_allocated_heads():
 
 
 def test_heads_follow_the_given_tasks():
-    built = fitted()
-    built.allocate_heads({'pill': ['a', 'b']}, {'pill': 4, 'bottle': 6}, 8)
+    built = model()
+    built.allocate_heads({'pill': ['a', 'b']}, {'pill': 4}, 8)
     assert (built.tasks, built.supports, built.channels) == (['pill'], {'pill': 4}, 8)
     assert len(built.heads) == 1
     assert built.head_of('pill').support_keys.shape == (4, 8)
+
+
+def test_heads_that_are_there_are_kept():
+    built = model()
+    built.allocate_heads({'pill': ['a', 'b']}, {'pill': 4}, 8)
+    keys = built.head_of('pill').support_keys
+    built.allocate_heads({'pill': ['a', 'b']}, {'pill': 4}, 8)
+    assert built.head_of('pill').support_keys is keys
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        ({'pill': ['a', 'c']}, {'pill': 4}, 8),
+        ({'pill': ['a', 'b']}, {'pill': 6}, 8),
+        ({'pill': ['a', 'b']}, {'pill': 4}, 16),
+        ({'bottle': ['a', 'b']}, {'bottle': 4}, 8),
+    ],
+)
+def test_heads_of_other_shapes_are_refused(other):
+    built = model()
+    built.allocate_heads({'pill': ['a', 'b']}, {'pill': 4}, 8)
+    with pytest.raises(ValueError, match='fitted for other tasks, classes, support sizes'):
+        built.allocate_heads(*other)
 
 
 def test_head_config_is_not_shared_with_the_caller():
