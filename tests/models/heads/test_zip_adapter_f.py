@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from head_battery import HeadBattery
 
 from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.models.heads import ZipAdapterFHead
@@ -14,6 +15,11 @@ SETTINGS = TrainingSettings(
     ],
 )
 RUNS = [(beta, loss) for beta in (32, 1) for loss in ('ce', 'ce_trip4')]
+
+
+class TestZipAdapterF(HeadBattery):
+    HEAD = dict(type='ZipAdapterFHead')
+    TRAINABLE = True
 
 
 @pytest.fixture(scope='module')
