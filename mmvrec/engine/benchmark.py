@@ -184,6 +184,8 @@ def prepare(
             for other in contenders:
                 if other.dataset == contender.dataset:
                     _check_same_instances(other, contender)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'{path.name}: {error}') from error
         except ValueError as error:
             raise ValueError(f'{path.name}: {error}') from error
         contenders.append(contender)

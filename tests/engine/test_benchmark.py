@@ -417,7 +417,7 @@ def log_bytes(out) -> bytes:
         ({'episodes': 0}, ValueError, 'episodes must be at least 1, got 0'),
         ({'shots': [0]}, ValueError, 'shots must be at least 1, got 0'),
         ({'shots': [1, 5]}, ValueError, "zipa_1shot_featurebank.py: 5-shot .* of task 'one'"),
-        ({'cfg_options': {}}, FileNotFoundError, 'needs `ann_file`'),
+        ({'cfg_options': {}}, FileNotFoundError, 'zipa_1shot_.*needs `ann_file`'),
         ({'cfg_options': {'test_cfg': None}}, ValueError, r"no few-shot config, \['test_cfg'\]"),
     ],
     ids=lambda value: str(value)[-40:],
