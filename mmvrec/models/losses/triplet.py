@@ -50,7 +50,12 @@ def hardest_distances(embeddings: Tensor, same: Tensor) -> tuple[Tensor, Tensor]
     Returns:
         tuple[Tensor, Tensor]: float, (B,) each.
     """
-    distances = torch.cdist(embeddings, embeddings)
-    positive = distances.masked_fill(~same, -torch.inf).amax(1)
-    negative = distances.masked_fill(same, torch.inf).amin(1)
-    return positive, negative
+    # Chosen without gradients: only two of the B distances of an anchor have any.
+    with torch.no_grad():
+        distances = torch.cdist(embeddings, embeddings)
+        farthest = distances.masked_fill(~same, -torch.inf).argmax(1)
+        nearest = distances.masked_fill(same, torch.inf).argmin(1)
+    return (
+        torch.linalg.vector_norm(embeddings - embeddings[farthest], dim=1),
+        torch.linalg.vector_norm(embeddings - embeddings[nearest], dim=1),
+    )
