@@ -8,6 +8,7 @@ from mmvrec.models.heads import (
     KNNHead,
     LinearProbeHead,
     ProtoNetHead,
+    ZipAdapterFHead,
     ZipAdapterHead,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     'MVRECClassifier',
     'MultiViewDataPreprocessor',
     'ProtoNetHead',
+    'ZipAdapterFHead',
     'ZipAdapterHead',
 ]
