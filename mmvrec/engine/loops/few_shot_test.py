@@ -104,7 +104,13 @@ class FewShotTestLoop(BaseLoop):
         self, model: MVRECClassifier, query: FeatureBank
     ) -> Iterator[tuple[int, FeatureBank, FewShotHead]]:
         """Episode, queries and fitted head, for every task and episode."""
-        loader = self.runner.build_dataloader(self.runner.cfg.train_dataloader, self.runner.seed)
+        support_cfg = self.runner.cfg.get('train_dataloader')
+        if support_cfg is None:
+            raise ValueError(
+                'without a checkpoint the heads are fitted on train_dataloader.dataset, the support '
+                'pool, but the config has no train_dataloader'
+            )
+        loader = self.runner.build_dataloader(support_cfg, self.runner.seed)
         support = build_bank(model, loader, self.cache_dir, self.fp16)
         check_same_classes(support.class_names, query.class_names, query.task_names)
         samplers = {

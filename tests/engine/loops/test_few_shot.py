@@ -309,6 +309,16 @@ def test_bad_input_is_refused(tmp_path, overrides, error, message):
         runner(tmp_path, **overrides(tmp_path)).test()
 
 
+def test_protocol_without_support_pool_is_refused(tmp_path):
+    none = dict.fromkeys(('train_dataloader', 'train_cfg', 'optim_wrapper'))
+    cfg = Config.fromfile(config_file('mvrec/zipa_1shot_featurebank.py'))
+    query = bank_file(tmp_path / 'q.npz')
+    cfg.merge_from_dict({'work_dir': str(tmp_path), 'test_dataloader.dataset.ann_file': query})
+    cfg.merge_from_dict(none)
+    with pytest.raises(ValueError, match='the config has no train_dataloader'):
+        FewShotRunner.from_cfg(cfg).test()
+
+
 def test_missing_weights_are_named_before_any_work(tmp_path):
     overrides = synthetic_overrides(tmp_path)
     overrides['model.backbone'] = {
