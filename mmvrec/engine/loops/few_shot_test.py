@@ -107,8 +107,8 @@ class FewShotTestLoop(BaseLoop):
         support_cfg = self.runner.cfg.get('train_dataloader')
         if support_cfg is None:
             raise ValueError(
-                'without a checkpoint the heads are fitted on train_dataloader.dataset, the support '
-                'pool, but the config has no train_dataloader'
+                'without a checkpoint the heads are fitted on train_dataloader.dataset, the '
+                'support pool, but the config has no train_dataloader'
             )
         loader = self.runner.build_dataloader(support_cfg, self.runner.seed)
         support = build_bank(model, loader, self.cache_dir, self.fp16)
