@@ -229,7 +229,6 @@ def test_pictures_of_predictions(tmp_path):
 
 def test_query_labels_do_not_reach_the_heads(tmp_path):
     right = runner(tmp_path).train()
-    FeatureBank.load(tmp_path / 'q.npz')
     bank_file(tmp_path / 'other.npz', seed=2, spread=2.0)
     bank = FeatureBank.load(tmp_path / 'other.npz')
     bank.labels = (bank.labels + 1) % 3
