@@ -1,15 +1,22 @@
-"""Fitting a head on a support set: the same steps in the protocol and in training."""
+"""Fitting heads on support sets: the same steps in the protocol and in training."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from mmengine.optim import build_optim_wrapper
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
-from torch import Tensor
+from mmengine.utils import digit_version
+from torch import nn
 
+from mmvrec.engine.support import SupportSet
 from mmvrec.models.heads import FewShotHead
+
+# Optimizers whose update of an element depends on that element's gradients alone.
+_ELEMENTWISE = ('SGD', 'Adam', 'AdamW', 'Adamax', 'NAdam', 'RAdam', 'RMSprop', 'Adagrad')
+# Of these, torch has variants that take one pass over the parameters.
+_FUSED = ('SGD', 'Adam', 'AdamW')
 
 
 @dataclass(frozen=True)
@@ -44,39 +51,100 @@ class TrainingSettings:
             param_scheduler=[schedulers] if isinstance(schedulers, dict) else list(schedulers),
         )
 
+    @property
+    def elementwise(self) -> bool:
+        """Whether heads trained together are each trained as if alone."""
+        wrapper = self.optim_wrapper
+        return (
+            wrapper.get('type', 'OptimWrapper') == 'OptimWrapper'
+            and set(wrapper) <= {'type', 'optimizer', 'paramwise_cfg'}
+            and wrapper['optimizer']['type'] in _ELEMENTWISE
+        )
 
-def fit_head(
-    head: FewShotHead, feats: Tensor, labels: Tensor, num_classes: int, settings: TrainingSettings
-) -> FewShotHead:
+
+def fit_head(head: FewShotHead, support: SupportSet, settings: TrainingSettings) -> FewShotHead:
     """Fit a head, and train it if it is one that trains.
 
     Args:
         head (FewShotHead): the head, on its device.
-        feats (Tensor): view features of the support set, float, (M, V, C), on the same device.
-        labels (Tensor): class indices, int64, (M,).
-        num_classes (int): N.
+        support (SupportSet): what it is fitted on, on the same device.
         settings (TrainingSettings): how it is trained.
 
     Returns:
         FewShotHead: ``head``, in eval mode.
     """
-    head.fit(feats, labels, num_classes)
+    head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
     if head.trains:
-        _train(head, feats, labels, settings)
+        head.train()
+
+        def step(wrapper: OptimWrapper) -> None:
+            with wrapper.optim_context(head):
+                losses = head.loss(support.feats, support.labels)
+            wrapper.update_params(sum(losses.values()))
+
+        _iterate(head, settings.optim_wrapper, settings, step)
     return head.eval()
 
 
+def fit_heads(
+    heads: Sequence[FewShotHead], supports: Sequence[SupportSet], settings: TrainingSettings
+) -> list[FewShotHead]:
+    """Fit several heads of one config; those that train are trained together where they can be.
+
+    The result is that of :func:`fit_head` on each, but for rounding. Heads of different shapes, or
+    with an optimizer that mixes parameters, are fitted one by one.
+
+    Args:
+        heads (Sequence[FewShotHead]): the heads, on their device.
+        supports (Sequence[SupportSet]): the support set of each, on the same device.
+        settings (TrainingSettings): how they are trained.
+
+    Returns:
+        list[FewShotHead]: ``heads``, in eval mode.
+    """
+    shapes = {(support.feats.shape, support.num_classes) for support in supports}
+    if not (heads[0].trains and settings.elementwise and len(shapes) == 1):
+        return [fit_head(h, s, settings) for h, s in zip(heads, supports, strict=True)]
+    for head, support in zip(heads, supports, strict=True):
+        head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
+    stack = heads[0].stack_type(
+        heads,
+        torch.stack([support.feats for support in supports]),
+        torch.stack([support.labels for support in supports]),
+    )
+
+    def step(wrapper: OptimWrapper) -> None:
+        stack.backward()
+        wrapper.step()
+
+    _iterate(stack.head, _in_one_pass(settings.optim_wrapper), settings, step)
+    stack.unstack()
+    return [head.eval() for head in heads]
+
+
+def _in_one_pass(optim_wrapper: dict) -> dict:
+    """The same optimizer in torch's fused variant, where the CPU has it (torch 2.4)."""
+    wrapper = deepcopy(dict(optim_wrapper))
+    optimizer = wrapper['optimizer']
+    has_fused = digit_version(torch.__version__) >= digit_version('2.4')
+    if has_fused and optimizer['type'] in _FUSED and 'foreach' not in optimizer:
+        optimizer.setdefault('fused', True)
+    return wrapper
+
+
 @torch.enable_grad()
-def _train(head: FewShotHead, feats: Tensor, labels: Tensor, settings: TrainingSettings) -> None:
-    head.train()
-    wrapper = build_optim_wrapper(head, deepcopy(settings.optim_wrapper))
+def _iterate(
+    module: nn.Module,
+    optim_wrapper: dict,
+    settings: TrainingSettings,
+    step: Callable[[OptimWrapper], None],
+) -> None:
+    wrapper = build_optim_wrapper(module, deepcopy(optim_wrapper))
     schedulers = [
         PARAM_SCHEDULERS.build(deepcopy(cfg), default_args={'optimizer': wrapper})
         for cfg in settings.param_scheduler
     ]
     for _ in range(settings.max_iters):
-        with wrapper.optim_context(head):
-            losses = head.loss(feats, labels)
-        wrapper.update_params(sum(losses.values()))
+        step(wrapper)
         for scheduler in schedulers:
             scheduler.step()

@@ -2,26 +2,41 @@ from mmvrec.models.backbones import AlphaCLIP
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.data_preprocessor import MultiViewDataPreprocessor
 from mmvrec.models.heads import (
+    CLIPAdapterHead,
     FewShotHead,
     GDAHead,
     KernelRidgeHead,
     KNNHead,
     LinearProbeHead,
+    LPPlusPlusHead,
     ProtoNetHead,
+    TextFusionHead,
+    TipAdapterFHead,
+    TipAdapterHead,
+    ZeroShotHead,
     ZipAdapterFHead,
     ZipAdapterHead,
 )
+from mmvrec.models.text import CLIPText, StoredText
 
 __all__ = [
     'AlphaCLIP',
+    'CLIPAdapterHead',
+    'CLIPText',
     'FewShotHead',
     'GDAHead',
     'KNNHead',
     'KernelRidgeHead',
+    'LPPlusPlusHead',
     'LinearProbeHead',
     'MVRECClassifier',
     'MultiViewDataPreprocessor',
     'ProtoNetHead',
+    'StoredText',
+    'TextFusionHead',
+    'TipAdapterFHead',
+    'TipAdapterHead',
+    'ZeroShotHead',
     'ZipAdapterFHead',
     'ZipAdapterHead',
 ]

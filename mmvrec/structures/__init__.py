@@ -1,4 +1,12 @@
 from mmvrec.structures.feature_bank import FeatureBank
 from mmvrec.structures.masks import decode_mask, encode_mask, mask_bbox
+from mmvrec.structures.task_classes import class_range, joint_class_names
 
-__all__ = ['FeatureBank', 'decode_mask', 'encode_mask', 'mask_bbox']
+__all__ = [
+    'FeatureBank',
+    'class_range',
+    'decode_mask',
+    'encode_mask',
+    'joint_class_names',
+    'mask_bbox',
+]

@@ -5,7 +5,7 @@ from mmengine.runner import Runner
 
 from mmvrec.registry import HOOKS
 
-_VERSION = 1
+_VERSION = 2
 
 
 @HOOKS.register_module()
@@ -24,6 +24,7 @@ class FittedHeadsHook(Hook):
             'task_classes': model.task_classes,
             'supports': model.supports,
             'channels': model.channels,
+            'unified': model.unified is not None,
             'weights_source': model.weights_source,
         }
 
@@ -42,6 +43,12 @@ class FittedHeadsHook(Hook):
                 'wrote; backbone weights belong to model.backbone.checkpoint'
             )
         model = runner.model
+        if info['unified'] != (model.unified is not None):
+            saved = 'one head for all tasks' if info['unified'] else 'one head per task'
+            raise ValueError(
+                f'the checkpoint holds {saved}, this config does not; set model.unified as in '
+                'training'
+            )
         model.allocate_heads(info['task_classes'], info['supports'], info['channels'])
         if model.backbone is not None:
             model.backbone.weights_source = info['weights_source']

@@ -50,7 +50,7 @@ class DefectVisualizationHook(VisualizationHook):
             self._visualizer.visualize_cls(
                 image=outlined_view(dataset[position[sample.instance_id]]),
                 data_sample=sample,
-                classes=dataset.task_classes[sample.task],
+                classes=sample.class_names,
                 name=name,
                 **{**self.draw_args, 'out_file': out},
             )

@@ -1,6 +1,7 @@
 """The paper's protocol as a test loop."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.evaluator import Evaluator
@@ -9,13 +10,34 @@ from mmpretrain.structures import DataSample
 from rich.progress import track
 from torch.utils.data import DataLoader
 
-from mmvrec.datasets.samplers import EpisodeSampler
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
 from mmvrec.engine.fitting import TrainingSettings, fit_head
+from mmvrec.engine.support import SupportSampler, make_support
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.registry import LOOPS
 from mmvrec.structures import FeatureBank
+
+
+@dataclass(frozen=True)
+class JudgedTask:
+    """A fitted head and the queries of one task that it is judged on.
+
+    Hooks get it as ``data_batch``.
+
+    Args:
+        episode (int): the draw of the support set; 0 of a head from a checkpoint.
+        query (FeatureBank): all queries of the task.
+        head (FewShotHead): the fitted head.
+        task_classes (dict[str, list[str]]): class names of every task that it tells apart.
+        support (FeatureBank, optional): the task's support set; None of a head from a checkpoint.
+    """
+
+    episode: int
+    query: FeatureBank
+    head: FewShotHead
+    task_classes: dict[str, list[str]]
+    support: FeatureBank | None = None
 
 
 @LOOPS.register_module()
@@ -79,11 +101,11 @@ class FewShotTestLoop(BaseLoop):
         query = build_bank(model, self.dataloader, self.cache_dir, self.fp16)
         units = self._fitted_units(model, query) if model.tasks else self._episodes(model, query)
         predictions: list[DataSample] = []
-        for index, (episode, bank, head) in enumerate(units):
-            self._call_hook('before_{}_iter', batch_idx=index, data_batch=None)
-            samples = classify(model, head, bank, episode)
+        for index, unit in enumerate(units):
+            self._call_hook('before_{}_iter', batch_idx=index, data_batch=unit)
+            samples = classify(model, unit)
             predictions += samples
-            self._call_hook('after_{}_iter', batch_idx=index, data_batch=None, outputs=samples)
+            self._call_hook('after_{}_iter', batch_idx=index, data_batch=unit, outputs=samples)
         metrics = self._evaluate(model, predictions)
         self._call_hook('after_{}_epoch', metrics=metrics)
         self._call_hook('after_{}')
@@ -100,10 +122,8 @@ class FewShotTestLoop(BaseLoop):
         self.evaluator.process(data_samples=predictions[rank::world])
         return self.evaluator.evaluate(len(predictions))
 
-    def _episodes(
-        self, model: MVRECClassifier, query: FeatureBank
-    ) -> Iterator[tuple[int, FeatureBank, FewShotHead]]:
-        """Episode, queries and fitted head, for every task and episode."""
+    def _episodes(self, model: MVRECClassifier, query: FeatureBank) -> Iterator[JudgedTask]:
+        """Every task and episode."""
         support_cfg = self.runner.cfg.get('train_dataloader')
         if support_cfg is None:
             raise ValueError(
@@ -111,40 +131,26 @@ class FewShotTestLoop(BaseLoop):
                 'support pool, but the config has no train_dataloader'
             )
         loader = self.runner.build_dataloader(support_cfg, self.runner.seed)
-        support = build_bank(model, loader, self.cache_dir, self.fp16)
-        check_same_classes(support.class_names, query.class_names, query.task_names)
-        samplers = {
-            task: EpisodeSampler(
-                support.task(task).labels.tolist(),
-                support.class_names[task],
-                self.shots,
-                self.seed,
-                task,
-            )
-            for task in query.task_names
-        }
+        pool = build_bank(model, loader, self.cache_dir, self.fp16)
+        tasks = query.task_names
+        check_same_classes(pool.class_names, query.class_names, tasks)
+        sampler = SupportSampler(pool, tasks, self.shots, self.seed)
         settings = TrainingSettings.from_config(self.runner.cfg)
-        units = [(task, episode) for task in samplers for episode in range(self.episodes)]
-        description = f'{len(samplers)} tasks x {self.episodes} episodes, {self.shots}-shot'
-        for task, episode in track(units, description, disable=not is_main_process()):
-            drawn = support.task(task).select(samplers[task].draw(episode))
-            device = model.data_preprocessor.device
-            head = fit_head(
-                model.build_head().to(device),
-                drawn.feats.to(device),
-                drawn.labels.to(device),
-                len(support.class_names[task]),
-                settings,
-            )
-            yield episode, query.task(task), head
+        heads = model.head_tasks(tasks)
+        todo = [(name, episode) for name in heads for episode in range(self.episodes)]
+        description = f'{len(heads)} heads x {self.episodes} episodes, {self.shots}-shot'
+        for name, episode in track(todo, description, disable=not is_main_process()):
+            drawn = sampler.draw(episode, heads[name])
+            support = make_support(model, drawn)
+            head = fit_head(model.build_head().to(support.feats.device), support, settings)
+            for task, bank in drawn.items():
+                yield JudgedTask(episode, query.task(task), head, support.task_classes, bank)
 
     @staticmethod
-    def _fitted_units(
-        model: MVRECClassifier, query: FeatureBank
-    ) -> Iterator[tuple[int, FeatureBank, FewShotHead]]:
+    def _fitted_units(model: MVRECClassifier, query: FeatureBank) -> Iterator[JudgedTask]:
         check_same_classes(model.task_classes, query.class_names, query.task_names)
         for task in query.task_names:
-            yield 0, query.task(task), model.head_of(task)
+            yield JudgedTask(0, query.task(task), model.head_of(task), model.classes_of(task))
 
     def _call_hook(self, name: str, **kwargs) -> None:
         self.runner.call_hook(name.format(self.MODE), **kwargs)
@@ -165,26 +171,32 @@ class FewShotValLoop(FewShotTestLoop):
         super().__init__(runner, queries, *args, **kwargs)
 
 
-def classify(
-    model: MVRECClassifier, head: FewShotHead, bank: FeatureBank, episode: int
-) -> list[DataSample]:
+def classify(model: MVRECClassifier, unit: JudgedTask) -> list[DataSample]:
     """Judge the queries of one task.
 
     Args:
         model (MVRECClassifier): the model.
-        head (FewShotHead): a fitted head.
-        bank (FeatureBank): queries of one task.
-        episode (int): the episode, noted in the samples.
+        unit (JudgedTask): head and queries.
 
     Returns:
         list[DataSample]: ``gt_label``, ``pred_label`` and ``pred_score`` (probabilities, (N,)) of
-        every query, with ``task``, ``episode`` and ``instance_id`` as meta information.
+        every query, with ``task``, ``episode``, ``instance_id`` and ``class_names`` (of the N
+        classes) as meta information.
     """
-    scores = model.predict_bank(bank, head)
+    bank = unit.query
+    scores = model.predict_bank(bank, unit.head, unit.task_classes)
+    names, shift = model.label_space(bank.task_names[0], unit.task_classes)
     samples = []
     for row, label, task, identity in zip(scores, bank.labels, bank.tasks, bank.ids, strict=True):
-        sample = DataSample(metainfo={'task': task, 'episode': episode, 'instance_id': identity})
-        sample.set_gt_label(label).set_pred_score(row).set_pred_label(row.argmax())
+        sample = DataSample(
+            metainfo={
+                'task': task,
+                'episode': unit.episode,
+                'instance_id': identity,
+                'class_names': names,
+            }
+        )
+        sample.set_gt_label(label + shift).set_pred_score(row).set_pred_label(row.argmax())
         samples.append(sample)
     return samples
 

@@ -6,10 +6,9 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mmvrec.datasets.samplers import EpisodeSampler
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
+from mmvrec.engine.support import SupportSampler, make_support
 from mmvrec.registry import LOOPS
-from mmvrec.structures import FeatureBank
 
 
 @LOOPS.register_module()
@@ -61,7 +60,7 @@ class FewShotTrainLoop(BaseLoop):
         self.stop_training = False
         pool = build_bank(runner.model, self.dataloader, cache_dir, fp16)
         #: Support bank of every task.
-        self.supports = draw_supports(pool, shots, seed, episode)
+        self.drawn = SupportSampler(pool, pool.task_names, shots, seed).draw(episode)
         self._fit_heads()
 
     max_epochs = 1
@@ -112,34 +111,23 @@ class FewShotTrainLoop(BaseLoop):
     def _fit_heads(self) -> None:
         model = self.runner.model
         model.allocate_heads(
-            {task: bank.class_names[task] for task, bank in self.supports.items()},
-            {task: len(bank) for task, bank in self.supports.items()},
-            next(iter(self.supports.values())).feats.shape[-1],
+            {task: bank.class_names[task] for task, bank in self.drawn.items()},
+            {task: len(bank) for task, bank in self.drawn.items()},
+            next(iter(self.drawn.values())).feats.shape[-1],
         )
-        device = model.data_preprocessor.device
-        for task, bank in self.supports.items():
-            feats, labels = bank.feats.to(device), bank.labels.to(device)
-            model.head_of(task).fit(feats, labels, len(bank.class_names[task]))
+        #: Support set of every head, in the order of the model's heads.
+        self.supports = [
+            make_support(model, {task: self.drawn[task] for task in members})
+            for members in model.head_tasks(list(self.drawn)).values()
+        ]
+        for head, support in zip(model.heads, self.supports, strict=True):
+            head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
 
     def _losses(self) -> dict[str, Tensor]:
-        """Losses of all heads that train, summed over the tasks by name."""
-        model = self.runner.model
-        device = model.data_preprocessor.device
+        """Losses of all heads that train, summed over the heads by name."""
         losses: dict[str, Tensor] = defaultdict(lambda: 0)
-        for task, bank in self.supports.items():
-            head = model.head_of(task)
+        for head, support in zip(self.runner.model.heads, self.supports, strict=True):
             if head.trains:
-                for name, value in head.loss(bank.feats.to(device), bank.labels.to(device)).items():
+                for name, value in head.loss(support.feats, support.labels).items():
                     losses[name] = losses[name] + value
         return dict(losses)
-
-
-def draw_supports(pool: FeatureBank, shots: int, seed: int, episode: int) -> dict[str, FeatureBank]:
-    """Support bank of every task of a pool in one episode; see :class:`EpisodeSampler`."""
-    supports = {}
-    for task in pool.task_names:
-        bank = pool.task(task)
-        names = pool.class_names[task]
-        sampler = EpisodeSampler(bank.labels.tolist(), names, shots, seed, task)
-        supports[task] = bank.select(sampler.draw(episode))
-    return supports

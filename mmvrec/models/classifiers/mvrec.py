@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from typing import Literal
 
 import torch
 from mmpretrain.models.classifiers.base import BaseClassifier
@@ -10,7 +11,11 @@ from torch import Tensor, nn
 
 from mmvrec.models.heads.base import FewShotHead
 from mmvrec.registry import MODELS
-from mmvrec.structures import FeatureBank
+from mmvrec.structures import FeatureBank, class_range, joint_class_names
+
+#: Name of the one head of a unified model.
+UNIFIED = 'unified'
+UNIFIED_MODES = ('product_known', 'product_unknown')
 
 
 @MODELS.register_module()
@@ -23,9 +28,15 @@ class MVRECClassifier(BaseClassifier):
         data_preprocessor (dict, optional): defaults to ``MultiViewDataPreprocessor``.
         views_per_forward (int): views embedded in one call of the backbone; bounds its memory.
             Defaults to 54 (two instances of 27 views).
+        text (dict, optional): config of what gives text features of the classes, ``CLIPText`` or
+            ``StoredText``; for heads that look at them.
+        unified (str, optional): one head for the classes of all tasks instead of one per task.
+            ``product_known``: of a query's scores those of its task are kept, set to sum 1;
+            ``product_unknown``: it may be taken for a class of any task. Defaults to None.
 
     Raises:
-        ValueError: ``views_per_forward`` is less than 1.
+        ValueError: ``views_per_forward`` is less than 1, the head needs text features and there is
+            no ``text``, or ``unified`` is none of these.
     """
 
     def __init__(
@@ -34,6 +45,8 @@ class MVRECClassifier(BaseClassifier):
         backbone: dict | None = None,
         data_preprocessor: dict | None = None,
         views_per_forward: int = 54,
+        text: dict | None = None,
+        unified: Literal['product_known', 'product_unknown'] | None = None,
     ):
         preprocessor = {'type': 'MultiViewDataPreprocessor', **(data_preprocessor or {})}
         super().__init__(data_preprocessor=MODELS.build(preprocessor))
@@ -42,7 +55,16 @@ class MVRECClassifier(BaseClassifier):
         self.backbone = None if backbone is None else MODELS.build(backbone)
         self.head_cfg = deepcopy(dict(head))
         # Built once here so that a wrong head config fails now, not after the extraction.
-        self.build_head()
+        self.needs_text = self.build_head().needs_text
+        if self.needs_text and text is None:
+            raise ValueError(
+                f'{head["type"]} needs text features of the classes; set model.text, as in '
+                "dict(type='CLIPText', checkpoint='ViT-L-14.pt')"
+            )
+        if unified not in (None, *UNIFIED_MODES):
+            raise ValueError(f'unified must be None or one of {UNIFIED_MODES}, got {unified!r}')
+        self.text = MODELS.build(text) if self.needs_text else None
+        self.unified = unified
         self.views_per_forward = views_per_forward
         #: Class names of every task that has a head, in label order.
         self.task_classes: dict[str, list[str]] = {}
@@ -57,10 +79,30 @@ class MVRECClassifier(BaseClassifier):
 
     @property
     def weights_source(self) -> str:
-        """Where the backbone's weights come from."""
+        """Where the backbone's weights come from, and those of the text tower if it is used."""
         if self.backbone is None:
-            return 'features made elsewhere'
-        return self.backbone.weights_source or 'not loaded yet'
+            source = 'features made elsewhere'
+        else:
+            source = self.backbone.weights_source or 'not loaded yet'
+        return source if self.text is None else f'{source}; text: {self.text.weights_source}'
+
+    def text_feats(self, task_classes: Mapping[str, Sequence[str]]) -> Tensor | None:
+        """Text features of the classes of some tasks, one task after the other.
+
+        Args:
+            task_classes (Mapping): class names of every task.
+
+        Returns:
+            Tensor | None: float32, (N, C), on the model's device; None where the head needs none.
+        """
+        if self.text is None:
+            return None
+        feats = torch.cat([self.text(task, names) for task, names in task_classes.items()])
+        return feats.to(self.data_preprocessor.device)
+
+    def head_tasks(self, tasks: Sequence[str]) -> dict[str, list[str]]:
+        """The heads for some tasks, by name, with the tasks that each tells apart."""
+        return {UNIFIED: list(tasks)} if self.unified else {task: [task] for task in tasks}
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
         """Embed views.
@@ -111,40 +153,83 @@ class MVRECClassifier(BaseClassifier):
         self.supports = {task: supports[task] for task in self.task_classes}
         self.channels = channels
         self.heads = nn.ModuleList()
-        for task, names in self.task_classes.items():
+        for members in self.head_tasks(self.tasks).values():
             head = self.build_head()
-            head.allocate(supports[task], len(names), channels)
+            num_classes = sum(len(self.task_classes[task]) for task in members)
+            head.allocate(sum(supports[task] for task in members), num_classes, channels)
             self.heads.append(head)
         self.heads.to(self.data_preprocessor.device)
 
     def head_of(self, task: str) -> FewShotHead:
-        """The head of a task.
+        """The head of a task; of a unified model the one it has.
 
         Raises:
             KeyError: the task has none.
         """
         if task not in self.task_classes:
             raise KeyError(f'no head for task {task!r}; there are heads for {self.tasks}')
-        return self.heads[self.tasks.index(task)]
+        return self.heads[0 if self.unified else self.tasks.index(task)]
 
     @property
     def tasks(self) -> list[str]:
         """Tasks that have a head."""
         return list(self.task_classes)
 
+    def classes_of(self, task: str) -> dict[str, list[str]]:
+        """Class names of every task that the head of ``task`` tells apart."""
+        return self.task_classes if self.unified else {task: self.task_classes[task]}
+
     @torch.no_grad()
-    def predict_bank(self, bank: FeatureBank, head: FewShotHead | None = None) -> Tensor:
+    def predict_bank(
+        self,
+        bank: FeatureBank,
+        head: FewShotHead | None = None,
+        task_classes: Mapping[str, Sequence[str]] | None = None,
+    ) -> Tensor:
         """Class probabilities of the instances of one task.
 
         Args:
             bank (FeatureBank): instances of one task.
             head (FewShotHead, optional): defaults to the model's head of that task.
+            task_classes (Mapping, optional): class names of every task that ``head`` tells apart.
+                Defaults to those of the model's head.
 
         Returns:
-            Tensor: float32, (M, N), on the CPU.
+            Tensor: float32, (M, N), on the CPU. N are the classes of the task, with
+            ``product_unknown`` those of all tasks.
         """
-        head = head or self.head_of(bank.task_names[0])
-        return head.predict(bank.feats.to(self.data_preprocessor.device)).cpu()
+        task = bank.task_names[0]
+        head = head or self.head_of(task)
+        scores = head.predict(bank.feats.to(self.data_preprocessor.device)).cpu()
+        return self._of_product(scores, task, task_classes or self.task_classes)
+
+    def _of_product(
+        self, scores: Tensor, task: str, task_classes: Mapping[str, Sequence[str]]
+    ) -> Tensor:
+        """Of the scores (..., N) those of a task, where its product is known."""
+        if self.unified != 'product_known':
+            return scores
+        own = scores[..., list(class_range(task_classes, task))]
+        # Where all of the probability lies with other products, the task's classes are equal.
+        total = own.sum(-1, keepdim=True)
+        return torch.where(total > 0, own / total, 1 / own.shape[-1])
+
+    def label_space(
+        self, task: str, task_classes: Mapping[str, Sequence[str]]
+    ) -> tuple[list[str], int]:
+        """Names of the classes that a query of a task is told apart from, and its labels' shift.
+
+        Args:
+            task (str): the query's task.
+            task_classes (Mapping): class names of every task that the head tells apart.
+
+        Returns:
+            tuple[list[str], int]: the names in the order of :meth:`predict_bank`'s scores, and what
+            a label of the task is raised by to be a position among them.
+        """
+        if self.unified == 'product_unknown':
+            return joint_class_names(task_classes), class_range(task_classes, task).start
+        return list(task_classes[task]), 0
 
     def forward(
         self,
@@ -182,5 +267,6 @@ class MVRECClassifier(BaseClassifier):
             data_samples = [DataSample(metainfo={'task': self.tasks[0]}) for _ in feats]
         for feat, sample in zip(feats, data_samples, strict=True):
             scores = self.head_of(sample.task).predict(feat[None])[0]
+            scores = self._of_product(scores, sample.task, self.task_classes)
             sample.set_pred_score(scores).set_pred_label(scores.argmax())
         return data_samples

@@ -2,10 +2,15 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
+
+from mmvrec.models.heads.stack import HeadStack
+from mmvrec.models.heads.state import frozen
 
 VIEW_MERGING = ('feature', 'logits', 'entropy')
 
@@ -20,16 +25,28 @@ class FewShotHead(BaseModule):
         merge_views (str): how the V views of a query become one answer. ``feature`` (default):
             logits of the mean feature; ``logits``: mean of the views' logits; ``entropy``: the
             views' probabilities, each weighted by one minus its normalised entropy.
+        view_indices (Sequence[int], optional): which of the V views are looked at, in support and
+            queries; ``[13]`` is the centred crop of the middle scale of 27 views. Defaults to all.
 
     Raises:
-        ValueError: ``merge_views`` is none of these.
+        ValueError: ``merge_views`` is none of these, or ``view_indices`` is empty or negative.
     """
 
-    def __init__(self, merge_views: str = 'feature'):
+    #: Whether :meth:`fit` needs the text features of the classes.
+    needs_text = False
+    #: How several heads of this kind are trained together.
+    stack_type = HeadStack
+
+    def __init__(self, merge_views: str = 'feature', view_indices: Sequence[int] | None = None):
         super().__init__()
         if merge_views not in VIEW_MERGING:
             raise ValueError(f'merge_views must be one of {VIEW_MERGING}, got {merge_views!r}')
+        if view_indices is not None and not (len(view_indices) and min(view_indices) >= 0):
+            raise ValueError(
+                f'view_indices must be positions of views, 0 or greater, got {view_indices}'
+            )
         self.merge_views = merge_views
+        self.view_indices = None if view_indices is None else list(view_indices)
         #: Whether :meth:`loss` is to be minimised after :meth:`fit`.
         self.trains = False
         self._allocated: tuple[int, int, int] | None = None
@@ -42,30 +59,60 @@ class FewShotHead(BaseModule):
             num_classes (int): classes of the task, N.
             channels (int): feature channels, C.
         """
+        if self.needs_text:
+            self.text_feats = frozen(num_classes, channels)
         self._allocate(num_support, num_classes, channels)
         self._allocated = (num_support, num_classes, channels)
 
-    def fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> 'FewShotHead':
+    def fit(
+        self,
+        feats: Tensor,
+        labels: Tensor,
+        num_classes: int,
+        text_feats: Tensor | None = None,
+    ) -> 'FewShotHead':
         """Fit on a support set. Parameters that exist already in the right shapes are kept.
 
         Args:
             feats (Tensor): view features, float, (M, V, C).
             labels (Tensor): class indices, int64, (M,); every class occurs.
             num_classes (int): N.
+            text_feats (Tensor, optional): text features of the classes, float, (N, C). Needed by
+                heads with ``needs_text``, not looked at by others.
 
         Returns:
             FewShotHead: self.
 
         Raises:
-            ValueError: see :func:`check_support`.
+            ValueError: see :func:`check_support` and :func:`check_text`.
         """
         check_support(feats, labels, num_classes)
+        feats = self.select_views(feats)
         shape = (len(feats), num_classes, feats.shape[-1])
         if self._allocated != shape:
             self.allocate(*shape)
             self.to(feats.device)
+        if self.needs_text:
+            check_text(text_feats, num_classes, feats.shape[-1], type(self).__name__)
+            with torch.no_grad():
+                self.text_feats.copy_(F.normalize(text_feats.to(self.text_feats), dim=-1))
         self._fit(feats, labels, num_classes)
         return self
+
+    def select_views(self, feats: Tensor) -> Tensor:
+        """The views that this head looks at, (B, V, C) to (B, V', C).
+
+        Raises:
+            ValueError: there are not so many views.
+        """
+        if self.view_indices is None:
+            return feats
+        if max(self.view_indices) >= feats.shape[1]:
+            raise ValueError(
+                f'view_indices={self.view_indices} needs {max(self.view_indices) + 1} views, the '
+                f'features have {feats.shape[1]}'
+            )
+        return feats[:, self.view_indices]
 
     @abstractmethod
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
@@ -99,7 +146,15 @@ class FewShotHead(BaseModule):
         Raises:
             NotImplementedError: the head is training-free.
         """
+        return self._loss(self.select_views(feats), labels)
+
+    def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """What :meth:`loss` does, in a subclass that trains, with the views that it looks at."""
         raise NotImplementedError(f'{type(self).__name__} is training-free')
+
+    def embed(self, feats: Tensor) -> Tensor:
+        """Features as the head compares them, (..., C) to (..., C); here as they are."""
+        return feats
 
     def forward(self, feats: Tensor) -> Tensor:
         """Scores of queries.
@@ -110,6 +165,10 @@ class FewShotHead(BaseModule):
         Returns:
             Tensor: float, (B, N): logits, or with ``entropy`` merging probabilities.
         """
+        return self._scores(self.select_views(feats))
+
+    def _scores(self, feats: Tensor) -> Tensor:
+        """What :meth:`forward` does with the views that the head looks at."""
         if self.merge_views == 'feature':
             return self.class_logits(feats.mean(1))
         logits = self.class_logits(feats)
@@ -142,6 +201,29 @@ def check_support(feats: Tensor, labels: Tensor, num_classes: int) -> None:
     missing = sorted(set(range(num_classes)) - present)
     if missing:
         raise ValueError(f'classes {missing} of {num_classes} have no support instance')
+
+
+def check_text(
+    text_feats: Tensor | None, num_classes: int, channels: int, name: str = 'this head'
+) -> None:
+    """Check the text features that are handed to :meth:`FewShotHead.fit`.
+
+    Raises:
+        ValueError: there are none, they have the wrong shape, or are zero or not finite.
+    """
+    if text_feats is None:
+        raise ValueError(
+            f'{name} needs text features of the classes; set model.text, as in '
+            "dict(type='CLIPText', checkpoint='ViT-L-14.pt') or dict(type='StoredText', "
+            "ann_file='text.npz')"
+        )
+    if text_feats.shape != (num_classes, channels):
+        raise ValueError(
+            f'{name} needs text features of shape (N, C) = {(num_classes, channels)}, got '
+            f'{tuple(text_feats.shape)}; text tower and vision tower must belong together'
+        )
+    if not torch.isfinite(text_feats).all() or not text_feats.any(1).all():
+        raise ValueError('text features have rows that are zero, NaN or infinite')
 
 
 def normalized_entropy(probabilities: Tensor) -> Tensor:

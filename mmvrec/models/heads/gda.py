@@ -31,14 +31,14 @@ class GDAHead(FewShotHead):
         shrinkage (float): weight of the ridge, > 0. Defaults to 1, the paper's.
         groups (int): parts of the views with their own analysis, at least 1; V must be a multiple.
             Defaults to 1.
-        merge_views (str): see :class:`FewShotHead`.
+        **kwargs: ``merge_views`` and ``view_indices``, see :class:`FewShotHead`.
 
     Raises:
         ValueError: an argument is not as described.
     """
 
-    def __init__(self, shrinkage: float = 1.0, groups: int = 1, merge_views: str = 'feature'):
-        super().__init__(merge_views)
+    def __init__(self, shrinkage: float = 1.0, groups: int = 1, **kwargs):
+        super().__init__(**kwargs)
         if not shrinkage > 0:
             raise ValueError(f'shrinkage must be positive, got {shrinkage}')
         if groups < 1:
@@ -74,8 +74,8 @@ class GDAHead(FewShotHead):
         """Logits of single features of no known group, (..., C) to (..., N): the groups' mean."""
         return F.linear(F.normalize(feats, dim=-1), self.weight.mean(0), self.bias.mean(0))
 
-    def forward(self, feats: Tensor) -> Tensor:
-        """Scores of queries, see the base class; every view is judged by its group's analysis."""
+    def _scores(self, feats: Tensor) -> Tensor:
+        """Scores of queries; every view is judged by its group's analysis."""
         grouped = self._split(feats)
         if self.merge_views == 'feature':
             grouped = grouped.mean(2, keepdim=True)

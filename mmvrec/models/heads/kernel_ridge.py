@@ -26,14 +26,14 @@ class KernelRidgeHead(FewShotHead):
         beta (float): sharpness of the kernel, > 0. Defaults to 32, as in Zip-Adapter.
         alpha (float, optional): ridge, > 0. None: of ``ALPHAS`` the one with the least squared
             leave-one-out error on the support set. Defaults to 0.1.
-        merge_views (str): see :class:`FewShotHead`.
+        **kwargs: ``merge_views`` and ``view_indices``, see :class:`FewShotHead`.
 
     Raises:
         ValueError: ``beta`` or ``alpha`` is not positive.
     """
 
-    def __init__(self, beta: float = 32.0, alpha: float | None = 0.1, merge_views: str = 'feature'):
-        super().__init__(merge_views)
+    def __init__(self, beta: float = 32.0, alpha: float | None = 0.1, **kwargs):
+        super().__init__(**kwargs)
         if not beta > 0:
             raise ValueError(f'beta must be positive, got {beta}')
         if alpha is not None and not alpha > 0:

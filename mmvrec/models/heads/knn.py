@@ -19,14 +19,14 @@ class KNNHead(FewShotHead):
 
     Args:
         k (int): neighbours that vote, from 1 to the size of the support set. Defaults to 1.
-        merge_views (str): see :class:`FewShotHead`.
+        **kwargs: ``merge_views`` and ``view_indices``, see :class:`FewShotHead`.
 
     Raises:
         ValueError: ``k`` is less than 1, or larger than the support set (when allocated).
     """
 
-    def __init__(self, k: int = 1, merge_views: str = 'feature'):
-        super().__init__(merge_views)
+    def __init__(self, k: int = 1, **kwargs):
+        super().__init__(**kwargs)
         if k < 1:
             raise ValueError(f'k must be at least 1, got {k}')
         self.k = k

@@ -26,7 +26,7 @@ class LinearProbeHead(FewShotHead):
             length 1 is what CLIP's 0.316 is on raw ones of length 10.
         views (str): the samples that it is fitted on: ``mean`` (default), one mean feature per
             support instance, or ``all``, every view.
-        merge_views (str): see :class:`FewShotHead`.
+        **kwargs: ``merge_views`` and ``view_indices``, see :class:`FewShotHead`.
 
     Raises:
         ValueError: ``C`` is not positive, or ``views`` is none of these.
@@ -36,9 +36,9 @@ class LinearProbeHead(FewShotHead):
         self,
         C: float = 31.6,
         views: Literal['mean', 'all'] = 'mean',
-        merge_views: str = 'feature',
+        **kwargs,
     ):
-        super().__init__(merge_views)
+        super().__init__(**kwargs)
         if not C > 0:
             raise ValueError(f'C must be positive, got {C}')
         if views not in SAMPLES:

@@ -20,14 +20,14 @@ class ProtoNetHead(FewShotHead):
 
     Args:
         temperature (float): > 0. Defaults to 0.01, CLIP's own.
-        merge_views (str): see :class:`FewShotHead`.
+        **kwargs: ``merge_views`` and ``view_indices``, see :class:`FewShotHead`.
 
     Raises:
         ValueError: ``temperature`` is not positive.
     """
 
-    def __init__(self, temperature: float = 0.01, merge_views: str = 'feature'):
-        super().__init__(merge_views)
+    def __init__(self, temperature: float = 0.01, **kwargs):
+        super().__init__(**kwargs)
         if not temperature > 0:
             raise ValueError(f'temperature must be positive, got {temperature}')
         self.temperature = temperature

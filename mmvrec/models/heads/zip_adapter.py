@@ -38,14 +38,14 @@ class ZipAdapterHead(FewShotHead):
     Args:
         beta (float): sharpness of the attention, > 0. Defaults to 32.
         tau (float): temperature of the logits, > 0. Defaults to 0.11, as released.
-        merge_views (str): see :class:`FewShotHead`.
+        **kwargs: ``merge_views`` and ``view_indices``, see :class:`FewShotHead`.
 
     Raises:
         ValueError: ``beta`` or ``tau`` is not positive.
     """
 
-    def __init__(self, beta: float = 32.0, tau: float = 0.11, merge_views: str = 'feature'):
-        super().__init__(merge_views)
+    def __init__(self, beta: float = 32.0, tau: float = 0.11, **kwargs):
+        super().__init__(**kwargs)
         for name, value in (('beta', beta), ('tau', tau)):
             if not value > 0:
                 raise ValueError(f'{name} must be positive, got {value}')
@@ -68,6 +68,10 @@ class ZipAdapterHead(FewShotHead):
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N), each at least 0."""
         return self.attend(self.projection(feats))
+
+    def embed(self, feats: Tensor) -> Tensor:
+        """Project features, (..., C) to (..., C)."""
+        return self.projection(feats)
 
     def attend(self, projected: Tensor) -> Tensor:
         """Logits of features that are projected already, (..., C) to (..., N)."""

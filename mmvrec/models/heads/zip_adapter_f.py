@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
+from mmvrec.models.heads.zip_adapter_stack import ZipAdapterStack
 from mmvrec.models.losses import batch_hard_triplet_loss
 from mmvrec.models.losses.triplet import DISTANCES
 from mmvrec.registry import MODELS
@@ -31,11 +32,13 @@ class ZipAdapterFHead(ZipAdapterHead):
             :func:`batch_hard_triplet_loss`.
         trainable (Sequence[str]): what is trained (Table 5): ``keys``, ``projection`` or both
             (default).
-        merge_views (str): see :class:`FewShotHead`.
+        **kwargs: ``merge_views`` and ``view_indices``, see :class:`FewShotHead`.
 
     Raises:
         ValueError: an argument is not as described.
     """
+
+    stack_type = ZipAdapterStack
 
     def __init__(
         self,
@@ -45,9 +48,9 @@ class ZipAdapterFHead(ZipAdapterHead):
         margin: float = 0.5,
         triplet_distance: str = 'euclidean',
         trainable: Sequence[str] = TRAINABLE,
-        merge_views: str = 'feature',
+        **kwargs,
     ):
-        super().__init__(beta, tau, merge_views)
+        super().__init__(beta, tau, **kwargs)
         if triplet_weight < 0:
             raise ValueError(f'triplet_weight must be at least 0, got {triplet_weight}')
         if triplet_distance not in DISTANCES:
@@ -67,8 +70,8 @@ class ZipAdapterFHead(ZipAdapterHead):
         self.support_keys.requires_grad_('keys' in self.trainable)
         self.projection.requires_grad_('projection' in self.trainable)
 
-    def loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy and weighted triplet loss of all support views, see the base class."""
+    def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Cross-entropy and weighted triplet loss of all support views."""
         views, labels = feats.flatten(0, 1), labels.repeat_interleave(feats.shape[1])
         projected = self.projection(views)
         losses = {'loss_ce': F.cross_entropy(self.attend(projected), labels)}

@@ -112,11 +112,11 @@ def test_training_two_tasks_at_once_is_the_protocol_of_each(tmp_path):
     supports = run.train_loop.supports
     settings = TrainingSettings.from_config(run.cfg)
     assert settings.max_iters == 12
-    for (task, bank), head in zip(supports.items(), heads, strict=True):
-        alone = fit_head(run.model.build_head(), bank.feats, bank.labels, 3, settings)
+    for support, head in zip(supports, heads, strict=True):
+        alone = fit_head(run.model.build_head(), support, settings)
         assert head.projection.linear.weight.abs().max() > 0
         for a, b in zip(alone.state_dict().values(), head.state_dict().values(), strict=True):
-            assert torch.equal(a, b), task
+            assert torch.equal(a, b), support.task_classes
 
 
 def test_fine_tuned_checkpoint_gives_the_numbers_of_the_protocol(tmp_path):

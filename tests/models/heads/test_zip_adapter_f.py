@@ -5,6 +5,7 @@ import torch
 from head_battery import HeadBattery
 
 from mmvrec.engine.fitting import TrainingSettings, fit_head
+from mmvrec.engine.support import SupportSet
 from mmvrec.models.heads import ZipAdapterFHead
 
 SETTINGS = TrainingSettings(
@@ -27,6 +28,10 @@ def io(fixture_tensors):
     return fixture_tensors('head_io.npz')
 
 
+def support_of(io) -> SupportSet:
+    return SupportSet(io['support'], io['support_labels'], {'task': ['a', 'b', 'c', 'd']})
+
+
 class Recorded(ZipAdapterFHead):
     """Notes what the fixtures note: losses before each step, norms after it."""
 
@@ -44,7 +49,7 @@ class Recorded(ZipAdapterFHead):
 def trained(io, beta, triplet_weight, merge_views='feature'):
     head = Recorded(beta=float(beta), triplet_weight=triplet_weight, merge_views=merge_views)
     head.steps, head.norms = [], []
-    fit_head(head, io['support'], io['support_labels'], 4, SETTINGS)
+    fit_head(head, support_of(io), SETTINGS)
     head.norms = [*head.norms[1:], head.norm()]
     return head
 
@@ -92,7 +97,7 @@ def test_trained_head_is_the_published_one(io, beta, loss):
 )
 def test_only_what_is_trainable_moves(io, trainable, moved):
     head = ZipAdapterFHead(**({} if trainable is None else {'trainable': trainable}))
-    fit_head(head, io['support'], io['support_labels'], 4, SETTINGS)
+    fit_head(head, support_of(io), SETTINGS)
     keys_moved = not torch.equal(head.support_keys, io['support'].mean(1))
     projection_moved = bool(head.projection.linear.weight.any())
     assert (keys_moved, projection_moved) == moved
@@ -100,7 +105,7 @@ def test_only_what_is_trainable_moves(io, trainable, moved):
 
 def test_fitting_again_starts_anew(io):
     head = ZipAdapterFHead()
-    arguments = (io['support'], io['support_labels'], 4, SETTINGS)
+    arguments = (support_of(io), SETTINGS)
     first = {k: v.clone() for k, v in fit_head(head, *arguments).state_dict().items()}
     second = fit_head(head, *arguments).state_dict()
     assert all(torch.equal(second[name], value) for name, value in first.items())

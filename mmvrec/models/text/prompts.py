@@ -1,0 +1,50 @@
+"""Sentences about the classes of a task."""
+
+from collections.abc import Sequence
+
+#: The released code's sentence.
+DEFAULT_TEMPLATES = ('a photo of {label} defect on the image',)
+
+
+def check_templates(templates: Sequence[str]) -> tuple[str, ...]:
+    """Check that every template can be filled in.
+
+    Args:
+        templates (Sequence[str]): sentences with ``{label}`` and, if wanted, ``{task}``.
+
+    Returns:
+        tuple[str, ...]: the templates.
+
+    Raises:
+        ValueError: there is none, or one has no ``{label}`` or another placeholder.
+    """
+    if isinstance(templates, str) or not templates:
+        raise ValueError(
+            f'templates must be a list of sentences such as {DEFAULT_TEMPLATES[0]!r}, got '
+            f'{templates!r}'
+        )
+    for template in templates:
+        try:
+            filled = template.format(label='\0', task='')
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(
+                f'the placeholders of a template are {{label}} and {{task}}, got {template!r}'
+            ) from error
+        if '\0' not in filled:
+            raise ValueError(f'a template needs {{label}}, got {template!r}')
+    return tuple(templates)
+
+
+def prompts(label: str, task: str, templates: Sequence[str]) -> list[str]:
+    """The sentences about one class; underscores of its name are read as spaces.
+
+    Args:
+        label (str): class name, e.g. ``broken_large``.
+        task (str): task name, e.g. ``bottle``.
+        templates (Sequence[str]): see :func:`check_templates`.
+
+    Returns:
+        list[str]: one sentence per template.
+    """
+    words = {'label': label.replace('_', ' '), 'task': task.replace('_', ' ')}
+    return [template.format(**words) for template in templates]

@@ -1,0 +1,31 @@
+"""The classes of several tasks, told apart by one head."""
+
+from collections.abc import Mapping, Sequence
+
+
+def class_range(task_classes: Mapping[str, Sequence[str]], task: str) -> range:
+    """Positions of a task's classes among those of all tasks, one task after the other.
+
+    Args:
+        task_classes (Mapping): class names of every task, in label order.
+        task (str): one of them.
+
+    Returns:
+        range: as long as the task has classes.
+
+    Raises:
+        KeyError: there is no such task.
+    """
+    start = 0
+    for name, classes in task_classes.items():
+        if name == task:
+            return range(start, start + len(classes))
+        start += len(classes)
+    raise KeyError(f'no task {task!r}, there are {list(task_classes)}')
+
+
+def joint_class_names(task_classes: Mapping[str, Sequence[str]]) -> list[str]:
+    """Names of the classes of all tasks; of several tasks each as ``task/class``."""
+    if len(task_classes) == 1:
+        return list(next(iter(task_classes.values())))
+    return [f'{task}/{name}' for task, names in task_classes.items() for name in names]
