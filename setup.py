@@ -59,7 +59,7 @@ setup(
     python_requires='>=3.11',
     packages=find_packages(include=['mmvrec', 'mmvrec.*']),
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('lite', 'tests')},
+    extras_require={name: requirements(name) for name in ('lite', 'text', 'tests')},
     cmdclass={'build_py': BuildWithResources},
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

@@ -1,5 +1,6 @@
 """Every config loads, names what is registered, and runs on generated defects."""
 
+import re
 import uuid
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from engine_parts import TINY_ARCH, synthetic_dataset
 from mmengine.config import Config
 
 from mmvrec.engine import FewShotRunner
+from mmvrec.models import CLIPText
 from mmvrec.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -19,7 +21,7 @@ RUNS = [n for n in NAMES if n.startswith('ablations/') or n.endswith('_5shot_syn
 @pytest.mark.parametrize('name', NAMES)
 def test_config_follows_the_contract(name):
     cfg = Config.fromfile(CONFIGS / name)
-    shots = int(name.split('shot')[0][-1])
+    shots = int(re.search(r'_(\d+)shot_', name)[1])
     assert {cfg.train_cfg.shots, cfg.val_cfg.shots, cfg.test_cfg.shots} == {shots}
     assert cfg.train_dataloader.dataset.type == cfg.test_dataloader.dataset.type
     assert cfg.val_dataloader == cfg.test_dataloader
@@ -39,7 +41,8 @@ def small(cfg: Config, folder: Path) -> Config:
     for transform in pipeline:
         if transform.type == 'MultiViewRegionContext':
             transform.img_size = TINY_ARCH['img_size']
-    cfg.model.backbone = {'type': 'AlphaCLIP', 'arch': TINY_ARCH, 'random_seed': 0}
+    arch = {**TINY_ARCH, 'out_dims': CLIPText.ARCHS['tiny']['out_dims']}
+    cfg.model.backbone = {'type': 'AlphaCLIP', 'arch': arch, 'random_seed': 0}
     for loader, split in ((cfg.train_dataloader, 'support'), (cfg.test_dataloader, 'query')):
         loader.dataset = synthetic_dataset(
             split=split, instances_per_class=5 if split == 'support' else 1, pipeline=pipeline

@@ -1,17 +1,13 @@
 """Comparing heads on banks that are extracted once."""
 
-import csv
 import hashlib
-import io
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
@@ -19,11 +15,18 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 from rich.progress import track
 
-from mmvrec.datasets.samplers import EpisodeSampler
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.loops.few_shot_test import check_same_classes
-from mmvrec.evaluation.few_shot_metric import summary
+from mmvrec.engine.fitting import TrainingSettings, fit_heads
+from mmvrec.engine.loops.few_shot_test import JudgedTask, check_same_classes, classify
+from mmvrec.engine.result_log import ResultLog
+from mmvrec.engine.support import SupportSampler, make_support
+from mmvrec.evaluation.comparison import Column, compare, csv_table, markdown_table
+from mmvrec.evaluation.paper_tables import (
+    paper_tables,
+    paper_tables_csv,
+    paper_tables_markdown,
+)
+from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.registry import MODELS
 from mmvrec.structures import FeatureBank
@@ -32,12 +35,11 @@ from mmvrec.utils.resources import config_file
 from mmvrec.version import __version__
 
 #: Part of every key: results of another meaning of the fields are not taken for ours.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+#: Episodes of one task and shot that are fitted together: 0 to 4, 5 to 9, …
+EPISODES_TOGETHER = 5
 _NAME = re.compile(r'(?P<row>.+)_\d+shot_(?P<dataset>.+)')
 _NEEDED = ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'test_cfg', 'optim_wrapper')
-
-#: Dataset, task and shots: what a column of the tables stands for.
-Column = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,17 @@ class Contender:
     Args:
         row (str): name of the head's row.
         dataset (str): name of the dataset.
-        head (dict): config of the head.
-        settings (TrainingSettings): how it is trained.
-        shots (tuple[int, ...]): the K that it is judged at, ascending.
+        model (MVRECClassifier): makes the heads; its backbone has been let go.
+        settings (TrainingSettings): how they are trained.
+        shots (tuple[int, ...]): the K that they are judged at, ascending.
         support (FeatureBank): the pool from which the episodes draw.
-        query (FeatureBank): what the head is judged on.
-        weights (str): where the backbone's weights come from.
+        query (FeatureBank): what the heads are judged on.
+        weights (str): where the weights of backbone and text tower come from.
     """
 
     row: str
     dataset: str
-    head: dict
+    model: MVRECClassifier
     settings: TrainingSettings
     shots: tuple[int, ...]
     support: FeatureBank
@@ -67,13 +69,33 @@ class Contender:
 
 @dataclass(frozen=True)
 class Unit:
-    """One head to fit and to judge; ``key`` is a digest of all that its result depends on."""
+    """One task in one episode; ``key`` is a digest of all that its result depends on."""
 
-    contender: Contender
     task: str
-    shots: int
     episode: int
     key: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Heads that are fitted together: one per episode, judged on one task or, unified, on several.
+
+    Args:
+        contender (Contender): whose heads they are.
+        shots (int): K.
+        tasks (tuple[str, ...]): what each head tells apart.
+        units (tuple[Unit, ...]): all tasks and episodes.
+    """
+
+    contender: Contender
+    shots: int
+    tasks: tuple[str, ...]
+    units: tuple[Unit, ...]
+
+    @property
+    def episodes(self) -> list[int]:
+        """The episodes, ascending."""
+        return sorted({unit.episode for unit in self.units})
 
 
 def benchmark(
@@ -87,8 +109,9 @@ def benchmark(
 ) -> dict:
     """Fit and judge the heads of several configs on the same episodes, and write the tables.
 
-    Every finished fit is a line of ``out/results.jsonl``; called again, it is not repeated. The
-    tables are ``out/table.md``, ``out/table.csv`` and ``out/results.json``.
+    Every finished fit is a line of ``out/results.jsonl``; called again, it is not repeated. One
+    table of all is ``out/table.md``, ``out/table.csv`` and ``out/results.json``; laid out as in the
+    paper they are ``out/paper_tables.md``, ``.csv`` and ``.json``.
 
     Args:
         configs (Sequence[str]): config files named ``<head>_<K>shot_<dataset>.py``, see
@@ -117,10 +140,10 @@ def benchmark(
     _check_rows(names, reference)
     contenders = prepare(configs, shots, seed, cfg_options or {})
     log = ResultLog(out / 'results.jsonl')
-    units = [unit for c in contenders for unit in units_of(c, episodes, seed)]
-    run_units(units, log, seed)
+    fits = [fit for contender in contenders for fit in fits_of(contender, episodes, seed)]
+    run_fits(fits, log, seed)
     comparison = compare(
-        accuracies_of(units, log.results), reference or default_reference(contenders)
+        accuracies_of(fits, log.results), reference or default_reference(contenders)
     )
     comparison['seed'] = seed
     comparison['weights'] = weights = {}
@@ -212,22 +235,23 @@ def _contender(
     )
     check_same_classes(support.class_names, query.class_names, query.task_names)
     row, dataset = _row_and_dataset(path.name)
+    weights = model.weights_source
+    model.backbone = None  # Many contenders are held at once, their banks are made.
     return Contender(
         row=row,
         dataset=dataset,
-        head=config.model.head.to_dict(),
+        model=model,
         settings=TrainingSettings.from_config(config),
         shots=tuple(sorted(set(shots or [loops.get('shots', 5)]))),
         support=banks.setdefault(fingerprint(support), support),
         query=banks.setdefault(fingerprint(query), query),
-        weights=model.weights_source,
+        weights=weights,
     )
 
 
 def _check_shots(contender: Contender, seed: int) -> None:
-    for task in contender.query.task_names:
-        for shots in contender.shots:
-            _sampler(contender, task, shots, seed)
+    for shots in contender.shots:
+        SupportSampler(contender.support, contender.query.task_names, shots, seed)
 
 
 def _check_same_instances(one: Contender, other: Contender) -> None:
@@ -246,16 +270,10 @@ def _check_same_instances(one: Contender, other: Contender) -> None:
             )
 
 
-def _sampler(contender: Contender, task: str, shots: int, seed: int) -> EpisodeSampler:
-    pool = contender.support
-    labels = pool.labels[pool.task_indices(task)].tolist()
-    return EpisodeSampler(labels, pool.class_names[task], shots, seed, task)
-
-
 def default_reference(contenders: Sequence[Contender]) -> str:
     """The first row whose head is a :class:`ZipAdapterFHead`, else the first."""
     for contender in contenders:
-        if isinstance(MODELS.build(dict(contender.head)), ZipAdapterFHead):
+        if isinstance(contender.model.build_head(), ZipAdapterFHead):
             return contender.row
     return contenders[0].row
 
@@ -274,319 +292,152 @@ def fingerprint(bank: FeatureBank) -> str:
     return digest.hexdigest()
 
 
-def units_of(contender: Contender, episodes: int, seed: int) -> list[Unit]:
-    """All fits of a contender: tasks in the order of the queries, then shots, then episodes."""
-    units = []
-    for task in contender.query.task_names:
-        content = {
-            'format': FORMAT_VERSION,
-            'version': __version__,
-            'head': contender.head,
-            'training': asdict(contender.settings),
-            'support': fingerprint(contender.support.task(task)),
-            'query': fingerprint(contender.query.task(task)),
-            'seed': seed,
-            'task': task,
-        }
+def fits_of(contender: Contender, episodes: int, seed: int) -> list[Fit]:
+    """All fits of a contender: its heads, then shots, then episodes, some together."""
+    fits = []
+    for tasks in contender.model.head_tasks(contender.query.task_names).values():
+        content = _content(contender, tasks, seed)
         for shots in contender.shots:
-            for episode in range(episodes):
-                whole = {**content, 'shots': shots, 'episode': episode}
-                text = json.dumps(whole, sort_keys=True, default=repr)
-                key = hashlib.sha256(text.encode()).hexdigest()
-                units.append(Unit(contender, task, shots, episode, key))
-    return units
+            for first in range(0, episodes, EPISODES_TOGETHER):
+                together = range(first, min(first + EPISODES_TOGETHER, episodes))
+                units = [
+                    Unit(task, episode, _key({**content, 'shots': shots}, task, episode))
+                    for episode in together
+                    for task in tasks
+                ]
+                fits.append(Fit(contender, shots, tuple(tasks), tuple(units)))
+    return fits
 
 
-class ResultLog:
-    """Finished units, one JSON line each, in a file that survives being killed.
-
-    Args:
-        path (str | Path): the file; its folder is created. A last line without line break was
-            being written when the program was killed, and is removed.
-
-    Raises:
-        ValueError: another line is not a result.
-    """
-
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        #: Right answers and queries of every finished unit, by its key.
-        self.results: dict[str, tuple[int, int]] = {}
-        content = self.path.read_bytes() if self.path.exists() else b''
-        lines, line_break, torn = content.rpartition(b'\n')
-        if torn:
-            os.truncate(self.path, len(lines + line_break))
-        for number, line in enumerate(lines.splitlines(), 1):
-            try:
-                record = json.loads(line)
-                self.results[record['key']] = (record['right'], record['queries'])
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f'line {number} of {self.path} is not a result ({error}); remove the line, or '
-                    'name another --out'
-                ) from error
-
-    def append(self, unit: Unit, right: int, queries: int) -> None:
-        """Add a finished unit; when this returns it is on the disk."""
-        record = {
-            'key': unit.key,
-            'row': unit.contender.row,
-            'dataset': unit.contender.dataset,
-            'task': unit.task,
-            'shots': unit.shots,
-            'episode': unit.episode,
-            'right': right,
-            'queries': queries,
-        }
-        with self.path.open('ab') as file:
-            file.write(json.dumps(record).encode() + b'\n')
-            file.flush()
-            os.fsync(file.fileno())
-        self.results[unit.key] = (right, queries)
+def _content(contender: Contender, tasks: Sequence[str], seed: int) -> dict:
+    """What the results of a head depend on, but for task, shots and episode."""
+    model = contender.model
+    text = model.text_feats({task: contender.support.class_names[task] for task in tasks})
+    return {
+        'format': FORMAT_VERSION,
+        'version': __version__,
+        'head': model.head_cfg,
+        'unified': model.unified,
+        'text': None if text is None else hashlib.sha256(text.cpu().numpy().tobytes()).hexdigest(),
+        'training': asdict(contender.settings),
+        'support': [fingerprint(contender.support.task(task)) for task in tasks],
+        'query': {task: fingerprint(contender.query.task(task)) for task in tasks},
+        'seed': seed,
+    }
 
 
-def run_units(units: Iterable[Unit], log: ResultLog, seed: int) -> None:
+def _key(content: dict, task: str, episode: int) -> str:
+    whole = {**content, 'query': content['query'][task], 'task': task, 'episode': episode}
+    text = json.dumps(whole, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def run_fits(fits: Iterable[Fit], log: ResultLog, seed: int) -> None:
     """Fit and judge what the log does not hold yet, with a progress bar.
 
+    Heads that are fitted together are so also when the results of some are known, so that a result
+    does not depend on when the program was killed.
+
     Raises:
-        ValueError: a head cannot be fitted; its row, task, shots and episode are named.
+        ValueError: a head cannot be fitted; its row, task, shots and episodes are named.
     """
-    wanted = {unit.key: unit for unit in units}
-    todo = [unit for key, unit in wanted.items() if key not in log.results]
+    wanted = {unit.key: fit for fit in fits for unit in fit.units}
+    todo = list({id(fit): fit for key, fit in wanted.items() if key not in log.results}.values())
+    missing = len(wanted.keys() - log.results.keys())
     foreign = len(log.results.keys() - wanted.keys())
     print_log(
-        f'{log.path}: {len(wanted) - len(todo)} of {len(wanted)} results reused, {len(todo)} to '
+        f'{log.path}: {len(wanted) - missing} of {len(wanted)} results reused, {missing} to '
         f'compute; {foreign} of other settings not used',
         logger='current',
     )
-    for unit in track(todo, f'Fitting {len(todo)} heads', disable=not todo):
+    for fit in track(todo, f'{missing} results', disable=not todo):
+        contender = fit.contender
         try:
-            result = judge(unit, seed)
+            results = judge(fit, seed)
         except ValueError as error:
             raise ValueError(
-                f'{unit.contender.row} on {unit.contender.dataset}/{unit.task}, '
-                f'{unit.shots}-shot, episode {unit.episode}: {error}'
+                f'{contender.row} on {contender.dataset}/{"+".join(fit.tasks)}, {fit.shots}-shot, '
+                f'episodes {fit.episodes}: {error}'
             ) from error
-        log.append(unit, *result)
+        log.append(
+            [
+                {
+                    'key': unit.key,
+                    'row': contender.row,
+                    'dataset': contender.dataset,
+                    'task': unit.task,
+                    'shots': fit.shots,
+                    'episode': unit.episode,
+                    'right': right,
+                    'queries': queries,
+                }
+                for unit, (right, queries) in results
+                if unit.key not in log.results
+            ]
+        )
 
 
-def judge(unit: Unit, seed: int) -> tuple[int, int]:
-    """Fit the head of a unit on its support set and judge it on all queries of its task.
+def judge(fit: Fit, seed: int) -> list[tuple[Unit, tuple[int, int]]]:
+    """Fit heads on their support sets and judge them on all queries of their tasks.
 
     Args:
-        unit (Unit): the unit.
-        seed (int): seed of episode 0; also that of anything random in the head.
+        fit (Fit): what to fit and to judge.
+        seed (int): seed of episode 0; with that of the first episode anything random is seeded.
 
     Returns:
-        tuple[int, int]: number of right answers and of queries.
+        list: every unit with its number of right answers and of queries.
     """
-    set_random_seed(seed + unit.episode)
-    contender, device = unit.contender, get_device()
-    sampler = _sampler(contender, unit.task, unit.shots, seed)
-    drawn = contender.support.task(unit.task).select(sampler.draw(unit.episode))
-    head = fit_head(
-        MODELS.build(dict(contender.head)).to(device),
-        drawn.feats.to(device),
-        drawn.labels.to(device),
-        len(drawn.class_names[unit.task]),
-        contender.settings,
-    )
-    query = contender.query.task(unit.task)
-    with torch.no_grad():
-        answers = head.predict(query.feats.to(device)).argmax(1).cpu()
-    return int((answers == query.labels).sum()), len(query)
+    set_random_seed(seed + fit.episodes[0])
+    contender, model = fit.contender, fit.contender.model
+    sampler = SupportSampler(contender.support, fit.tasks, fit.shots, seed)
+    supports = [make_support(model, sampler.draw(episode)) for episode in fit.episodes]
+    heads = [model.build_head().to(get_device()) for _ in fit.episodes]
+    fitted = dict(zip(fit.episodes, fit_heads(heads, supports, contender.settings), strict=True))
+    results = []
+    for unit in fit.units:
+        query = contender.query.task(unit.task)
+        judged = JudgedTask(unit.episode, query, fitted[unit.episode], supports[0].task_classes)
+        samples = classify(model, judged)
+        right = sum(bool(sample.pred_label == sample.gt_label) for sample in samples)
+        results.append((unit, (right, len(query))))
+    return results
 
 
 def accuracies_of(
-    units: Iterable[Unit], results: dict[str, tuple[int, int]]
+    fits: Iterable[Fit], results: dict[str, tuple[int, int]]
 ) -> dict[str, dict[Column, np.ndarray]]:
-    """Accuracies of finished units.
+    """Accuracies of finished fits.
 
     Args:
-        units (Iterable[Unit]): episodes in order.
+        fits (Iterable[Fit]): episodes in order.
         results (dict): right answers and queries by key, see :class:`ResultLog`.
 
     Returns:
         dict: by row and column: percent, float64, (episodes,).
     """
     grouped: dict[str, dict[Column, list[float]]] = {}
-    for unit in units:
-        right, queries = results[unit.key]
-        column = (unit.contender.dataset, unit.task, unit.shots)
-        cells = grouped.setdefault(unit.contender.row, {})
-        cells.setdefault(column, []).append(100 * right / queries)
+    for fit in fits:
+        for unit in fit.units:
+            right, queries = results[unit.key]
+            column = (fit.contender.dataset, unit.task, fit.shots)
+            cells = grouped.setdefault(fit.contender.row, {})
+            cells.setdefault(column, []).append(100 * right / queries)
     return {
         row: {column: np.array(values) for column, values in cells.items()}
         for row, cells in grouped.items()
     }
 
 
-def paired_difference(accuracies: np.ndarray, reference: np.ndarray) -> dict[str, float | None]:
-    """Mean paired difference and its 95 % confidence interval.
-
-    With d_e = accuracies_e - reference_e over the n episodes, which share their support sets, the
-    mean is m = sum(d_e) / n, the sample standard deviation s = sqrt(sum((d_e - m)^2) / (n - 1)),
-    and the interval m -+ t s / sqrt(n), where t is the 0.975 quantile of Student's t with n - 1
-    degrees of freedom.
-
-    Args:
-        accuracies (np.ndarray): of one head, float, (episodes,).
-        reference (np.ndarray): of the other, float, (episodes,).
-
-    Returns:
-        dict: ``mean``, ``low`` and ``high`` in the unit of the input; of one episode, which has
-        no spread, ``low`` and ``high`` are None.
-    """
-    mean, _, half = summary(accuracies - reference)
-    if len(accuracies) == 1:
-        return {'mean': mean, 'low': None, 'high': None}
-    return {'mean': mean, 'low': mean - half, 'high': mean + half}
-
-
-def compare(accuracies: dict[str, dict[Column, np.ndarray]], reference: str) -> dict:
-    """Mean, spread and paired difference of every row.
-
-    The mean of a row weighs all columns alike. Its spread, and the difference to the reference, are
-    over the episodes' means over the columns. A row that lacks a column has neither.
-
-    Args:
-        accuracies (dict): by row and column: percent, float, (episodes,).
-        reference (str): row that the others are compared with.
-
-    Returns:
-        dict: ``reference``, ``episodes``, ``columns`` (dataset, task and shots) and ``rows``. A row
-        has ``cells`` (one per column, None where it has none) and ``mean`` (over all, or None),
-        each with ``accuracies``, ``mean``, ``std``, ``ci95`` (see :func:`summary`; of one episode
-        ``std`` and ``ci95`` are None) and ``difference`` (see :func:`paired_difference`; None in
-        the reference's row and where it has no number).
-    """
-    found = {column for cells in accuracies.values() for column in cells}
-    order = list(dict.fromkeys(c[:2] for cells in accuracies.values() for c in cells))
-    columns = sorted(found, key=lambda c: (order.index(c[:2]), c[2]))
-    values = {row: [cells.get(c) for c in columns] for row, cells in accuracies.items()}
-    for cells in values.values():
-        complete = all(cell is not None for cell in cells)
-        cells.append(np.mean(cells, axis=0) if complete else None)
-    rows = {}
-    for row, cells in values.items():
-        others = [None] * len(cells) if row == reference else values[reference]
-        *singles, mean = [_statistics(a, b) for a, b in zip(cells, others, strict=True)]
-        rows[row] = {'cells': singles, 'mean': mean}
-    episodes = len(next(iter(next(iter(accuracies.values())).values())))
-    return {
-        'reference': reference,
-        'episodes': episodes,
-        'columns': [dict(zip(('dataset', 'task', 'shots'), c, strict=True)) for c in columns],
-        'rows': rows,
-    }
-
-
-def _statistics(accuracies: np.ndarray | None, reference: np.ndarray | None) -> dict | None:
-    if accuracies is None:
-        return None
-    mean, std, ci95 = summary(accuracies)
-    single = len(accuracies) == 1
-    return {
-        'accuracies': accuracies.tolist(),
-        'mean': mean,
-        'std': None if single else std,
-        'ci95': None if single else ci95,
-        'difference': None if reference is None else paired_difference(accuracies, reference),
-    }
-
-
 def write_tables(comparison: dict, out: Path) -> None:
-    """Write ``table.md``, ``table.csv`` and ``results.json``, each whole or not at all."""
+    """Write the tables and ``results.json``, each file whole or not at all."""
     contents = {
         'table.md': markdown_table(comparison),
         'table.csv': csv_table(comparison),
+        'paper_tables.md': paper_tables_markdown(comparison),
+        'paper_tables.csv': paper_tables_csv(comparison),
+        'paper_tables.json': json.dumps(paper_tables(comparison), indent=1) + '\n',
         'results.json': json.dumps(comparison, indent=1) + '\n',
     }
     for name, content in contents.items():
         with atomic_write(out / name) as temporary:
             temporary.write_bytes(content.encode())
-
-
-def _titles(comparison: dict) -> list[str]:
-    return [f'{c["dataset"]}/{c["task"]} {c["shots"]}-shot' for c in comparison['columns']]
-
-
-def markdown_table(comparison: dict) -> str:
-    """The comparison as a Markdown table with a caption that names weights that are random.
-
-    Args:
-        comparison (dict): see :func:`benchmark`.
-
-    Returns:
-        str: the text of ``table.md``.
-    """
-    reference = comparison['reference']
-    header = ['head', *_titles(comparison), 'mean', f'difference to {reference} [95 % CI]']
-    lines = [header, ['---', *['---:'] * (len(header) - 1)]]
-    for name, row in comparison['rows'].items():
-        cells = [_mean_and_std(cell) for cell in (*row['cells'], row['mean'])]
-        difference = 'reference' if name == reference else _difference(row['mean'])
-        lines.append([name, *cells, difference])
-    table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-    return f'{_caption(comparison)}\n\n{table}\n'
-
-
-def _caption(comparison: dict) -> str:
-    sentences = [
-        f'Accuracy (%), mean ± standard deviation over {comparison["episodes"]} episodes (seed '
-        f'{comparison["seed"]}).',
-        'The difference is paired by episode (mean over all columns), its interval that of '
-        "Student's t.",
-    ]
-    weights = comparison['weights'].values()
-    sources = {(d, s): None for row in weights for d, s in row.items() if s.startswith('random')}
-    sentences += [
-        f"**The backbone's weights of {dataset} are {source}: its numbers show that the program "
-        'runs, not what a method can do.**'
-        for dataset, source in sources
-    ]
-    return ' '.join(sentences)
-
-
-def _mean_and_std(cell: dict | None) -> str:
-    if cell is None:
-        return '-'
-    return f'{cell["mean"]:.2f}' + ('' if cell['std'] is None else f' ± {cell["std"]:.2f}')
-
-
-def _difference(cell: dict | None) -> str:
-    difference = cell and cell['difference']
-    if not difference:
-        return '-'
-    mean = f'{difference["mean"]:+.2f}'
-    if difference['low'] is None:
-        return mean
-    return f'{mean} [{difference["low"]:+.2f}, {difference["high"]:+.2f}]'
-
-
-def csv_table(comparison: dict) -> str:
-    """The comparison as CSV: a line per row, numbers in percent with four decimals.
-
-    Args:
-        comparison (dict): see :func:`benchmark`.
-
-    Returns:
-        str: the text of ``table.csv``. What is not known is empty.
-    """
-    titles = [*_titles(comparison), 'mean']
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator='\n')
-    numbers = [f'{title}{suffix}' for title in titles for suffix in ('', ' std')]
-    differences = ['difference', 'difference low', 'difference high']
-    writer.writerow(['head', *numbers, *differences, 'reference', 'weights'])
-    for name, row in comparison['rows'].items():
-        values = []
-        for cell in (*row['cells'], row['mean']):
-            values += [cell['mean'], cell['std']] if cell else [None, None]
-        difference = (row['mean'] or {}).get('difference') or {}
-        values += [difference.get(key) for key in ('mean', 'low', 'high')]
-        weights = '; '.join(f'{d}: {s}' for d, s in comparison['weights'][name].items())
-        texts = ['' if value is None else f'{value:.4f}' for value in values]
-        writer.writerow([name, *texts, comparison['reference'], weights])
-    return file.getvalue()

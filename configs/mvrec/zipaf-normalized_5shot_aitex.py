@@ -1,3 +1,3 @@
-_base_ = '../mvrec/zipaf_5shot_mvtecfs.py'
+_base_ = './zipaf_5shot_aitex.py'
 
 model = dict(head=dict(triplet_distance='normalized'))

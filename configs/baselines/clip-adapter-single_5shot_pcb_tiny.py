@@ -1,0 +1,3 @@
+_base_ = './clip-adapter_5shot_pcb_tiny.py'
+
+model = dict(head=dict(view_indices=[13]))

@@ -1,0 +1,3 @@
+_base_ = './knn_5shot_featurebank.py'
+
+model = dict(head=dict(view_indices=[13]))

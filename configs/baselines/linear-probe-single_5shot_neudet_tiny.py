@@ -1,0 +1,3 @@
+_base_ = './linear-probe_5shot_neudet_tiny.py'
+
+model = dict(head=dict(view_indices=[13]))

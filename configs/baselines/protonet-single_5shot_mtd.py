@@ -1,0 +1,3 @@
+_base_ = './protonet_5shot_mtd.py'
+
+model = dict(head=dict(view_indices=[13]))

@@ -1,0 +1,3 @@
+_base_ = './zero-shot_5shot_featurebank.py'
+
+model = dict(head=dict(view_indices=[13]))
