@@ -58,6 +58,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.11',
     packages=find_packages(include=['mmvrec', 'mmvrec.*']),
+    package_data={'mmvrec.visualization': ['*.jinja']},
     install_requires=requirements('runtime'),
     extras_require={name: requirements(name) for name in ('lite', 'text', 'tests')},
     cmdclass={'build_py': BuildWithResources},

@@ -8,6 +8,7 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=100, max_keep_ckpts=1),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DefectVisualizationHook', enable=False),
+    report=dict(type='ReportHook', enable=False),
 )
 custom_hooks = [dict(type='FittedHeadsHook')]
 

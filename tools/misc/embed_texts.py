@@ -39,7 +39,7 @@ def embed_texts(config: str, out: str, cfg_options: dict) -> str:
     init_default_scope('mmvrec')
     if cfg.model.get('text') is None:
         raise ValueError(
-            f"{config} has no model.text; set it, as in model.text.type=CLIPText "
+            f'{config} has no model.text; set it, as in model.text.type=CLIPText '
             'model.text.checkpoint=ViT-L-14.pt'
         )
     text = MODELS.build(cfg.model.text)

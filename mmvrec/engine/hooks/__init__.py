@@ -1,4 +1,5 @@
 from mmvrec.engine.hooks.fitted_heads import FittedHeadsHook
+from mmvrec.engine.hooks.report import ReportHook
 from mmvrec.engine.hooks.visualization import DefectVisualizationHook
 
-__all__ = ['DefectVisualizationHook', 'FittedHeadsHook']
+__all__ = ['DefectVisualizationHook', 'FittedHeadsHook', 'ReportHook']

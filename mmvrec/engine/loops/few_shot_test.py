@@ -87,6 +87,8 @@ class FewShotTestLoop(BaseLoop):
         self.seed = seed
         self.cache_dir = cache_dir
         self.fp16 = fp16
+        #: Dataset of the support pool, once the protocol has run.
+        self.support_dataset = None
 
     def run(self) -> dict:
         """Run the protocol.
@@ -131,6 +133,7 @@ class FewShotTestLoop(BaseLoop):
                 'support pool, but the config has no train_dataloader'
             )
         loader = self.runner.build_dataloader(support_cfg, self.runner.seed)
+        self.support_dataset = loader.dataset
         pool = build_bank(model, loader, self.cache_dir, self.fp16)
         tasks = query.task_names
         check_same_classes(pool.class_names, query.class_names, tasks)

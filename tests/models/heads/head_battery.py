@@ -14,10 +14,15 @@ def draw(*shape, seed=0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def centres_of(classes, channels=16, seed=0) -> torch.Tensor:
+    """Around which the features of :func:`few_shot` lie; also the texts of heads with text."""
+    return 3 * draw(classes, channels, seed=seed)
+
+
 def few_shot(classes, shots, views=6, channels=16, seed=0, spread=1.0):
     """Features (M, V, C) around one centre per class, and labels, class by class."""
     labels = torch.arange(classes).repeat_interleave(shots)
-    centres = 3 * draw(classes, channels, seed=seed)
+    centres = centres_of(classes, channels, seed)
     instances = centres[labels] + spread * draw(len(labels), channels, seed=seed + 1)
     return instances[:, None] + spread * draw(len(labels), views, channels, seed=seed + 2), labels
 
@@ -33,8 +38,14 @@ class HeadBattery:
     def build(self, **options) -> FewShotHead:
         return MODELS.build({**self.HEAD, **options})
 
+    def fit(self, feats, labels, classes, head=None, text=None, **options) -> FewShotHead:
+        """A head fitted on these, with the classes' centres as text where it needs any."""
+        head = head or self.build(**options)
+        text = centres_of(classes, feats.shape[-1]) if text is None else text
+        return head.fit(feats, labels, classes, text if head.needs_text else None)
+
     def fitted(self, classes=3, shots=4, **options) -> FewShotHead:
-        return self.build(**options).fit(*few_shot(classes, shots), classes)
+        return self.fit(*few_shot(classes, shots), classes, **options)
 
     def close(self, scores, expected):
         torch.testing.assert_close(scores, expected, rtol=1e-3, atol=1e-4)
@@ -44,7 +55,7 @@ class HeadBattery:
     def test_separable_classes_are_told_apart(self, classes, shots, merge_views):
         feats, labels = few_shot(classes, shots + 6, spread=0.2)
         support = torch.arange(len(labels)) % (shots + 6) < shots
-        head = self.build(merge_views=merge_views).fit(feats[support], labels[support], classes)
+        head = self.fit(feats[support], labels[support], classes, merge_views=merge_views)
         probabilities = head.predict(feats[~support])
         assert torch.equal(probabilities.argmax(1), labels[~support])
         assert probabilities.shape == (6 * classes, classes)
@@ -53,7 +64,7 @@ class HeadBattery:
     @pytest.mark.parametrize('views', [3, 27])
     def test_number_of_views(self, views):
         feats, labels = few_shot(3, 2, views, spread=0.2)
-        assert torch.equal(self.build().fit(feats, labels, 3)(feats).argmax(1), labels)
+        assert torch.equal(self.fit(feats, labels, 3)(feats).argmax(1), labels)
 
     @pytest.mark.parametrize('classes', [2, 4])
     @pytest.mark.parametrize('merge_views', MERGING)
@@ -77,15 +88,16 @@ class HeadBattery:
         feats, labels = few_shot(3, 4)
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
         queries = draw(20, 6, 16, seed=9)
-        shuffled = self.build().fit(feats[order], labels[order], 3)
+        shuffled = self.fit(feats[order], labels[order], 3)
         self.close(shuffled(queries), self.fitted()(queries))
 
     @pytest.mark.parametrize('classes', [2, 4])
     def test_renaming_classes_renames_scores(self, classes):
         (feats, labels), queries = few_shot(classes, 3), draw(20, 6, 16, seed=9)
         names = torch.arange(classes).roll(1)
-        scores = self.build().fit(feats, labels, classes)(queries)
-        renamed = self.build().fit(feats, names[labels], classes)(queries)
+        scores = self.fit(feats, labels, classes)(queries)
+        text = torch.empty(classes, 16).index_copy_(0, names, centres_of(classes))
+        renamed = self.fit(feats, names[labels], classes, text=text)(queries)
         self.close(renamed[:, names], scores)
 
     def test_a_query_does_not_depend_on_the_others(self):
@@ -95,24 +107,24 @@ class HeadBattery:
 
     def test_scale_of_the_features_does_not_matter(self):
         (feats, labels), queries = few_shot(3, 4), draw(8, 6, 16, seed=9)
-        self.close(self.build().fit(7 * feats, labels, 3)(100 * queries), self.fitted()(queries))
+        self.close(self.fit(7 * feats, labels, 3)(100 * queries), self.fitted()(queries))
 
     def test_fit_and_forward_leave_their_input_alone(self):
         (feats, labels), queries = few_shot(3, 4), draw(8, 6, 16, seed=9)
         copies = feats.clone(), labels.clone(), queries.clone()
-        self.build().fit(feats, labels, 3)(queries)
+        self.fit(feats, labels, 3)(queries)
         assert all(map(torch.equal, (feats, labels, queries), copies))
 
     def test_fitting_twice_is_fitting_once(self):
         queries, once = draw(8, 6, 16, seed=9), self.fitted()
-        twice = self.fitted().fit(*few_shot(3, 4), 3)
+        twice = self.fit(*few_shot(3, 4), 3, head=self.fitted())
         assert torch.equal(twice(queries), once(queries))
 
     def test_nothing_remains_of_an_earlier_support(self):
         head, queries = self.fitted(classes=5, shots=2), draw(8, 6, 16, seed=9)
-        head.fit(*few_shot(3, 4, channels=8), 3)
+        self.fit(*few_shot(3, 4, channels=8), 3, head=head)
         assert head(draw(8, 6, 8)).shape == (8, 3)
-        head.fit(*few_shot(3, 4, seed=5), 3).fit(*few_shot(3, 4), 3)
+        self.fit(*few_shot(3, 4), 3, head=self.fit(*few_shot(3, 4, seed=5), 3, head=head))
         assert torch.equal(head(queries), self.fitted()(queries))
 
     @pytest.mark.parametrize(('classes', 'shots'), [(3, 4), (2, 1)])
@@ -133,8 +145,19 @@ class HeadBattery:
     @pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU')
     def test_gpu_gives_the_scores_of_the_cpu(self):
         (feats, labels), queries = few_shot(3, 4), draw(8, 6, 16, seed=9)
-        head = self.build().fit(feats.cuda(), labels.cuda(), 3)
+        head = self.fit(feats.cuda(), labels.cuda(), 3)
         self.close(head(queries.cuda()).cpu(), self.fitted()(queries))
+
+    def test_only_the_chosen_views_are_looked_at(self):
+        (feats, labels), queries = few_shot(3, 4), draw(8, 6, 16, seed=9)
+        chosen = self.fit(feats, labels, 3, view_indices=[4, 1, 2])
+        alone = self.fit(feats[:, [4, 1, 2]], labels, 3)
+        self.close(chosen(queries), alone(queries[:, [4, 1, 2]]))
+
+    def test_views_that_there_are_not(self):
+        feats, labels = few_shot(3, 4)
+        with pytest.raises(ValueError, match=r'\[6\] needs 7 views, the features have 6'):
+            self.fit(feats, labels, 3, view_indices=[6])
 
     def test_bad_supports(self):
         feats, labels = few_shot(3, 2)
@@ -148,4 +171,28 @@ class HeadBattery:
             ((feats, labels, 2), 'labels must be 0 to 1'),
         ]:
             with pytest.raises(ValueError, match=message):
-                self.build().fit(*bad)
+                self.fit(*bad)
+
+
+class TextHeadBattery(HeadBattery):
+    """Of heads that need text features."""
+
+    def test_bad_texts(self):
+        feats, labels = few_shot(3, 2)
+        for bad, message in [
+            (centres_of(2), r'text features of shape \(N, C\) = \(3, 16\), got \(2, 16\)'),
+            (centres_of(3, 8), 'text tower and vision tower must belong together'),
+            (torch.zeros(3, 16), 'rows that are zero'),
+            (torch.full((3, 16), torch.nan), 'NaN'),
+        ]:
+            with pytest.raises(ValueError, match=message):
+                self.fit(feats, labels, 3, text=bad)
+        with pytest.raises(
+            ValueError, match=r'needs text features of the classes; set model\.text'
+        ):
+            self.build().fit(feats, labels, 3)
+
+    def test_length_of_the_texts_does_not_matter(self):
+        (feats, labels), queries = few_shot(3, 4), draw(8, 6, 16, seed=9)
+        longer = self.fit(feats, labels, 3, text=9 * centres_of(3))
+        self.close(longer(queries), self.fitted()(queries))

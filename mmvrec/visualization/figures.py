@@ -1,0 +1,162 @@
+"""Figures of results: confusion matrix and embedding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+#: Above so many classes the cells of a confusion matrix hold no numbers.
+_MAX_NUMBERED = 15
+_CELL_INCHES = 0.55
+_PANEL_INCHES = 4.6
+# The least t-SNE can arrange.
+_LEAST_POINTS = 3
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of so many inches that no window manager knows of."""
+    figure = Figure(figsize=(width, height), dpi=110, layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def draw_confusion(
+    labels: Sequence[int], predictions: Sequence[int], class_names: Sequence[str]
+) -> Figure:
+    """Confusion matrix: of the queries of each class (row) the share of each answer (column).
+
+    Classes that are neither true nor predicted anywhere are left out.
+
+    Args:
+        labels (Sequence[int]): true class of every answer.
+        predictions (Sequence[int]): predicted class of every answer.
+        class_names (Sequence[str]): in label order.
+
+    Returns:
+        Figure: in percent.
+    """
+    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+
+    found = sorted({*labels, *predictions})
+    numbered = len(found) <= _MAX_NUMBERED
+    counts = confusion_matrix(labels, predictions, labels=found)
+    shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = 2.5 + _CELL_INCHES * len(found) * (1 if numbered else 0.4)
+    figure = new_figure(side + 0.8, side)
+    axes = figure.subplots()
+    ConfusionMatrixDisplay(shares, display_labels=[class_names[i] for i in found]).plot(
+        ax=axes,
+        cmap='Blues',
+        values_format='.0f',
+        include_values=numbered,
+        xticks_rotation='vertical',
+        im_kw={'vmin': 0, 'vmax': 100},
+    )
+    axes.set(xlabel='predicted', ylabel='true', title='answers per true class (%)')
+    axes.tick_params(labelsize=8)
+    return figure
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Features of one task's support and queries, to be drawn as points.
+
+    Args:
+        title (str): heading.
+        support (Tensor): float, (M, C).
+        query (Tensor): float, (Q, C).
+    """
+
+    title: str
+    support: Tensor
+    query: Tensor
+
+
+def draw_embeddings(
+    embeddings: Sequence[Embedding],
+    support_labels: Sequence[int],
+    query_labels: Sequence[int],
+    right: Sequence[bool],
+    class_names: Sequence[str],
+) -> Figure:
+    """t-SNE of features of length 1, support and queries together (Figure 5 of the paper).
+
+    Args:
+        embeddings (Sequence[Embedding]): a panel each.
+        support_labels (Sequence[int]): class of every support instance; may be none.
+        query_labels (Sequence[int]): true class of every query.
+        right (Sequence[bool]): whether each query was answered rightly.
+        class_names (Sequence[str]): in label order.
+
+    Returns:
+        Figure: support as stars, right answers as dots, wrong ones as crosses.
+
+    Raises:
+        ValueError: fewer than three instances in all.
+    """
+    figure = new_figure(_PANEL_INCHES * len(embeddings) + 2, _PANEL_INCHES)
+    panels = figure.subplots(1, len(embeddings), squeeze=False)[0]
+    labels = np.concatenate([support_labels, query_labels]).astype(int)
+    groups = np.concatenate([np.full(len(support_labels), 2), np.asarray(right, int)])
+    for axes, embedding in zip(panels, embeddings, strict=True):
+        points = tsne(torch.cat([embedding.support, embedding.query]))
+        _draw_points(axes, points, labels, groups, class_names)
+        axes.set(title=embedding.title, xticks=[], yticks=[])
+    handles = [
+        _handle(panels[0], color=_colour(i), marker='s', label=name)
+        for i, name in enumerate(class_names)
+        if i in labels
+    ]
+    handles += [
+        _handle(panels[0], color='grey', label=text, marker=marker)
+        for marker, text in zip('x.*', ('query, wrong', 'query, right', 'support'), strict=True)
+    ]
+    figure.legend(handles=handles, loc='outside right center', fontsize=8, frameon=False)
+    return figure
+
+
+def tsne(feats: Tensor) -> np.ndarray:
+    """Arrange features of length 1 in the plane, always alike.
+
+    Args:
+        feats (Tensor): float, (P, C).
+
+    Returns:
+        np.ndarray: float, (P, 2).
+
+    Raises:
+        ValueError: fewer than three features.
+    """
+    from sklearn.manifold import TSNE
+
+    if len(feats) < _LEAST_POINTS:
+        raise ValueError(f't-SNE needs at least {_LEAST_POINTS} instances, got {len(feats)}')
+    unit = F.normalize(feats.float(), dim=-1).cpu().numpy()
+    perplexity = min(30, (len(feats) - 1) / 3)
+    return TSNE(perplexity=perplexity, init='pca', random_state=0).fit_transform(unit)
+
+
+def _draw_points(axes, points, labels, groups, class_names) -> None:
+    styles = [('x', 45, 1.6), ('o', 16, 0.0), ('*', 170, 0.8)]
+    for label in range(len(class_names)):
+        for group, (marker, size, width) in enumerate(styles):
+            chosen = points[(labels == label) & (groups == group)]
+            edge = {'edgecolors': 'black'} if marker == '*' else {}
+            axes.scatter(
+                *chosen.T, s=size, marker=marker, color=_colour(label), linewidths=width, **edge
+            )
+
+
+def _colour(label: int):
+    from matplotlib import colormaps
+
+    return colormaps['tab20'](label % 20 * 2 % 20 + (label % 20) // 10)
+
+
+def _handle(axes, **style):
+    return axes.plot([], [], linestyle='', **style)[0]

@@ -1,0 +1,131 @@
+"""One page about a run: numbers, figures, and the mistakes in pictures."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mmvrec.utils.files import atomic_write
+
+TEMPLATE = 'report.html.jinja'
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An instance with its caption.
+
+    Args:
+        caption (str): what is said of it.
+        images (Sequence[np.ndarray]): uint8 RGB; none where there are no pixels.
+    """
+
+    caption: str
+    images: Sequence[np.ndarray] = ()
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A query that was answered wrongly.
+
+    Args:
+        query (Picture): the query; several sizes of crop.
+        truth (str): its class.
+        answer (str): the class that was predicted.
+        confidence (float): probability of the answer, 0 to 1.
+        nearest (Sequence[Picture]): the support instances most similar to it.
+    """
+
+    query: Picture
+    truth: str
+    answer: str
+    confidence: float
+    nearest: Sequence[Picture] = ()
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What the page says of one task.
+
+    Args:
+        name (str): the task.
+        accuracy (str): mean, spread and interval, as text.
+        recalls (Sequence[tuple[str, int, float]]): class, queries per episode, recall in percent.
+        figures (Mapping[str, Figure]): by caption.
+        mistakes (Sequence[Mistake]): those that are shown.
+        num_mistakes (int): how many there are in the episode that is shown.
+        notes (Sequence[str]): what is missing, and why.
+    """
+
+    name: str
+    accuracy: str
+    recalls: Sequence[tuple[str, int, float]]
+    figures: Mapping[str, Figure]
+    mistakes: Sequence[Mistake] = ()
+    num_mistakes: int = 0
+    notes: Sequence[str] = field(default_factory=list)
+
+
+def write_report(
+    path: str | Path, title: str, facts: Mapping[str, str], tasks: Sequence[TaskReport]
+) -> list[Path]:
+    """Write the page, which holds all of its pictures, and beside it the figures as PNG.
+
+    Args:
+        path (str | Path): the HTML file to write.
+        title (str): heading.
+        facts (Mapping[str, str]): what the run was, by name.
+        tasks (Sequence[TaskReport]): the tasks.
+
+    Returns:
+        list[Path]: the PNG files.
+    """
+    path = Path(path)
+    figures = {
+        task.name: {caption: _png_of_figure(f) for caption, f in task.figures.items()}
+        for task in tasks
+    }
+    files = []
+    for task in tasks:
+        for caption, png in figures[task.name].items():
+            file = path.with_name(f'{path.stem}_{file_name(task.name)}_{file_name(caption)}.png')
+            with atomic_write(file) as temporary:
+                temporary.write_bytes(png)
+            files.append(file)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
+    )
+    environment.filters |= {'png': _as_url, 'jpg': lambda image: _as_url(_jpeg(image), 'jpeg')}
+    html = environment.get_template(TEMPLATE).render(
+        title=title, facts=facts, tasks=tasks, figures=figures
+    )
+    with atomic_write(path) as temporary:
+        temporary.write_text(html, encoding='utf-8')
+    return files
+
+
+def file_name(text: str) -> str:
+    """A text as part of a file name: letters, digits and hyphens."""
+    words = ''.join(letter if letter.isalnum() else ' ' for letter in text).split()
+    return '-'.join(words)
+
+
+def _png_of_figure(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format='png')
+    return buffer.getvalue()
+
+
+def _jpeg(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, 'JPEG', quality=85)
+    return buffer.getvalue()
+
+
+def _as_url(content: bytes, kind: str = 'png') -> str:
+    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
