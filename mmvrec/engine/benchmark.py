@@ -224,15 +224,14 @@ def _contender(
         raise ValueError(f'this is no few-shot config, {missing} are missing')
     model = MODELS.build(config.model).to(get_device())
     loops = config.test_cfg
-    support, query = (
-        build_bank(
-            model,
-            Runner.build_dataloader(config[loader], seed=config.get('randomness', {}).get('seed')),
-            loops.get('cache_dir', DEFAULT_CACHE_DIR),
-            loops.get('fp16', False),
-        )
+    loaders = [
+        Runner.build_dataloader(config[loader], seed=config.get('randomness', {}).get('seed'))
         for loader in ('train_dataloader', 'test_dataloader')
-    )
+    ]
+    # Missing text weights are told before the extraction, not after it.
+    model.text_feats(loaders[0].dataset.task_classes)
+    cache_dir, fp16 = loops.get('cache_dir', DEFAULT_CACHE_DIR), loops.get('fp16', False)
+    support, query = (build_bank(model, loader, cache_dir, fp16) for loader in loaders)
     check_same_classes(support.class_names, query.class_names, query.task_names)
     row, dataset = _row_and_dataset(path.name)
     weights = model.weights_source

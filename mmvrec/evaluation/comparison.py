@@ -120,12 +120,15 @@ def caption_of(comparison: dict, *notes: str) -> str:
         f'{comparison["seed"]}).',
         *notes,
     ]
-    weights = comparison['weights'].values()
-    sources = {(d, s): None for row in weights for d, s in row.items() if _has_random(s)}
+    random: dict[str, dict[str, None]] = {}
+    for row in comparison['weights'].values():
+        for dataset, source in row.items():
+            if _has_random(source):
+                random.setdefault(source, {})[dataset] = None
     sentences += [
-        f'**The weights of {dataset} are {source}: numbers made with random weights show that the '
-        'program runs, not what a method can do.**'
-        for dataset, source in sources
+        f'**The weights of {", ".join(datasets)} are {source}: numbers made with random weights '
+        'show that the program runs, not what a method can do.**'
+        for source, datasets in random.items()
     ]
     return ' '.join(sentences)
 

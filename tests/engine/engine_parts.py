@@ -1,10 +1,12 @@
 """Small parts for the tests of the engine."""
 
+import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 
 from mmvrec.datasets.samplers import ImageGroupedSampler
 from mmvrec.models import MVRECClassifier
+from mmvrec.structures import FeatureBank
 
 TINY_ARCH = {
     'embed_dims': 64,
@@ -51,4 +53,28 @@ def loader(dataset, batch_size: int = 4, **kwargs):
         sampler=ImageGroupedSampler(dataset),
         collate_fn=pseudo_collate,
         **kwargs,
+    )
+
+
+def feature_bank(
+    tasks=('one', 'two'),
+    per_class=4,
+    seed=0,
+    spread=0.3,
+    class_names=('a', 'b', 'c'),
+    channels=8,
+) -> FeatureBank:
+    """Classes around the same centres in every bank, 5 views."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(7).normal(size=(len(class_names), 1, channels))
+    groups = [(task, label) for task in tasks for label in range(len(class_names))]
+    feats = [
+        centres[label] + spread * rng.normal(size=(per_class, 5, channels)) for _, label in groups
+    ]
+    return FeatureBank(
+        feats=torch.tensor(np.concatenate(feats), dtype=torch.float32),
+        labels=torch.tensor([label for _, label in groups]).repeat_interleave(per_class),
+        tasks=[task for task, _ in groups for _ in range(per_class)],
+        ids=[str(i) for i in range(per_class * len(groups))],
+        class_names={task: list(class_names) for task in tasks},
     )

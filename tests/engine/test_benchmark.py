@@ -9,10 +9,9 @@ import time
 import uuid
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from engine_parts import TINY_ARCH, synthetic_dataset
+from engine_parts import TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
 
 from mmvrec.engine import FewShotRunner
@@ -44,18 +43,8 @@ def told(monkeypatch) -> list[str]:
     return messages
 
 
-def bank_file(path, tasks=('one', 'two'), classes=('a', 'b', 'c'), per_class=4, seed=0, spread=2.0):
-    rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(7).normal(size=(len(classes), 1, 8))
-    groups = [(task, label) for task in tasks for label in range(len(classes))]
-    feats = [centres[label] + spread * rng.normal(size=(per_class, 5, 8)) for _, label in groups]
-    FeatureBank(
-        feats=torch.tensor(np.concatenate(feats), dtype=torch.float32),
-        labels=torch.tensor([label for _, label in groups]).repeat_interleave(per_class),
-        tasks=[task for task, _ in groups for _ in range(per_class)],
-        ids=[str(i) for i in range(per_class * len(groups))],
-        class_names={task: list(classes) for task in tasks},
-    ).save(path)
+def bank_file(path, spread=2.0, **options) -> str:
+    feature_bank(spread=spread, **options).save(path)
     return str(path)
 
 
@@ -120,7 +109,7 @@ def test_shots_default_to_those_of_the_config(tmp_path, options):
 def test_two_datasets_share_a_row(tmp_path, options):
     paths = []
     for dataset, tasks in (('boards', ('one', 'two')), ('tiles', ('three',))):
-        file = bank_file(tmp_path / f'{dataset}.npz', tasks)
+        file = bank_file(tmp_path / f'{dataset}.npz', tasks=tasks)
         loaders = (f'{name}_dataloader = dict(dataset=dict(ann_file={file!r}))' for name in SPLITS)
         paths.append(config(tmp_path, f'zipa_1shot_{dataset}', '\n'.join(loaders)))
     result = benchmark(paths, tmp_path / 'o', episodes=2)
@@ -347,7 +336,7 @@ def test_foreign_line_is_named(tmp_path, line):
     ('change', 'message'),
     [
         (
-            {'classes': ('a', 'b', 'd')},
+            {'class_names': ('a', 'b', 'd')},
             "has the classes .*'d'.* but .*'c'.* in the config of 'zipa'",
         ),
         ({'per_class': 5}, r"other instances than in the config of 'zipa' \(30 and 24\)"),

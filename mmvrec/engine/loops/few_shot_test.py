@@ -100,6 +100,9 @@ class FewShotTestLoop(BaseLoop):
         self._call_hook('before_{}_epoch')
         model = self.runner.model
         model.eval()
+        if not model.tasks:
+            # Missing text weights are told before the extraction, not after it.
+            model.text_feats(self.dataloader.dataset.task_classes)
         query = build_bank(model, self.dataloader, self.cache_dir, self.fp16)
         units = self._fitted_units(model, query) if model.tasks else self._episodes(model, query)
         predictions: list[DataSample] = []

@@ -58,6 +58,8 @@ class FewShotTrainLoop(BaseLoop):
         self.val_begin = 1
         self.val_interval = val_interval or max_iters
         self.stop_training = False
+        # Missing text weights are told before the extraction, not after it.
+        runner.model.text_feats(self.dataloader.dataset.task_classes)
         pool = build_bank(runner.model, self.dataloader, cache_dir, fp16)
         #: Support bank of every task.
         self.drawn = SupportSampler(pool, pool.task_names, shots, seed).draw(episode)

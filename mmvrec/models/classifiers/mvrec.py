@@ -64,6 +64,7 @@ class MVRECClassifier(BaseClassifier):
         if unified not in (None, *UNIFIED_MODES):
             raise ValueError(f'unified must be None or one of {UNIFIED_MODES}, got {unified!r}')
         self.text = MODELS.build(text) if self.needs_text else None
+        self._text_feats: dict[tuple[str, ...], Tensor] = {}
         self.unified = unified
         self.views_per_forward = views_per_forward
         #: Class names of every task that has a head, in label order.
@@ -97,8 +98,11 @@ class MVRECClassifier(BaseClassifier):
         """
         if self.text is None:
             return None
-        feats = torch.cat([self.text(task, names) for task, names in task_classes.items()])
-        return feats.to(self.data_preprocessor.device)
+        for task, names in task_classes.items():
+            if (task, *names) not in self._text_feats:
+                self._text_feats[task, *names] = self.text(task, names)
+        feats = [self._text_feats[task, *names] for task, names in task_classes.items()]
+        return torch.cat(feats).to(self.data_preprocessor.device)
 
     def head_tasks(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """The heads for some tasks, by name, with the tasks that each tells apart."""

@@ -4,7 +4,7 @@ import uuid
 import numpy as np
 import pytest
 import torch
-from engine_parts import TINY_ARCH, synthetic_dataset
+from engine_parts import TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
 
 from mmvrec.engine import FewShotRunner
@@ -12,26 +12,9 @@ from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.resources import config_file
 
-CLASSES = ['a', 'b', 'c']
 
-
-def bank_file(path, tasks=('one', 'two'), per_class=4, seed=0, spread=0.3, class_names=CLASSES):
-    """Classes well apart, so that accuracies are neither chance nor always 100 %."""
-    rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(7).normal(size=(len(class_names), 1, 8))
-    feats, labels, names = [], [], []
-    for task in tasks:
-        for label in range(len(class_names)):
-            feats.append(centres[label] + spread * rng.normal(size=(per_class, 5, 8)))
-            labels += [label] * per_class
-            names += [task] * per_class
-    FeatureBank(
-        feats=torch.tensor(np.concatenate(feats), dtype=torch.float32),
-        labels=torch.tensor(labels),
-        tasks=names,
-        ids=[str(i) for i in range(len(labels))],
-        class_names={task: list(class_names) for task in tasks},
-    ).save(path)
+def bank_file(path, **options) -> str:
+    feature_bank(**options).save(path)
     return str(path)
 
 

@@ -242,3 +242,92 @@ BAD_CALLS = {
 def test_bad_calls(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+class Text:
+    """Texts that are the classes' features, and the calls for them."""
+
+    weights_source = 'random (seed 0)'
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, task, class_names):
+        self.calls.append(task)
+        labels = torch.arange(len(class_names))
+        return labels[:, None].eq(torch.arange(16)).float()
+
+
+def test_text_features_of_several_tasks_are_made_once():
+    built = model(head=dict(type='ZeroShotHead'), text=dict(type='CLIPText', arch='tiny'))
+    built.text = Text()
+    for _ in range(2):
+        feats = built.text_feats(CLASSES)
+        assert torch.equal(feats, torch.cat([Text()(t, n) for t, n in CLASSES.items()]))
+    assert built.text.calls == ['bottle', 'cable']
+    assert built.weights_source == 'features made elsewhere; text: random (seed 0)'
+
+
+def test_head_without_text_asks_for_none():
+    built = model(text=dict(type='CLIPText', checkpoint='not there'))
+    assert built.text_feats(CLASSES) is None
+    assert built.weights_source == 'features made elsewhere'
+
+
+def unified(mode):
+    """A model with one head for both tasks, and the same fitted head alone."""
+    built = model(unified=mode)
+    built.allocate_heads(CLASSES, {'bottle': 6, 'cable': 4}, 16)
+    feats = torch.cat([bank(task).feats for task in CLASSES])
+    labels = torch.cat([bank('bottle').labels, bank('cable').labels + 3])
+    assert len(built.heads) == 1
+    built.head_of('cable').fit(feats, labels, 5)
+    return built.eval(), model().build_head().fit(feats, labels, 5)
+
+
+def test_unified_model_of_a_known_product_keeps_the_scores_of_its_classes():
+    built, alone = unified('product_known')
+    for task, columns in (('bottle', slice(0, 3)), ('cable', slice(3, 5))):
+        query = bank(task, seed=1)
+        scores = alone.predict(query.feats).detach()[:, columns]
+        expected = scores / scores.sum(1, keepdim=True)
+        torch.testing.assert_close(built.predict_bank(query), expected)
+        assert built.label_space(task, CLASSES) == (CLASSES[task], 0)
+
+
+def test_unified_model_of_an_unknown_product_keeps_all_scores():
+    built, alone = unified('product_unknown')
+    query = bank('cable', seed=1)
+    torch.testing.assert_close(built.predict_bank(query), alone.predict(query.feats).detach())
+    names = ['bottle/broken', 'bottle/dirty', 'bottle/scratch', 'cable/bent', 'cable/cut']
+    assert built.label_space('cable', CLASSES) == (names, 3)
+
+
+def test_known_product_without_any_probability_is_undecided():
+    built, _ = unified('product_known')
+    scores = torch.tensor([[0.5, 0.25, 0.25, 0.0, 0.0]])
+    assert built._of_product(scores, 'cable', CLASSES).tolist() == [[0.5, 0.5]]
+    assert built._of_product(scores, 'bottle', CLASSES).tolist() == [[0.5, 0.25, 0.25]]
+
+
+def test_samples_of_a_unified_model():
+    for mode, length in (('product_known', 2), ('product_unknown', 5)):
+        built, _ = unified(mode)
+        query = bank('cable', seed=1)
+        samples = [DataSample(metainfo={'task': 'cable'}) for _ in range(len(query))]
+        for sample, row in zip(built.predict(query.feats, samples), built.predict_bank(query),
+                               strict=True):  # fmt: skip
+            assert sample.pred_score.shape == (length,)
+            torch.testing.assert_close(sample.pred_score, row)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(unified='all'), "unified must be None or one of .* got 'all'"),
+        (dict(head=dict(type='ZeroShotHead')), 'ZeroShotHead needs text features .*set model.text'),
+    ],
+)
+def test_bad_options_of_text_and_unification(options, message):
+    with pytest.raises(ValueError, match=message):
+        model(**options)

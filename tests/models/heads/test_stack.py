@@ -43,7 +43,7 @@ def fitted(config, support, seed) -> FewShotHead:
     with torch.no_grad():
         for index, parameter in enumerate(head.parameters()):
             if parameter.requires_grad or 'ZipAdapter' in config['type']:
-                parameter += 0.1 * draw(*parameter.shape, seed=10 * seed + index)
+                parameter.add_(0.1 * draw(*parameter.shape, seed=10 * seed + index))
     return head
 
 

@@ -120,5 +120,5 @@ def test_without_open_clip(monkeypatch):
 
 
 def test_unknown_architecture():
-    with pytest.raises(ValueError, match="arch must be one of .* got 'resnet'"):
+    with pytest.raises(ValueError, match=r"arch must be one of .* got 'resnet'"):
         CLIPText('resnet')
