@@ -6,9 +6,11 @@ import pytest
 import torch
 from engine_parts import TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
+from mmengine.hooks import Hook
 
 from mmvrec.engine import FewShotRunner
 from mmvrec.engine.fitting import TrainingSettings, fit_head
+from mmvrec.engine.support import SupportSampler
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.resources import config_file
 
@@ -224,6 +226,126 @@ def test_query_labels_do_not_reach_the_heads(tmp_path):
             torch.equal(x, y)
             for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
         )
+
+
+@pytest.mark.parametrize('config', ['zipaf', 'zipa', 'gda', 'kernel-ridge', 'linear-probe'])
+def test_query_labels_do_not_change_predictions(tmp_path, config):
+    """Of the protocol: the same answers, whatever is written on the queries."""
+    family = 'mvrec' if config.startswith('zipa') else 'baselines'
+    answers = []
+    for shift in (0, 1):
+        bank = feature_bank(seed=2, spread=2.0)
+        bank.labels = (bank.labels + shift) % 3
+        bank.save(tmp_path / f'{shift}.npz')
+        run = runner(
+            tmp_path,
+            f'{family}/{config}_3shot_featurebank.py',
+            **{
+                'test_dataloader.dataset.ann_file': str(tmp_path / f'{shift}.npz'),
+                'train_cfg.max_iters': 5,
+                'test_cfg.episodes': 2,
+            },
+        )
+        seen = Seen()
+        run.register_hook(seen)
+        run.test()
+        answers.append(seen.answers)
+    assert len(answers[0]) == 2 * 2 * 12
+    for one, other in zip(*answers, strict=True):
+        assert torch.equal(one.pred_score, other.pred_score)
+        assert one.gt_label.item() != other.gt_label.item()
+
+
+class Seen(Hook):
+    """Keeps the answers of a test."""
+
+    def __init__(self):
+        self.answers = []
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.answers += outputs
+
+
+def unified(mode: str) -> dict:
+    return {'model.unified': mode}
+
+
+def test_unified_model_draws_the_same_supports_and_keeps_products_apart(tmp_path):
+    """Known product: the scores of one head on all tasks, cut to the task's classes."""
+    run = runner(tmp_path, **unified('product_known'), **{'test_cfg.episodes': 2})
+    seen = Seen()
+    run.register_hook(seen)
+    metrics = run.test()
+    assert {s.task for s in seen.answers} == {'one', 'two'}
+    pool = FeatureBank.load(tmp_path / 's.npz')
+    drawn = SupportSampler(pool, ['one', 'two'], 1).draw(1)
+    labels = torch.cat([drawn['one'].labels, drawn['two'].labels + 3])
+    head = run.model.build_head()
+    head.fit(torch.cat([drawn['one'].feats, drawn['two'].feats]), labels, 6)
+    query = FeatureBank.load(tmp_path / 'q.npz').task('two')
+    scores = head.predict(query.feats).detach()[:, 3:]
+    ours = [s for s in seen.answers if (s.task, s.episode) == ('two', 1)]
+    torch.testing.assert_close(
+        torch.stack([s.pred_score for s in ours]), scores / scores.sum(1, keepdim=True)
+    )
+    right = 100 * (scores.argmax(1) == query.labels).float().mean().item()
+    assert metrics['fewshot/two/episodes'][1] == pytest.approx(right)
+
+
+def test_unknown_product_is_harder_and_counts_the_task_too(tmp_path):
+    run = runner(tmp_path, **unified('product_unknown'))
+    seen = Seen()
+    run.register_hook(seen)
+    unknown = run.test()
+    known = runner(tmp_path, **unified('product_known')).test()
+    # The tasks of this bank have the same centres: without the product they are confused.
+    assert unknown['fewshot/accuracy'] < known['fewshot/accuracy'] - 10
+    sample = seen.answers[-1]
+    assert sample.class_names == ['one/a', 'one/b', 'one/c', 'two/a', 'two/b', 'two/c']
+    assert sample.task == 'two'
+    assert sample.gt_label.item() == 5
+
+
+@pytest.mark.parametrize('mode', ['product_known', 'product_unknown'])
+def test_unified_training_and_its_checkpoint(tmp_path, mode):
+    options = {**FINE_TUNED, **unified(mode)}
+    trained = runner(tmp_path, **options, **{'train_cfg.episode': 1}).train()
+    assert len(trained.heads) == 1
+    checkpoint = str(tmp_path / 'work' / 'iter_12.pth')
+    saved = runner(tmp_path, **options, load_from=checkpoint).test()
+    protocol = runner(tmp_path, **options, **{'test_cfg.episodes': 2}).test()
+    for task in ('one', 'two'):
+        name = f'fewshot/{task}/episodes'
+        assert saved[name] == protocol[name][1:]
+    with pytest.raises(ValueError, match='holds one head for all tasks, this config does not'):
+        runner(tmp_path, **FINE_TUNED, load_from=checkpoint).test()
+
+
+def test_missing_text_is_told_before_the_extraction(tmp_path):
+    overrides = synthetic_overrides(tmp_path)
+    overrides['model.text'] = {'type': 'CLIPText', 'checkpoint': str(tmp_path / 'ViT-L-14.pt')}
+    overrides['model.head'] = {'type': 'ZeroShotHead', '_delete_': True}
+    for action in ('test', 'train'):
+        with pytest.raises(FileNotFoundError, match=r'no weights at .*ViT-L-14\.pt'):
+            getattr(runner(tmp_path, 'mvrec/zipa_1shot_synthetic.py', **overrides), action)()
+    assert not (tmp_path / 'banks').exists()
+
+
+def test_checkpoint_of_a_head_with_text_needs_no_text_tower(tmp_path):
+    feature_bank(seed=1, channels=192).save(tmp_path / 'support.npz')
+    feature_bank(seed=2, channels=192, spread=3.0).save(tmp_path / 'query.npz')
+    options = {
+        'train_dataloader.dataset.ann_file': str(tmp_path / 'support.npz'),
+        'test_dataloader.dataset.ann_file': str(tmp_path / 'query.npz'),
+        'model.head': {'type': 'TipAdapterHead', '_delete_': True, 'alpha': 50.0},
+    }
+    tower = {'model.text': {'type': 'CLIPText', 'arch': 'tiny'}}
+    protocol = runner(tmp_path, **options, **tower, **{'test_cfg.episodes': 1}).test()
+    runner(tmp_path, **options, **tower).train()
+    none = {'model.text': {'type': 'CLIPText', 'checkpoint': 'not there.pt'}}
+    saved = runner(tmp_path, **options, **none, load_from=str(tmp_path / 'work/iter_1.pth')).test()
+    assert saved['fewshot/accuracy'] == protocol['fewshot/accuracy']
+    assert protocol['fewshot/weights'] == 'features made elsewhere; text: random (seed 0)'
 
 
 def foreign_checkpoint(tmp_path) -> dict:
