@@ -172,6 +172,38 @@ def test_real_data_with_the_small_backbone(tmp_path, dataset, folder):
     assert json.loads((tmp_path / 'm.json').read_text()) == first
 
 
+def test_text_features_from_a_file_are_those_of_the_tower(tmp_path):
+    """Zero-shot through the tower, and through the file that embed_texts.py has written."""
+    config = 'baselines/zero-shot_5shot_synthetic.py'
+    small = [o for o in synthetic_options('banks') if 'surfaces' not in o]
+    options = ['test_cfg.shots=1', 'test_cfg.episodes=1', *small]
+    out = run(tmp_path, REPO / 'tools/misc/embed_texts.py', config, 'text.npz',
+              '--cfg-options', *[o for o in small if o.startswith('test_dataloader')])  # fmt: skip
+    assert 'text.npz: 24 classes of 4 tasks; text tower: random (seed 0)' in out
+    results = {}
+    stored = ['model.text._delete_=True', 'model.text.type=StoredText',
+              'model.text.ann_file=text.npz']  # fmt: skip
+    for name, text in (('tower', []), ('file', stored)):
+        run(
+            tmp_path, REPO / 'tools/test.py', config, '--out', f'{name}.json', '--out-item',
+            'metrics', '--cfg-options', *options, *text,
+        )  # fmt: skip
+        results[name] = json.loads((tmp_path / f'{name}.json').read_text())
+    assert results['file'] == results['tower']
+    assert 'text: random (seed 0)' in results['file']['fewshot/weights']
+
+
+def test_embedding_texts_of_a_config_without_text_is_refused(tmp_path):
+    command = [sys.executable, REPO / 'tools/misc/embed_texts.py', 'mvrec/zipa_1shot_synthetic.py',
+               'text.npz']  # fmt: skip
+    done = subprocess.run(
+        command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert 'error: mvrec/zipa_1shot_synthetic.py has no model.text; set it' in done.stderr
+    assert not (tmp_path / 'text.npz').exists()
+
+
 def test_mvtec_fs_protocol_on_generated_images(tmp_path):
     """The official annotations with images of the annotated sizes, whose content is generated."""
     annotations = SHARED / 'data' / 'mvtec_fs'
