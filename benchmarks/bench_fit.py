@@ -1,6 +1,7 @@
 """Speed of fine-tuning: episodes fitted together against one by one.
 
-    bench_fit.py [--iterations 500] [--episodes 5] [--ways 5] [--shots 5] [--views 27] [--channels 768]
+    bench_fit.py [--iterations 500] [--episodes 5] [--ways 5] [--shots 5] [--views 27]
+        [--channels 768]
 
 Zip-Adapter-F on random features, in three ways in one process: one by one with the triplet loss as
 it was released (autograd through the whole distance matrix), one by one as ``tools/test.py`` and
