@@ -49,7 +49,7 @@ class Contender:
     Args:
         row (str): name of the head's row.
         dataset (str): name of the dataset.
-        model (MVRECClassifier): makes the heads; its backbone has been let go.
+        model (MVRECClassifier): makes the heads; backbone and text tower have been let go.
         settings (TrainingSettings): how they are trained.
         shots (tuple[int, ...]): the K that they are judged at, ascending.
         support (FeatureBank): the pool from which the episodes draw.
@@ -235,7 +235,8 @@ def _contender(
     check_same_classes(support.class_names, query.class_names, query.task_names)
     row, dataset = _row_and_dataset(path.name)
     weights = model.weights_source
-    model.backbone = None  # Many contenders are held at once, their banks are made.
+    # Many contenders are held at once; their features are made.
+    model.backbone = model.text = None
     return Contender(
         row=row,
         dataset=dataset,

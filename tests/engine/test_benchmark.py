@@ -94,6 +94,36 @@ def test_accuracies_are_those_of_the_test_tool(tmp_path, options):
     assert json.loads((tmp_path / 'out/results.json').read_text()) == result
 
 
+@pytest.mark.parametrize(
+    ('name', 'text'),
+    [
+        ('known', "model = dict(unified='product_known')"),
+        ('unknown', "model = dict(unified='product_unknown')"),
+        (
+            'tip-adapter',
+            "model = dict(text=dict(type='CLIPText', arch='tiny'), head=dict(_delete_=True, "
+            "type='TipAdapterHead', alpha=40.0))",
+        ),
+    ],
+)
+def test_unified_models_and_heads_with_text(tmp_path, name, text):
+    path = config(tmp_path, f'{name}_1shot_featurebank', text)
+    banks = {
+        'train_dataloader.dataset.ann_file': bank_file(tmp_path / 's.npz', seed=1, channels=192),
+        'test_dataloader.dataset.ann_file': bank_file(tmp_path / 'q.npz', seed=2, channels=192),
+    }
+    result = benchmark([ZIPA, path], tmp_path / 'out', [2], 7, cfg_options=banks)
+    cfg = Config.fromfile(path)
+    loop = {'test_cfg.shots': 2, 'test_cfg.episodes': 7}
+    cfg.merge_from_dict({'work_dir': str(tmp_path / 'work'), **banks, **loop})
+    cfg.experiment_name = uuid.uuid4().hex
+    metrics = FewShotRunner.from_cfg(cfg).test()
+    for column, cell in zip(result['columns'], result['rows'][name]['cells'], strict=True):
+        assert cell['accuracies'] == metrics[f'fewshot/{column["task"]}/episodes']
+    has_text = 'text: random (seed 0)' in (tmp_path / 'out/table.md').read_text()
+    assert has_text is (name == 'tip-adapter')
+
+
 def test_reference_defaults_to_the_first_row(tmp_path, options):
     sharp = config(tmp_path, 'sharp_1shot_featurebank', 'model = dict(head=dict(beta=64.0))')
     assert benchmark([sharp, ZIPA], tmp_path / 'o', cfg_options=options)['reference'] == 'sharp'

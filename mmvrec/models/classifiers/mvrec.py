@@ -96,7 +96,7 @@ class MVRECClassifier(BaseClassifier):
         Returns:
             Tensor | None: float32, (N, C), on the model's device; None where the head needs none.
         """
-        if self.text is None:
+        if not self.needs_text:
             return None
         for task, names in task_classes.items():
             if (task, *names) not in self._text_feats:
