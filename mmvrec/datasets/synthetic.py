@@ -5,7 +5,15 @@ import json
 from collections.abc import Iterator, Sequence
 
 from mmvrec.datasets.base import DefectDataset
-from mmvrec.datasets.synthesis import DEFECTS, GENERATOR_VERSION, SURFACES, generate, image_rng
+from mmvrec.datasets.synthesis import (
+    DATASET_DEFECTS,
+    DATASET_SURFACES,
+    DEFECTS,
+    GENERATOR_VERSION,
+    SURFACES,
+    generate,
+    image_rng,
+)
 from mmvrec.datasets.synthesis.compose import check_name, check_size
 from mmvrec.registry import DATASETS
 from mmvrec.structures import encode_mask, mask_bbox
@@ -23,9 +31,10 @@ class SyntheticDefects(DefectDataset):
 
     Args:
         split (str): ``support``, ``query`` or ``all``. Defaults to ``all``.
-        surfaces (Sequence[str], optional): the tasks. Defaults to None: all of ``SURFACES``.
-        defects (Sequence[str], optional): the classes, in label order. Defaults to None: all of
-            ``DEFECTS``.
+        surfaces (Sequence[str], optional): the tasks, names in ``SURFACES``. Defaults to None: the
+            four of ``DATASET_SURFACES``.
+        defects (Sequence[str], optional): the classes, in label order, names in ``DEFECTS``.
+            Defaults to None: the six of ``DATASET_DEFECTS``.
         instances_per_class (int): in each of the two splits. Defaults to 20.
         seed (int): another seed gives other images. Defaults to 0.
         size (Sequence[int]): height and width of the images in pixels. Defaults to (320, 320).
@@ -39,7 +48,7 @@ class SyntheticDefects(DefectDataset):
     """
 
     NAME = 'synthetic'
-    TASK_CLASSES = {surface: tuple(DEFECTS) for surface in SURFACES}
+    TASK_CLASSES = dict.fromkeys(DATASET_SURFACES, DATASET_DEFECTS)
 
     def __init__(
         self,
@@ -52,8 +61,8 @@ class SyntheticDefects(DefectDataset):
         pipeline: Sequence = (),
         **kwargs,
     ):
-        surfaces = _chosen('surface', surfaces, SURFACES)
-        defects = _chosen('defect', defects, DEFECTS)
+        surfaces = _chosen('surface', DATASET_SURFACES if surfaces is None else surfaces, SURFACES)
+        defects = _chosen('defect', DATASET_DEFECTS if defects is None else defects, DEFECTS)
         _check_integer('instances_per_class', instances_per_class, 1)
         _check_integer('seed', seed, 0)
         check_size(size)
@@ -122,9 +131,7 @@ def draw_instance(record: dict) -> dict:
     return {**record, **drawn}
 
 
-def _chosen(kind: str, names: Sequence[str] | None, known: dict) -> tuple[str, ...]:
-    if names is None:
-        return tuple(known)
+def _chosen(kind: str, names: Sequence[str], known: dict) -> tuple[str, ...]:
     if isinstance(names, str) or not names:
         raise ValueError(f'{kind}s must be a list of names from {list(known)}, got {names!r}')
     for name in names:

@@ -10,7 +10,8 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmvrec.datasets.splits import write_split
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES
+from mmvrec.datasets.synthesis import DATASET_DEFECTS as DEFECTS
+from mmvrec.datasets.synthesis import DATASET_SURFACES as SURFACES
 from mmvrec.datasets.synthetic import SyntheticDefects
 from mmvrec.registry import DATASETS
 from mmvrec.structures import decode_mask, mask_bbox
@@ -96,7 +97,7 @@ def test_subset_of_classes_has_its_own_labels():
     assert dataset.metainfo['classes'] == ('stain', 'crack')
     labels = {r['label_name']: r['gt_label'] for r in map(dataset.get_data_info, range(4))}
     assert labels == {'stain': 0, 'crack': 1}
-    assert SyntheticDefects.TASK_CLASSES.keys() == SURFACES.keys()
+    assert tuple(SyntheticDefects.TASK_CLASSES) == SURFACES
 
 
 def test_survives_pickling():

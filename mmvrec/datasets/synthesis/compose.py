@@ -7,9 +7,8 @@ from zlib import crc32
 import cv2
 import numpy as np
 
-from mmvrec.datasets.synthesis.defects import DEFECTS
+from mmvrec.datasets.synthesis.catalogue import DEFECTS, SURFACES
 from mmvrec.datasets.synthesis.noise import turned_grid
-from mmvrec.datasets.synthesis.surfaces import SURFACES
 
 #: To be raised with every change that alters the pixels drawn from given arguments: cached features
 #: of the old images then no longer fit (a test pins image statistics, as a reminder).

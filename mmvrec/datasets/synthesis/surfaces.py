@@ -1,12 +1,11 @@
 """Textured surfaces without defects.
 
 A surface is a function ``(rng, size) -> float32 RGB [H, W, 3]``, nominally in [0, 255], and a line
-in :data:`SURFACES`. Light, sensor noise and blur are not its business; see
-:mod:`mmvrec.datasets.synthesis.compose`.
+in :mod:`mmvrec.datasets.synthesis.catalogue`. Light, sensor noise and blur are not its business;
+see :mod:`mmvrec.datasets.synthesis.compose`.
 """
 
 import math
-from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -36,7 +35,7 @@ def brushed_metal(rng: np.random.Generator, size: Size) -> np.ndarray:
     texture = rng.uniform(5, 11) * fine + rng.uniform(2, 6) * coarse + rng.uniform(3, 10) * sheen
     tone = turned(texture, angle, size) + rng.uniform(115, 185)
     tints = [(0.97, 1.0, 1.04), (1.0, 1.0, 1.0), (1.08, 1.0, 0.78), (1.12, 0.95, 0.84)]
-    return _tinted(tone, tints[rng.choice(4, p=[0.4, 0.3, 0.15, 0.15])])
+    return tinted(tone, tints[rng.choice(4, p=[0.4, 0.3, 0.15, 0.15])])
 
 
 def woven_fabric(rng: np.random.Generator, size: Size) -> np.ndarray:
@@ -57,8 +56,8 @@ def woven_fabric(rng: np.random.Generator, size: Size) -> np.ndarray:
     )
     fibre = 0.05 * grain(rng, size)
     relief = 0.45 + 0.6 * np.sqrt(height) + thread + fibre
-    warp_colour = rng.uniform(90, 200) + _hue(rng, 35)
-    weft_colour = warp_colour * rng.uniform(0.8, 1.2) + _hue(rng, 15)
+    warp_colour = rng.uniform(90, 200) + hue(rng, 35)
+    weft_colour = warp_colour * rng.uniform(0.8, 1.2) + hue(rng, 15)
     colours = zip(warp_colour, weft_colour, strict=True)
     return cv2.merge([relief * np.where(warp_on_top, *pair) for pair in colours])
 
@@ -80,7 +79,7 @@ def wood_grain(rng: np.random.Generator, size: Size) -> np.ndarray:
     dash = streak_noise(rng, canvas, int(rng.integers(5, 14)))
     pores = smoothstep(1.9, 2.9, dash)
     amount = np.clip(0.2 + 0.6 * late * strength + 0.09 * fibre + 0.45 * pores, 0, 1.2)
-    light = np.float32([218, 178, 128]) + rng.uniform(-26, 26) + _hue(rng, 9)
+    light = np.float32([218, 178, 128]) + rng.uniform(-26, 26) + hue(rng, 9)
     dark = light * rng.uniform(0.42, 0.62) * np.float32([1.03, 0.95, 0.82])
     board = turned(cv2.blur(amount, (3, 1)), angle, size)
     return cv2.merge([a + board * (b - a) for a, b in zip(light, dark, strict=True)])
@@ -101,8 +100,8 @@ def ceramic_tile(rng: np.random.Generator, size: Size) -> np.ndarray:
     tone = tones[row, column] + clouds - rng.uniform(-45, 45) * speckle
     # The glaze thins out towards the edge of a tile.
     tone -= 22 * np.exp(-np.maximum(gap - width / 2, 0) / 3.5)
-    glaze = rng.uniform(125, 215) + _hue(rng, 18)
-    grout = rng.uniform(75, 150) + _hue(rng, 6)
+    glaze = rng.uniform(125, 215) + hue(rng, 18)
+    grout = rng.uniform(75, 150) + hue(rng, 6)
     sand = 9 * grain(rng, size)
     is_tile = smoothstep(width / 2 - 0.7, width / 2 + 0.7, gap)
     mortar = [sand + value for value in grout]
@@ -110,18 +109,11 @@ def ceramic_tile(rng: np.random.Generator, size: Size) -> np.ndarray:
     return cv2.merge([a + is_tile * (b - a) for a, b in zip(mortar, glazed, strict=True)])
 
 
-def _tinted(tone: np.ndarray, tint: tuple[float, float, float]) -> np.ndarray:
+def tinted(tone: np.ndarray, tint: tuple[float, float, float]) -> np.ndarray:
+    """RGB of a grey field (H, W), each channel times its tint."""
     return cv2.merge([tone * np.float32(value) for value in tint])
 
 
-def _hue(rng: np.random.Generator, spread: float) -> np.ndarray:
+def hue(rng: np.random.Generator, spread: float) -> np.ndarray:
+    """Random offsets of the three channels."""
     return rng.uniform(-spread, spread, 3).astype(np.float32)
-
-
-#: Surfaces by name; the tasks of the dataset, in this order.
-SURFACES: dict[str, Callable[[np.random.Generator, Size], np.ndarray]] = {
-    'brushed_metal': brushed_metal,
-    'woven_fabric': woven_fabric,
-    'wood_grain': wood_grain,
-    'ceramic_tile': ceramic_tile,
-}

@@ -54,8 +54,9 @@ class LPPlusPlusHead(FewShotHead):
         views = F.normalize(feats.flatten(0, 1).double(), dim=-1)
         similarity = views @ self.text_feats.double().T
         weight, blending = initial_solution(views, similarity, targets)
+        curvature = largest_curvature(views)
         for step in range(1, self.iterations + 1):
-            weight = weight_step(views, similarity, targets, weight, blending)
+            weight = weight_step(views, similarity, targets, weight, blending, curvature)
             if step % self.steps_per_blending == 0:
                 blending = blending_step(views, similarity, targets, weight, blending)
         self.weight.copy_(weight)
@@ -88,16 +89,34 @@ def _errors(views: Tensor, similarity: Tensor, targets: Tensor, weight: Tensor, 
     return (views @ weight.T + blending * similarity).softmax(1) - targets
 
 
+def largest_curvature(views: Tensor) -> float:
+    """Bound of the summed loss's second derivative in the weight: ``lambda_max(F'F) / 2``."""
+    return torch.linalg.matrix_norm(views, 2).square().item() / 2
+
+
 def weight_step(
-    views: Tensor, similarity: Tensor, targets: Tensor, weight: Tensor, blending: Tensor
+    views: Tensor,
+    similarity: Tensor,
+    targets: Tensor,
+    weight: Tensor,
+    blending: Tensor,
+    curvature: float,
 ) -> Tensor:
     """Minimise the quadratic majorant of the loss in the weight.
 
-    The Hessian of the mean cross-entropy is at most ``F'F / 2R``, so the step is ``2 / lambda_max``
-    times the summed gradient.
+    Args:
+        views (Tensor): features of length 1, float64, (R, C).
+        similarity (Tensor): their cosines with the text features, (R, N).
+        targets (Tensor): one-hot labels, (R, N).
+        weight (Tensor): class weights, (N, C).
+        blending (Tensor): (N,).
+        curvature (float): of :func:`largest_curvature`.
+
+    Returns:
+        Tensor: the new weight.
     """
     gradient = _errors(views, similarity, targets, weight, blending).T @ views
-    return weight - 2 * gradient / torch.linalg.matrix_norm(views, 2).square()
+    return weight - gradient / curvature
 
 
 def blending_step(

@@ -4,11 +4,20 @@ import cv2
 import numpy as np
 import pytest
 
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES, image_rng
+from mmvrec.datasets.synthesis import (
+    DATASET_DEFECTS,
+    DATASET_SURFACES,
+    DEFECTS,
+    SURFACES,
+    image_rng,
+)
 from mmvrec.datasets.synthesis.compose import photograph
-from mmvrec.datasets.synthesis.defects import Site, blend, draw_lines, fit_paths
+from mmvrec.datasets.synthesis.painting import Site, blend, draw_lines, fit_paths
 
-COMBINATIONS = [(surface, defect) for surface in SURFACES for defect in DEFECTS]
+COMBINATIONS = [(surface, defect) for surface in DATASET_SURFACES for defect in DATASET_DEFECTS]
+OTHERS = [name for name in DEFECTS if name not in DATASET_DEFECTS]
+# Flat, textured and two-toned.
+COMBINATIONS += [(s, d) for s in ('plaster', 'wood_grain', 'circuit_board') for d in OTHERS]
 SIZE = (256, 288)
 
 
@@ -35,8 +44,8 @@ def test_mask_is_where_the_image_differs(draws, key):
         assert set(np.unique(mask)) == {0, 255}
         change = np.abs(image.astype(int) - clean).max(axis=2)
         assert change[mask == 0].max() == 0
-        assert (change[mask > 0] > 0).mean() > 0.85
-        assert np.median(change[mask > 0]) >= 6
+        assert (change[mask > 0] > 0).mean() > 0.8
+        assert np.median(change[mask > 0]) >= 4
 
 
 @pytest.mark.parametrize('key', COMBINATIONS, ids='-'.join)
@@ -74,17 +83,21 @@ def test_defects_are_everywhere(draws):
     assert np.max(centres) > 0.8
 
 
+def of_the_dataset(draws):
+    return [(key, drawn) for key, drawn in draws.items() if key[1] in DATASET_DEFECTS]
+
+
 def test_areas_do_not_tell_the_classes(draws):
-    areas = {name: [] for name in DEFECTS}
-    for (_, defect), drawn in draws.items():
+    areas = {name: [] for name in DATASET_DEFECTS}
+    for (_, defect), drawn in of_the_dataset(draws):
         areas[defect] += [np.count_nonzero(mask) for _, _, mask in drawn]
     for one, other in combinations(areas.values(), 2):
         assert max(min(one), min(other)) < min(np.percentile(one, 95), np.percentile(other, 95))
 
 
 def test_line_classes_are_thin_and_area_classes_are_not(draws):
-    thickness = {name: [] for name in DEFECTS}
-    for (_, defect), drawn in draws.items():
+    thickness = {name: [] for name in DATASET_DEFECTS}
+    for (_, defect), drawn in of_the_dataset(draws):
         for _, _, mask in drawn:
             widest = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3).max()
             thickness[defect].append(widest / max(cv2.boundingRect(mask)[2:]))

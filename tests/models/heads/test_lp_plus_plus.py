@@ -8,7 +8,12 @@ from head_battery import TextHeadBattery, centres_of, draw, few_shot
 from scipy.optimize import minimize
 
 from mmvrec.models.heads import LPPlusPlusHead
-from mmvrec.models.heads.lp_plus_plus import blending_step, initial_solution, weight_step
+from mmvrec.models.heads.lp_plus_plus import (
+    blending_step,
+    initial_solution,
+    largest_curvature,
+    weight_step,
+)
 
 
 class TestLPPlusPlus(TextHeadBattery):
@@ -37,7 +42,8 @@ def test_no_step_raises_the_loss(seed):
         if step % 4 == 3:
             blending = blending_step(views, similarity, targets, weight, blending)
         else:
-            weight = weight_step(views, similarity, targets, weight, blending)
+            curvature = largest_curvature(views)
+            weight = weight_step(views, similarity, targets, weight, blending, curvature)
         values.append(loss(views, similarity, targets, weight, blending))
     assert (np.diff(values) <= 1e-12).all()
     assert values[-1] < values[0] - 0.01
@@ -53,7 +59,8 @@ def test_steps_are_majorise_minimise_steps():
     rows = len(views)
     curvature = torch.linalg.eigvalsh(views.T @ views).max() / (2 * rows)
     torch.testing.assert_close(
-        weight_step(views, similarity, targets, weight, blending), weight - in_weight / curvature
+        weight_step(views, similarity, targets, weight, blending, largest_curvature(views)),
+        weight - in_weight / curvature,
     )
     curvature = (similarity**2).sum(0).max() / (2 * rows)
     torch.testing.assert_close(

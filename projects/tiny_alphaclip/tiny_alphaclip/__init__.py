@@ -1,0 +1,4 @@
+from .generated_crops import GeneratedCrops
+from .pretrainer import TinyAlphaCLIPPretrainer
+
+__all__ = ['GeneratedCrops', 'TinyAlphaCLIPPretrainer']
