@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, read_npz
 
 DEFAULT_TASK = 'default'
 
@@ -148,11 +148,7 @@ class FeatureBank:
                 f'no feature bank at {path}; set `ann_file` to an npz file with `feats` '
                 '[M, V, C] and `labels` [M]'
             )
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                data = {key: file[key] for key in file.files}
-        except Exception as error:
-            raise ValueError(f'{path} is not a readable npz file: {error}') from error
+        data = read_npz(path, ('feats', 'labels'))
         try:
             return cls(**_bank_fields(data, token))
         except ValueError as error:
@@ -160,9 +156,6 @@ class FeatureBank:
 
 
 def _bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
-    missing = [key for key in ('feats', 'labels') if key not in data]
-    if missing:
-        raise ValueError(f'fields {missing} are missing, the file has {sorted(data)}')
     feats, labels = data['feats'], data['labels']
     if not np.issubdtype(feats.dtype, np.floating):
         raise ValueError(f'feats must be floating point, got {feats.dtype}')

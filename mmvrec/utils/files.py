@@ -2,10 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
+
+import numpy as np
 
 _CHUNK = 2**20
 
@@ -35,6 +37,30 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_npz(path: str | Path, needed: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read all arrays of an npz file, without pickled objects.
+
+    Args:
+        path (str | Path): the file, which exists.
+        needed (Sequence[str]): fields that it must have.
+
+    Returns:
+        dict[str, np.ndarray]: by field.
+
+    Raises:
+        ValueError: the file is damaged, or a field is missing.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data = {key: file[key] for key in file.files}
+    except Exception as error:
+        raise ValueError(f'{path} is not a readable npz file: {error}') from error
+    missing = [key for key in needed if key not in data]
+    if missing:
+        raise ValueError(f'{path}: fields {missing} are missing, the file has {sorted(data)}')
+    return data
 
 
 def sha256_file(path: str | Path) -> str:

@@ -4,13 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmvrec.models.heads.base import FewShotHead
-from mmvrec.models.heads.state import frozen
+from mmvrec.models.heads.cached_support import CachedSupportHead
 from mmvrec.registry import MODELS
 
 
 @MODELS.register_module()
-class KNNHead(FewShotHead):
+class KNNHead(CachedSupportHead):
     """Cosine nearest neighbours, the CLIP-KNN baseline of `MVREC <https://arxiv.org/abs/2412.16897>`_.
 
     The k support instances whose mean features are most similar to the query vote for their
@@ -32,20 +31,13 @@ class KNNHead(FewShotHead):
         self.k = k
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
-        """Create keys (M, C) of length 1, and values (M, N), one-hot."""
+        """Create the cache of the support set."""
         if self.k > num_support:
             raise ValueError(
                 f'k={self.k} neighbours cannot be found among {num_support} support instances; '
                 'set a smaller model.head.k or draw more shots'
             )
-        self.support_keys = frozen(num_support, channels)
-        self.support_values = frozen(num_support, num_classes)
-
-    @torch.no_grad()
-    def _fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> None:
-        """Cache the support set."""
-        self.support_keys.copy_(F.normalize(feats.mean(1), dim=-1))
-        self.support_values.copy_(F.one_hot(labels, num_classes))
+        super()._allocate(num_support, num_classes, channels)
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N), each at least 0.

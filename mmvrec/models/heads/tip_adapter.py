@@ -1,17 +1,16 @@
 """Tip-Adapter and its fine-tuned variant."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmvrec.models.heads.cached_support import CachedSupportHead
 from mmvrec.models.heads.kernel_ridge import cosine_kernel
-from mmvrec.models.heads.state import frozen
 from mmvrec.models.heads.zero_shot import ZeroShotHead
 from mmvrec.registry import MODELS
 
 
 @MODELS.register_module()
-class TipAdapterHead(ZeroShotHead):
+class TipAdapterHead(CachedSupportHead, ZeroShotHead):
     """Training-free `Tip-Adapter <https://arxiv.org/abs/2111.03930>`_ (ECCV 2022), equation 6.
 
     Zero-shot logits plus the attention over the cached support set:
@@ -35,17 +34,6 @@ class TipAdapterHead(ZeroShotHead):
             raise ValueError(f'beta must be positive, got {beta}')
         self.alpha = alpha
         self.beta = beta
-
-    def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
-        """Create keys (M, C) and values (M, N), one-hot."""
-        self.support_keys = frozen(num_support, channels)
-        self.support_values = frozen(num_support, num_classes)
-
-    @torch.no_grad()
-    def _fit(self, feats: Tensor, labels: Tensor, num_classes: int) -> None:
-        """Cache the support set."""
-        self.support_keys.copy_(F.normalize(feats.mean(1), dim=-1))
-        self.support_values.copy_(F.one_hot(labels, num_classes))
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N)."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmvrec.registry import MODELS
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, read_npz
 
 #: Written by numpy as one string per class: "task<TAB>class", as in feature banks.
 _SEPARATOR = '\t'
@@ -75,14 +75,7 @@ def _read(ann_file: str) -> tuple[dict[str, Tensor], str]:
             f'no text features at {ann_file!r}; set model.text.ann_file to an npz file that '
             'tools/misc/embed_texts.py has written'
         )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {key: file[key] for key in file.files}
-    except Exception as error:
-        raise ValueError(f'{path} is not a readable npz file: {error}') from error
-    missing = [key for key in ('text_feats', 'class_names') if key not in data]
-    if missing:
-        raise ValueError(f'{path}: fields {missing} are missing, the file has {sorted(data)}')
+    data = read_npz(path, ('text_feats', 'class_names'))
     feats, names = data['text_feats'], data['class_names']
     if feats.ndim != 2 or names.shape != feats.shape[:1] or feats.dtype.kind != 'f':
         raise ValueError(
