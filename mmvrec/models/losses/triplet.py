@@ -55,7 +55,8 @@ def hardest_distances(embeddings: Tensor, same: Tensor) -> tuple[Tensor, Tensor]
         distances = torch.cdist(embeddings, embeddings)
         farthest = distances.masked_fill(~same, -torch.inf).argmax(1)
         nearest = distances.masked_fill(same, torch.inf).argmin(1)
+    # Unlike that of indexing, the gradient of index_select is summed in the same order every time.
     return (
-        torch.linalg.vector_norm(embeddings - embeddings[farthest], dim=1),
-        torch.linalg.vector_norm(embeddings - embeddings[nearest], dim=1),
+        torch.linalg.vector_norm(embeddings - embeddings.index_select(0, farthest), dim=1),
+        torch.linalg.vector_norm(embeddings - embeddings.index_select(0, nearest), dim=1),
     )

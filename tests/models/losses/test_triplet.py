@@ -77,3 +77,20 @@ def test_bad_input(kwargs, message):
     arguments = {'embeddings': torch.randn(4, 2), 'labels': torch.arange(4) % 2, **kwargs}
     with pytest.raises(ValueError, match=message):
         batch_hard_triplet_loss(**arguments)
+
+
+def test_gradients_are_the_same_every_time_on_several_threads():
+    """Many anchors share their hardest embedding: its gradient is a sum of many."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        drawn = torch.randn(700, 192, generator=torch.Generator().manual_seed(0))
+        labels = torch.arange(5).repeat_interleave(140)
+        gradients = []
+        for _ in range(8):
+            embeddings = drawn.clone().requires_grad_()
+            batch_hard_triplet_loss(embeddings, labels).backward()
+            gradients.append(embeddings.grad)
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
