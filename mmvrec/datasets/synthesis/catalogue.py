@@ -53,4 +53,6 @@ DEFECTS: dict[str, Defect] = {
     'bridge': line_defects.bridge,
     'gap': line_defects.gap,
     'spatter': line_defects.spatter,
+    'spur': line_defects.spur,
+    'bite': line_defects.bite,
 }

@@ -97,6 +97,35 @@ def gap(rng: np.random.Generator, image: np.ndarray) -> Painted:
     return blend(image, site, coverage, _filled(rng, site, coverage, bright=False))
 
 
+def _at_an_edge(rng: np.random.Generator, image: np.ndarray, extent: tuple[float, float]) -> Site:
+    """Of a few sites the one whose surface has the two most different tones."""
+    sites = [choose_site(rng, image, extent) for _ in range(6)]
+    return max(sites, key=lambda site: np.ptp(np.percentile(site.pixels.mean(axis=2), [25, 75])))
+
+
+def _grown(rng: np.random.Generator, image: np.ndarray, bright: bool) -> Painted:
+    """A lump of one tone of the pattern, where it covers the other."""
+    site = _at_an_edge(rng, image, (18, 40))
+    coverage = smoothstep(-0.4, 1.0, blob(rng, site, roughness=0.15, aspect=(0.5, 1)))
+    grey = site.pixels.mean(axis=2)
+    dark, light = (tone.mean() for tone in _two_tones(site))
+    other = grey < (dark + light) / 2 if bright else grey > (dark + light) / 2
+    # On a surface of one tone the lump is whole.
+    if (other & (coverage > 0.5)).sum() > 0.2 * (coverage > 0.5).sum():
+        coverage = coverage * cv2.blur(other.astype(np.float32), (2, 2))
+    return blend(image, site, coverage, _filled(rng, site, coverage, bright))
+
+
+def spur(rng: np.random.Generator, image: np.ndarray) -> Painted:
+    """Extra material: a lump of the pattern's bright tone that grows from an edge."""
+    return _grown(rng, image, bright=True)
+
+
+def bite(rng: np.random.Generator, image: np.ndarray) -> Painted:
+    """Missing material: a notch of the pattern's dark tone, eaten into an edge."""
+    return _grown(rng, image, bright=False)
+
+
 def spatter(rng: np.random.Generator, image: np.ndarray) -> Painted:
     """A drop that ran: a blob with a tail, glossy."""
     site = choose_site(rng, image, (35, 115))

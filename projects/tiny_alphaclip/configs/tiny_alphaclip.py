@@ -2,7 +2,7 @@
 custom_imports = dict(imports=['projects.tiny_alphaclip.tiny_alphaclip'])
 default_scope = 'mmvrec'
 
-max_iters = 3000
+max_iters = 1900
 
 model = dict(
     type='TinyAlphaCLIPPretrainer',
@@ -12,7 +12,7 @@ model = dict(
 )
 
 train_dataloader = dict(
-    batch_size=48,
+    batch_size=32,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=False),
@@ -27,16 +27,16 @@ optim_wrapper = dict(
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, end=200, by_epoch=False),
-    dict(type='CosineAnnealingLR', begin=200, T_max=max_iters - 200, eta_min=1e-6, by_epoch=False),
+    dict(type='LinearLR', start_factor=0.01, end=150, by_epoch=False),
+    dict(type='CosineAnnealingLR', begin=150, T_max=max_iters - 150, eta_min=1e-6, by_epoch=False),
 ]
 
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=500, max_keep_ckpts=1),
+    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=200, max_keep_ckpts=1),
 )
 env_cfg = dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1))
 log_processor = dict(by_epoch=False, window_size=50)
 visualizer = dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 randomness = dict(seed=0)
-auto_scale_lr = dict(enable=False, base_batch_size=48)
+auto_scale_lr = dict(enable=False, base_batch_size=32)

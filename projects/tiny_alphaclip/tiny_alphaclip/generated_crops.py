@@ -97,7 +97,7 @@ class GeneratedCrops(Dataset):
         """One view, uint8 RGBA, (S, S, 4); what lies outside the image is black."""
         x1, y1, x2, y2 = mask_bbox(mask)
         extent = max(x2 - x1, y2 - y1, 12)
-        side = extent * np.exp(rng.uniform(np.log(1.15), np.log(7)))
+        side = extent * np.exp(rng.uniform(np.log(0.7), np.log(9)))
         offset = rng.uniform(-0.34, 0.34, 2) * max(side - extent, 0) + rng.normal(0, 0.03, 2) * side
         scale = self.img_size / side
         angle = rng.integers(4) * np.pi / 2 + rng.normal(0, 0.1)
