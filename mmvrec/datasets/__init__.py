@@ -1,13 +1,17 @@
 from mmvrec.datasets.aitex import AITEX
 from mmvrec.datasets.base import DefectDataset, Problem
 from mmvrec.datasets.coco import CocoDefects
+from mmvrec.datasets.csv_defects import CsvDefects
 from mmvrec.datasets.deep_pcb import DeepPCB
 from mmvrec.datasets.feature_bank import FeatureBankDataset
+from mmvrec.datasets.folders import ClassFolders, MaskFolders
+from mmvrec.datasets.labelme import LabelMeDefects
 from mmvrec.datasets.mtd import MTD
 from mmvrec.datasets.mvtec_fs import MVTecFS
 from mmvrec.datasets.pcb import PCB
 from mmvrec.datasets.synthetic import SyntheticDefects
-from mmvrec.datasets.voc import HRIPCB, NEUDET
+from mmvrec.datasets.voc import HRIPCB, NEUDET, PascalVOC
+from mmvrec.datasets.yolo import YoloDefects
 
 __all__ = [
     'AITEX',
@@ -15,11 +19,17 @@ __all__ = [
     'MTD',
     'NEUDET',
     'PCB',
+    'ClassFolders',
     'CocoDefects',
+    'CsvDefects',
     'DeepPCB',
     'DefectDataset',
     'FeatureBankDataset',
+    'LabelMeDefects',
     'MVTecFS',
+    'MaskFolders',
+    'PascalVOC',
     'Problem',
     'SyntheticDefects',
+    'YoloDefects',
 ]

@@ -2,13 +2,12 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pycocotools import mask as coco_mask
 
-from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.base import DefectDataset, inside
 from mmvrec.registry import DATASETS
 
 #: Pixels by which a polygon may leave its image: annotation tools round outwards.
@@ -155,12 +154,7 @@ class CocoDefects(DefectDataset):
 
     def _image_path(self, file_name: str) -> str:
         folder = self.data_prefix['img']
-        path = os.path.normpath(Path(folder, file_name))
-        # Links are not followed: they are put into a dataset by its owner, not by the JSON file.
-        inside = [Path(os.path.normpath(root)) for root in (self.data_root, folder) if root]
-        if not any(Path(path).is_relative_to(root) for root in inside):
-            raise ValueError(f'file_name {file_name!r} leads out of the dataset folder')
-        return path
+        return inside(folder, file_name, self.data_root, folder)
 
 
 def _look_up(table: dict, annotation: dict, key: str) -> object:

@@ -1,13 +1,12 @@
 """MVTec-FS: 14 product categories of MVTec AD with a polygon for every defect instance."""
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.csv_rows import check_filled, parse_geometry, read_rows
 from mmvrec.registry import DATASETS
 
 #: The published halves: the support set is ``train.csv``, the query set ``valid.csv``.
@@ -145,7 +144,7 @@ class MVTecFS(DefectDataset):
     def _read_csv(self, category: str, split: str) -> Iterator[dict]:
         path = self._csv_path(category, split)
         try:
-            rows = _read_rows(path)
+            rows = read_rows(path, _COLUMNS)
         except (csv.Error, ValueError) as error:
             self.report(path, '', f'not a readable CSV file: {error}')
             return
@@ -155,7 +154,8 @@ class MVTecFS(DefectDataset):
             instance = f'{image}#{position[image]}'
             position[image] += 1
             try:
-                geometry = _parse_geometry(row)
+                check_filled(row, _COLUMNS)
+                geometry = parse_geometry(row)
             except (ValueError, TypeError) as error:
                 self.report(path, instance, f'row {line}: {error}')
                 continue
@@ -181,51 +181,3 @@ class MVTecFS(DefectDataset):
         if relative.is_absolute() or '..' in relative.parts:
             return f'img_rel_path {row["img_rel_path"]!r} leads out of the image folder'
         return None
-
-
-@contextmanager
-def _long_csv_fields() -> Iterator[None]:
-    # A polygon fills one field, and the csv module's default limit is 131072 characters.
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _read_rows(path: Path) -> list[dict]:
-    with path.open(newline='', encoding='utf-8-sig') as file, _long_csv_fields():
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or ()
-        rows = list(reader)
-    missing = [name for name in _COLUMNS if name not in columns]
-    if missing:
-        raise ValueError(f'columns {missing} are missing')
-    return rows
-
-
-def _parse_geometry(row: dict) -> dict:
-    """Image size, box and polygon of a CSV row; ``ValueError`` or ``TypeError`` when wrong."""
-    empty = [name for name in _COLUMNS if row[name] in (None, '')]
-    if empty:
-        raise ValueError(f'the columns {empty} are empty')
-    numbers = {}
-    for name in ('imageHeight', 'imageWidth', 'x1', 'y1', 'x2', 'y2'):
-        try:
-            numbers[name] = float(row[name])
-        except ValueError as error:
-            raise ValueError(f'{name} is not a number: {row[name]!r}') from error
-    height, width = numbers['imageHeight'], numbers['imageWidth']
-    if not (height > 0 and width > 0 and height.is_integer() and width.is_integer()):
-        raise ValueError(f'the image size {height:g} x {width:g} is not two positive integers')
-    try:
-        points = json.loads(row['points'])
-    except ValueError as error:
-        raise ValueError(f'points is not a JSON list: {error}') from error
-    if not isinstance(points, list):
-        raise TypeError(f'points is not a JSON list but {points!r}')
-    return {
-        'img_shape': (int(height), int(width)),
-        'bbox': [numbers[name] for name in ('x1', 'y1', 'x2', 'y2')],
-        'mask': {'type': 'polygon', 'points': [points]},
-    }

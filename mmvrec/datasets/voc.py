@@ -47,6 +47,9 @@ class VOCDefects(DefectDataset):
         ValueError: bad annotations.
     """
 
+    #: Whether an XML file without image is a fatal problem; not so in the published datasets.
+    MISSING_IMAGE_IS_FATAL = False
+
     @abstractmethod
     def xml_folders(self) -> list[XmlFolder]:
         """Folders of the layout that ``data_root`` has; ``FileNotFoundError`` if it has none."""
@@ -67,7 +70,8 @@ class VOCDefects(DefectDataset):
             elif candidates:
                 self.report(path, img_id, f'several images have its name: {candidates}; keep one')
             else:
-                self.report(path, img_id, 'no image of this name: not used', fatal=False)
+                fatal = self.MISSING_IMAGE_IS_FATAL
+                self.report(path, img_id, 'no image of this name: not used', fatal=fatal)
 
     def _read_xml(self, img_id: str, path: Path, img_path: Path) -> Iterator[dict]:
         try:
@@ -205,6 +209,50 @@ class HRIPCB(VOCDefects):
             for folder in sorted(annotations.iterdir())
             if folder.is_dir()
         ]
+
+
+@DATASETS.register_module()
+class PascalVOC(VOCDefects):
+    """The user's own boxes in VOC XML files, an image's in a file of its name.
+
+    Args:
+        data_root (str): folder of the dataset. Defaults to ``data/voc/``.
+        ann_dir (str): folder of the XML files, relative to ``data_root``. Defaults to
+            ``Annotations``.
+        img_dir (str): folder of the images, at any depth in it, relative to ``data_root``. Defaults
+            to ``JPEGImages``.
+        **kwargs: see :class:`DefectDataset`.
+
+    Raises:
+        FileNotFoundError: a folder is missing.
+        ValueError: bad annotations; an XML file without image is one.
+    """
+
+    NAME = 'voc'
+    MISSING_IMAGE_IS_FATAL = True
+    LAYOUT = (
+        'A VOC dataset looks like this:\n'
+        '  data_root/Annotations/part_001.xml (ann_dir)\n'
+        '  data_root/JPEGImages/part_001.jpg (img_dir)'
+    )
+
+    def __init__(
+        self,
+        data_root: str = 'data/voc/',
+        ann_dir: str = 'Annotations',
+        img_dir: str = 'JPEGImages',
+        **kwargs,
+    ):
+        self.ann_dir = ann_dir
+        self.img_dir = img_dir
+        super().__init__(data_root=data_root, **kwargs)
+
+    def xml_folders(self) -> list[XmlFolder]:
+        """The one folder of each."""
+        annotations = self.folder(self.ann_dir)
+        if not self.annotations_only:
+            self.folder(self.img_dir)
+        return [XmlFolder(annotations, Path(self.data_root, self.img_dir))]
 
 
 def _images_by_stem(folder: Path) -> dict[str, list[Path]]:

@@ -183,3 +183,72 @@ def write_coco(root: Path) -> Path:
         write_image(root / 'images' / image['file_name'], seed)
     write_json(root / 'annotations.json', content)
     return root
+
+
+def labelme_content(name: str) -> dict:
+    shapes = [
+        {'label': 'scratch', 'points': POLYGON, 'shape_type': 'polygon', 'group_id': None},
+        {'label': 'dent', 'points': [[40, 30], [50, 20]], 'shape_type': 'rectangle'},
+    ]
+    size = {'imageHeight': HEIGHT, 'imageWidth': WIDTH}
+    return {'imagePath': name, 'imageData': None, 'shapes': shapes, **size}
+
+
+def write_labelme(root: Path) -> Path:
+    for k in range(4):
+        write_image(root / 'images' / f'{k}.png', k)
+        # As LabelMe writes it under Windows.
+        write_json(root / 'labels' / f'{k}.json', labelme_content(f'..\\images\\{k}.png'))
+    return root
+
+
+def shares(points: list) -> str:
+    return ' '.join(f'{x / WIDTH:.6f} {y / HEIGHT:.6f}' for x, y in points)
+
+
+def write_yolo(root: Path) -> Path:
+    write_text(root / 'data.yaml', 'nc: 2\nnames: [scratch, dent]\n')
+    for k in range(4):
+        write_image(root / 'images' / 'train' / f'{k}.png', k)
+        lines = [f'0 {shares(POLYGON)}', f'1 {shares([(45, 25), (10, 10)])}']
+        write_text(root / 'labels' / 'train' / f'{k}.txt', '\n'.join(lines) + '\n')
+    return root
+
+
+def write_voc(root: Path) -> Path:
+    for k in range(4):
+        write_image(root / 'JPEGImages' / f'{k}.jpg', k)
+        objects = [('scratch', 10, 8, 30, 20), ('dent', 40, 20, 50, 30)]
+        write_text(root / 'Annotations' / f'{k}.xml', xml_text(*objects))
+    return root
+
+
+def csv_rows() -> list[dict]:
+    rows = []
+    for k in range(4):
+        polygon = {'points': json.dumps(POLYGON), 'x1': 10, 'y1': 8, 'x2': 30, 'y2': 20}
+        box = {'points': '', 'x1': 40, 'y1': 20, 'x2': 50, 'y2': 30}
+        for label, geometry in (('scratch', polygon), ('dent', box)):
+            rows.append({'img_rel_path': f'{k}.png', 'label': label, **geometry})
+    return rows
+
+
+def write_csv_defects(root: Path) -> Path:
+    for k in range(4):
+        write_image(root / 'images' / f'{k}.png', k)
+    write_csv(root / 'annotations.csv', csv_rows())
+    return root
+
+
+def write_class_folders(root: Path) -> Path:
+    for seed, (name, k) in enumerate((n, k) for n in ('dent', 'scratch') for k in range(4)):
+        write_image(root / name / f'{k}.png', seed)
+    return root
+
+
+def write_mask_folders(root: Path) -> Path:
+    for seed, (name, k) in enumerate((n, k) for n in ('dent', 'scratch') for k in range(4)):
+        write_image(root / 'nut' / 'test' / name / f'{k:03d}.png', seed)
+        write_mask(root / 'nut' / 'ground_truth' / name / f'{k:03d}_mask.png', (2, 2, 11, 6))
+    write_image(root / 'nut' / 'test' / 'good' / '000.png', 100)
+    return root

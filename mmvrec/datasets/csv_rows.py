@@ -1,0 +1,94 @@
+"""Rows of CSV annotations with the columns of MVTec-FS."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_BOX = ('x1', 'y1', 'x2', 'y2')
+_SIZE = ('imageHeight', 'imageWidth')
+
+
+@contextmanager
+def _long_csv_fields() -> Iterator[None]:
+    # A polygon fills one field, and the csv module's default limit is 131072 characters.
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> list[dict]:
+    """Rows of a CSV file, as dictionaries of strings.
+
+    Raises:
+        ValueError: some of ``columns`` are missing, or it is not UTF-8.
+        csv.Error: it is not a CSV file.
+    """
+    with path.open(newline='', encoding='utf-8-sig') as file, _long_csv_fields():
+        reader = csv.DictReader(file)
+        present = reader.fieldnames or ()
+        rows = list(reader)
+    missing = [name for name in columns if name not in present]
+    if missing:
+        raise ValueError(f'columns {missing} are missing')
+    return rows
+
+
+def check_filled(row: dict, columns: Sequence[str]) -> None:
+    """Raise ``ValueError`` where one of ``columns`` is empty."""
+    empty = [name for name in columns if row.get(name) in (None, '')]
+    if empty:
+        raise ValueError(f'the columns {empty} are empty')
+
+
+def parse_geometry(row: dict) -> dict:
+    """Image size, box and polygon of a row.
+
+    Args:
+        row (dict): strings ``x1``, ``y1``, ``x2``, ``y2`` in pixels; and where they are known
+            ``imageHeight`` and ``imageWidth`` in pixels, and ``points``, a JSON list of [x, y].
+
+    Returns:
+        dict: ``img_shape`` (height, width) or None, ``bbox`` and ``mask`` of a record.
+
+    Raises:
+        ValueError: something is not a number, or not as described.
+        TypeError: ``points`` is not a list.
+    """
+    numbers = {}
+    for name in (*_SIZE, *_BOX):
+        if row.get(name) in (None, ''):
+            continue
+        try:
+            numbers[name] = float(row[name])
+        except ValueError as error:
+            raise ValueError(f'{name} is not a number: {row[name]!r}') from error
+    return {
+        'img_shape': _img_shape(numbers),
+        'bbox': [numbers[name] for name in _BOX],
+        'mask': _polygon(row.get('points')),
+    }
+
+
+def _img_shape(numbers: dict[str, float]) -> tuple[int, int] | None:
+    if not any(name in numbers for name in _SIZE):
+        return None
+    height, width = (numbers.get(name, 0.0) for name in _SIZE)
+    if not (height > 0 and width > 0 and height.is_integer() and width.is_integer()):
+        raise ValueError(f'the image size {height:g} x {width:g} is not two positive integers')
+    return int(height), int(width)
+
+
+def _polygon(text: str | None) -> dict | None:
+    if not text:
+        return None
+    try:
+        points = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'points is not a JSON list: {error}') from error
+    if not isinstance(points, list):
+        raise TypeError(f'points is not a JSON list but {points!r}')
+    return {'type': 'polygon', 'points': [points]}

@@ -1,0 +1,153 @@
+"""Datasets of the user's own that are nothing but folders: of classes, or of masks."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.mask_instances import MaskImageDefects
+from mmvrec.datasets.voc import IMAGE_SUFFIXES
+from mmvrec.registry import DATASETS
+from mmvrec.utils.images import image_shape
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files of a folder, not of its subfolders, sorted."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted; hidden ones are left away."""
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith('.'))
+
+
+@DATASETS.register_module()
+class ClassFolders(DefectDataset):
+    """A folder per class, of crops of defects or of whole images; each image is one instance.
+
+    The box is the whole image. The view settings suit crops around a defect: for images that are
+    crops already, take ``scale_unit='image'`` in ``MultiViewRegionContext``. Image files are looked
+    at, for their size, under ``annotations_only`` too.
+
+    Args:
+        data_root (str): the folder of the class folders. Defaults to ``data/classes/``.
+        **kwargs: see :class:`DefectDataset`.
+
+    Raises:
+        FileNotFoundError: the folder is missing.
+        ValueError: there are no class folders, or bad images.
+    """
+
+    NAME = 'class_folders'
+    SPLIT_GROUPS = ('image',)
+    LAYOUT = (
+        'A dataset of class folders looks like this:\n'
+        '  data_root/scratch/001.png, data_root/dent/001.png'
+    )
+
+    def __init__(self, data_root: str = 'data/classes/', **kwargs):
+        super().__init__(data_root=data_root, **kwargs)
+
+    def load_instances(self) -> Iterator[dict]:
+        """Read the folders, by class and file name."""
+        for folder in subfolders(Path(self.data_root)):
+            for path in images_in(folder):
+                img_id = f'{folder.name}/{path.name}'
+                try:
+                    height, width = image_shape(path)
+                except ValueError as error:
+                    self.report(path, img_id, str(error))
+                    continue
+                yield {
+                    'img_path': str(path),
+                    'img_id': img_id,
+                    'instance_id': img_id,
+                    'task': self.NAME,
+                    'label_name': folder.name,
+                    'bbox': [0.0, 0.0, float(width), float(height)],
+                    'mask': None,
+                    'img_shape': (height, width),
+                    'ann_file': str(path),
+                }
+
+
+@DATASETS.register_module()
+class MaskFolders(MaskImageDefects):
+    """Images and masks in the layout of MVTec AD; every product is a task.
+
+    The folder of a test image tells the class of all instances in its mask, so a folder that holds
+    several classes of defects (``combined``) cannot be used and is a problem; leave it away with
+    ``on_problem='skip'``, or annotate its instances one by one. ``good`` is not looked at.
+
+    Args:
+        data_root (str): folder of a product, or of several. Defaults to ``data/mvtec_ad/``.
+        categories (Sequence[str], optional): products to load. Defaults to None: all.
+        **kwargs: see :class:`MaskImageDefects`.
+
+    Raises:
+        FileNotFoundError: no product is found, or one that ``categories`` names is missing.
+        ValueError: bad arguments or annotations.
+    """
+
+    NAME = 'mask_folders'
+    LAYOUT = (
+        'A dataset in the layout of MVTec AD looks like this (bottle/ may be data_root itself):\n'
+        '  data_root/bottle/test/broken_large/000.png\n'
+        '  data_root/bottle/ground_truth/broken_large/000_mask.png'
+    )
+    #: Folders that hold defects of several classes.
+    MIXED = ('combined',)
+
+    def __init__(
+        self,
+        data_root: str = 'data/mvtec_ad/',
+        categories: Sequence[str] | None = None,
+        **kwargs,
+    ):
+        self.categories = None if categories is None else list(categories)
+        super().__init__(data_root=data_root, **kwargs)
+
+    def load_instances(self) -> Iterator[dict]:
+        """Read the masks, by product, class and file name."""
+        for product in self._products():
+            for folder in subfolders(product / 'ground_truth'):
+                if folder.name in self.MIXED:
+                    self.report(
+                        folder,
+                        '',
+                        'it mixes several classes of defects, so its folder tells no class; leave '
+                        'the folder out or annotate its instances one by one',
+                    )
+                    continue
+                yield from self._read_class(product, folder)
+
+    def _products(self) -> list[Path]:
+        root = Path(self.data_root)
+        if (root / 'ground_truth').is_dir():
+            products = [root.resolve()]
+        else:
+            products = [p for p in subfolders(root) if (p / 'ground_truth').is_dir()]
+        if self.categories is not None:
+            names = [product.name for product in products]
+            missing = [name for name in self.categories if name not in names]
+            if missing:
+                raise FileNotFoundError(
+                    f'MaskFolders: no products {missing} in {self.data_root!r}; it has {names}'
+                )
+            products = [product for product in products if product.name in self.categories]
+        if not products:
+            raise FileNotFoundError(
+                f'MaskFolders: no folder ground_truth in {self.data_root!r} or below\n{self.LAYOUT}'
+            )
+        return products
+
+    def _read_class(self, product: Path, folder: Path) -> Iterator[dict]:
+        images = product / 'test' / folder.name
+        by_stem = {path.stem: path for path in images_in(images)} if images.is_dir() else {}
+        for mask_path in images_in(folder):
+            stem = mask_path.stem.removesuffix('_mask')
+            if stem not in by_stem:
+                self.report(mask_path, '', f'it has no image {images / stem}.*')
+                continue
+            img_id = f'{product.name}/{folder.name}/{stem}'
+            for record in self.mask_records([mask_path], by_stem[stem], img_id, folder.name):
+                yield {**record, 'task': product.name}

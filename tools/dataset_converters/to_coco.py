@@ -1,0 +1,45 @@
+"""Write the instances of a dataset in any format as one COCO file.
+
+    to_coco.py LabelMeDefects DATA_ROOT OUT.json [--options categories=[bottle] …]
+
+The formats are the registered datasets, e.g. LabelMeDefects, YoloDefects, PascalVOC, CsvDefects,
+MaskFolders, ClassFolders, MTD. The images stay where they are; ``CocoDefects`` reads the result
+with ``data_root=DATA_ROOT``, ``ann_file=OUT.json`` and ``data_prefix=dict(img='')``.
+"""
+
+import argparse
+import json
+import sys
+
+from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
+
+from mmvrec.datasets.coco_export import to_coco
+from mmvrec.registry import DATASETS
+from mmvrec.utils.files import atomic_write
+
+
+def main() -> None:
+    """Read the command line and convert."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('format', help='name of the dataset class')
+    parser.add_argument('data_root')
+    parser.add_argument('out')
+    parser.add_argument('--options', nargs='+', action=DictAction, default={})
+    args = parser.parse_args()
+    init_default_scope('mmvrec')
+    try:
+        dataset = DATASETS.build(dict(type=args.format, data_root=args.data_root, **args.options))
+        content = to_coco(dataset)
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        sys.exit(f'error: {error}')
+    with atomic_write(args.out) as temporary:
+        temporary.write_text(json.dumps(content), encoding='utf-8')
+    counts = {key: len(values) for key, values in content.items()}
+    print(f'{args.out}: {counts}')
+
+
+if __name__ == '__main__':
+    main()
