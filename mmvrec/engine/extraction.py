@@ -68,13 +68,16 @@ def build_bank(
 
 
 @torch.no_grad()
-def extract_features(model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False) -> Tensor:
+def extract_features(
+    model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False, progress: bool = True
+) -> Tensor:
     """Embed every instance of a dataset.
 
     Args:
         model (MVRECClassifier): the model, its backbone frozen.
         dataloader (DataLoader): its batches are shared out among the processes.
         fp16 (bool): embed under automatic mixed precision. Defaults to False.
+        progress (bool): show a progress bar. Defaults to True.
 
     Returns:
         Tensor: float32, (M, V, C) or (M, V, T, C), in dataset order, on the CPU of every process.
@@ -89,7 +92,7 @@ def extract_features(model: MVRECClassifier, dataloader: DataLoader, fp16: bool 
     device = model.data_preprocessor.device
     indices: list[int] = []
     parts: list[np.ndarray] = []
-    for batch in _with_progress(_own_batches(dataloader), dataloader.dataset):
+    for batch in _with_progress(_own_batches(dataloader), dataloader.dataset, progress):
         samples = batch['data_samples']
         data = model.data_preprocessor(batch)
         with autocast(device_type=device.type, enabled=fp16):
@@ -116,9 +119,10 @@ def _own_batches(dataloader: DataLoader) -> DataLoader:
     )
 
 
-def _with_progress(loader: DataLoader, dataset) -> Iterator[dict]:
+def _with_progress(loader: DataLoader, dataset, progress: bool) -> Iterator[dict]:
     description = f'Embedding {len(dataset)} instances'
-    return track(loader, description, total=len(loader), disable=not is_main_process())
+    hidden = not (progress and is_main_process())
+    return track(loader, description, total=len(loader), disable=hidden)
 
 
 def _check_finite(feats: Tensor, samples: list) -> None:

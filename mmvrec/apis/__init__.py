@@ -1,0 +1,3 @@
+from mmvrec.apis.inferencer import DefectInferencer
+
+__all__ = ['DefectInferencer']

@@ -1,0 +1,395 @@
+"""From images of the user's own to a classifier."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from torch import Tensor
+
+from mmvrec.apis.embedding import embed
+from mmvrec.apis.instances import image_instances
+from mmvrec.apis.rejection import leave_one_out_threshold, similarities
+from mmvrec.apis.saved_model import read_model, write_model
+from mmvrec.engine.fitting import TrainingSettings, fit_head
+from mmvrec.engine.support import SupportSet
+from mmvrec.models.classifiers import MVRECClassifier
+from mmvrec.models.heads import FewShotHead
+from mmvrec.models.heads.zip_adapter import ZipAdapterHead
+from mmvrec.registry import MODELS
+from mmvrec.utils.images import image_shape
+from mmvrec.utils.resources import config_file
+
+Image = str | Path | np.ndarray
+
+
+class DefectInferencer:
+    """Learns classes of defects from a few instances, and classifies others.
+
+    .. code-block:: python
+
+        inferencer = DefectInferencer('mvrec/zipaf_5shot_mtd_tiny.py')
+        inferencer.enroll(['a.png', 'b.png'], [boxes_of_a, boxes_of_b], [['crack'], ['dent']])
+        inferencer.fit()
+        results = inferencer('c.png', boxes_of_c)
+        inferencer.save('defects.safetensors')
+
+    Images are files, or uint8 arrays, RGB (H, W, 3) or grey (H, W). The instances of an image are
+    boxes, masks or the output of a detector, see :func:`image_instances`; None is the whole image.
+
+    Args:
+        model (str | Path | Config): a config with backbone, its path or its name in the package.
+            Of its datasets only the pipeline of ``test_dataloader`` is used.
+        device (str, optional): defaults to None: the GPU where there is one.
+        task (str): name of the product, for heads that look at texts. Defaults to ``default``.
+        quantile (float): share of known instances that may be called unknown, see
+            :func:`leave_one_out_threshold`. Defaults to 0.05.
+
+    Raises:
+        FileNotFoundError: no such config or weights.
+        ValueError: the config has no backbone.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Config,
+        device: str | None = None,
+        task: str = 'default',
+        quantile: float = 0.05,
+    ):
+        cfg = model if isinstance(model, Config) else Config.fromfile(config_file(str(model)))
+        init_default_scope('mmvrec')
+        self.cfg = cfg
+        self.task = task
+        self.quantile = quantile
+        self.model: MVRECClassifier = MODELS.build(cfg.model)
+        if self.model.backbone is None:
+            raise ValueError('the config has no model.backbone, so it cannot embed images')
+        self.model.backbone.init_weights()
+        self.model.to(device or get_device()).eval()
+        #: Label, id and view features (V, C) of every enrolled instance.
+        self.labels: list[str] = []
+        self.ids: list[str] = []
+        self.feats: Tensor = torch.empty(0, 0, 0)
+        self.classes: list[str] = []
+        self.head: FewShotHead | None = None
+        self.threshold: float | None = None
+        self._arrays = 0
+
+    def enroll(
+        self,
+        images: Image | Sequence[Image],
+        instances: object = None,
+        labels: str | Sequence = (),
+    ) -> list[str]:
+        """Add labelled instances to the support set; classes may have any number of them.
+
+        Args:
+            images (Image | Sequence[Image]): one image or several.
+            instances (object): the instances of the image, or a list of those of each. Defaults to
+                None: the images themselves.
+            labels (str | Sequence): class names: one for all instances, or a list of those of each
+                image, a string for all instances of that image or a list of one for each.
+
+        Returns:
+            list[str]: ids of the new instances.
+
+        Raises:
+            FileNotFoundError: an image is missing.
+            ValueError: a broken image or instance, a number of labels that does not fit, or an
+                instance that is enrolled already. Nothing is enrolled then.
+        """
+        records = self._records(images, instances)
+        names = _labels_of(labels, records)
+        ids = [record['instance_id'] for image in records for record in image]
+        repeated = sorted({i for i in ids if i in self.ids or ids.count(i) > 1})
+        if repeated:
+            raise ValueError(f'instances {repeated[:5]} are enrolled already')
+        feats = embed(self.model, self._pipeline_cfg, [r for image in records for r in image])
+        self.feats = feats if not self.ids else torch.cat([self.feats, feats])
+        self.labels += names
+        self.ids += ids
+        self.head = None
+        return ids
+
+    def fit(self) -> 'DefectInferencer':
+        """Fit the head on all enrolled instances, and train it if it is one that trains.
+
+        Returns:
+            DefectInferencer: self.
+
+        Raises:
+            ValueError: fewer than two classes are enrolled.
+        """
+        self.classes = sorted(set(self.labels))
+        if len(self.classes) < 2:
+            raise ValueError(
+                f'at least two classes are needed, enrolled are {self.classes}; enroll instances '
+                'of another class'
+            )
+        support = self._support()
+        head = self.model.build_head().to(support.feats.device)
+        self.head = fit_head(head, support, TrainingSettings.from_config(self.cfg))
+        self._set_threshold()
+        return self
+
+    def add_class(
+        self, label: str, images: Image | Sequence[Image], instances: object = None
+    ) -> None:
+        """Enroll instances of a new class and use it at once, without training.
+
+        A training-free head is fitted again. A Zip-Adapter-F keeps what it has learnt: the new
+        instances pass its projection as they are. Call :meth:`fit` to train on all of them.
+
+        Args:
+            label (str): a name that is not enrolled yet.
+            images (Image | Sequence[Image]): see :meth:`enroll`.
+            instances (object): see :meth:`enroll`.
+
+        Raises:
+            ValueError: the class is enrolled already, nothing is fitted yet, the head cannot be
+                changed without training, or see :meth:`enroll`.
+        """
+        if label in self.labels:
+            raise ValueError(f'class {label!r} is enrolled already; it has {self.classes}')
+        head, ids = self._changeable_head(), list(self.ids)
+        self.enroll(images, instances, label)
+        self._adapt(head, ids)
+
+    def remove_class(self, label: str) -> None:
+        """Forget a class and its instances, without training; see :meth:`add_class`.
+
+        Raises:
+            ValueError: there is no such class, fewer than two would be left, or the head cannot be
+                changed without training.
+        """
+        if label not in self.labels:
+            raise ValueError(f'no class {label!r}; enrolled are {sorted(set(self.labels))}')
+        if len(set(self.labels)) < 3:
+            raise ValueError(f'without {label!r} there would be fewer than two classes')
+        head, ids = self._changeable_head(), list(self.ids)
+        kept = [index for index, name in enumerate(self.labels) if name != label]
+        self.feats = self.feats[kept]
+        self.labels = [self.labels[index] for index in kept]
+        self.ids = [self.ids[index] for index in kept]
+        self._adapt(head, ids)
+
+    def __call__(
+        self,
+        images: Image | Sequence[Image],
+        instances: object = None,
+        batch_size: int = 2,
+        neighbours: int = 3,
+        progress: bool = True,
+    ) -> list[list[dict]]:
+        """Classify instances.
+
+        Args:
+            images (Image | Sequence[Image]): one image or several.
+            instances (object): the instances of the image, or a list of those of each. Defaults to
+                None: the images themselves.
+            batch_size (int): instances embedded together. Defaults to 2.
+            neighbours (int): support instances that are shown as evidence. Defaults to 3.
+            progress (bool): show a progress bar. Defaults to True.
+
+        Returns:
+            list[list[dict]]: per image, per instance: ``id``; ``bbox`` (x1, y1, x2, y2, pixels);
+            ``label``; ``score`` (its probability); ``scores`` (dict, the probability of every
+            class); ``similarity`` to the nearest support instance, in [-1, 1]; ``unknown`` (bool),
+            whether that is less than known instances have, None where no class has two instances;
+            ``neighbours``, the nearest support instances with ``id``, ``label``, ``similarity``;
+            ``view_boxes`` (V, 4), the crops that were looked at.
+
+        Raises:
+            FileNotFoundError: an image is missing.
+            ValueError: nothing is fitted yet, or a broken image or instance.
+        """
+        if self.head is None:
+            raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+        records = self._records(images, instances)
+        flat = [record for image in records for record in image]
+        boxes: list[np.ndarray] = []
+        feats = embed(self.model, self._pipeline_cfg, flat, batch_size, progress, boxes)
+        found = iter(self._judge(flat, feats, boxes, neighbours))
+        return [[next(found) for _ in image] for image in records]
+
+    def save(self, path: str | Path) -> None:
+        """Write everything but the backbone's weights to one safetensors file.
+
+        Raises:
+            ValueError: nothing is fitted yet, or ``path`` does not end in ``.safetensors``.
+        """
+        if self.head is None:
+            raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+        write_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, device: str | None = None) -> 'DefectInferencer':
+        """Read what :meth:`save` has written.
+
+        Args:
+            path (str | Path): the file.
+            device (str, optional): see the class.
+
+        Returns:
+            DefectInferencer: fitted.
+
+        Raises:
+            FileNotFoundError: there is no such file, or the backbone's weights are missing.
+            ValueError: it is damaged, foreign, of another version, or the backbone's weights are
+                not those that it was made with.
+        """
+        info, tensors = read_model(path)
+        loaded = cls(Config(info['config']), device, info['task'], info['quantile'])
+        if loaded.model.backbone.weights_digest() != info['weights_digest']:
+            raise ValueError(
+                f'{path} was made with other weights ({info["weights_source"]}) than those that '
+                f'its config now finds ({loaded.model.weights_source})'
+            )
+        loaded.classes, loaded.labels, loaded.ids = info['classes'], info['labels'], info['ids']
+        loaded.feats = tensors.pop('support_feats')
+        head = loaded.model.build_head()
+        head.allocate(len(loaded.ids), len(loaded.classes), loaded.feats.shape[-1])
+        head.load_state_dict(tensors)
+        loaded.head = head.to(loaded.model.data_preprocessor.device).eval()
+        loaded.threshold = info['threshold']
+        return loaded
+
+    @property
+    def _pipeline_cfg(self) -> list[dict]:
+        return self.cfg.test_dataloader.dataset.pipeline
+
+    def _records(self, images: object, instances: object) -> list[list[dict]]:
+        """Records of the instances of every image; all offenders in one error."""
+        if isinstance(images, str | Path | np.ndarray):
+            images, instances = [images], [instances]
+        images = list(images)
+        instances = [None] * len(images) if instances is None else list(instances)
+        if len(instances) != len(images):
+            raise ValueError(f'{len(images)} images, but instances of {len(instances)}')
+        records, problems = [], []
+        for image, found in zip(images, instances, strict=True):
+            name = str(image)
+            if isinstance(image, np.ndarray):
+                name = f'array {self._arrays}'
+                self._arrays += 1
+            try:
+                records.append(_image_records(image, found, name, self.task))
+            except ValueError as error:
+                problems.append(f'{name}: {error}')
+        if problems:
+            raise ValueError('\n'.join(problems))
+        return records
+
+    def _support(self) -> SupportSet:
+        device = self.model.data_preprocessor.device
+        labels = torch.tensor([self.classes.index(name) for name in self.labels])
+        classes = {self.task: self.classes}
+        text = self.model.text_feats(classes)
+        return SupportSet(self.feats.to(device), labels.to(device), classes, text)
+
+    def _changeable_head(self) -> FewShotHead:
+        if self.head is None:
+            raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+        if self.head.trains and not isinstance(self.head, ZipAdapterHead):
+            raise ValueError(
+                f'{type(self.head).__name__} must be trained for other classes; enroll, then fit()'
+            )
+        return self.head
+
+    def _adapt(self, head: FewShotHead, ids: list[str]) -> None:
+        """A head for the present support set, from one that was fitted on instances ``ids``."""
+        self.classes = sorted(set(self.labels))
+        support = self._support()
+        self.head = self.model.build_head().to(support.feats.device)
+        self.head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
+        if head.trains:
+            row_of = {identity: row for row, identity in enumerate(ids)}
+            self.head.take_over(head, [row_of.get(identity) for identity in self.ids])
+        self.head.eval()
+        self._set_threshold()
+
+    def _set_threshold(self) -> None:
+        labels = torch.tensor([self.classes.index(name) for name in self.labels])
+        self.threshold = leave_one_out_threshold(self.feats, labels, self.quantile)
+
+    @torch.no_grad()
+    def _judge(
+        self, records: list[dict], feats: Tensor, boxes: list[np.ndarray], neighbours: int
+    ) -> list[dict]:
+        if not records:
+            return []
+        scores = self.head.predict(feats.to(self.model.data_preprocessor.device)).cpu()
+        similar, nearest = similarities(feats, self.feats).sort(dim=1, descending=True)
+        results = []
+        for row, record in enumerate(records):
+            best = int(scores[row].argmax())
+            evidence = [
+                {
+                    'id': self.ids[k],
+                    'label': self.labels[k],
+                    'similarity': float(similar[row, rank]),
+                }
+                for rank, k in enumerate(nearest[row, :neighbours].tolist())
+            ]
+            likeness = float(similar[row, 0])
+            results.append(
+                {
+                    'id': record['instance_id'],
+                    'bbox': record['bbox'],
+                    'label': self.classes[best],
+                    'score': float(scores[row, best]),
+                    'scores': dict(zip(self.classes, scores[row].tolist(), strict=True)),
+                    'similarity': likeness,
+                    'unknown': None if self.threshold is None else likeness < self.threshold,
+                    'neighbours': evidence,
+                    'view_boxes': boxes[row],
+                }
+            )
+        return results
+
+
+def _image_records(image: Image, instances: object, name: str, task: str) -> list[dict]:
+    if isinstance(image, np.ndarray):
+        pixels = _as_rgb(image)
+        common = {'img': pixels, 'img_path': None, 'img_shape': pixels.shape[:2]}
+    else:
+        common = {'img_path': str(image), 'img_shape': image_shape(image)}
+    found = image_instances(instances, *common['img_shape'])
+    return [
+        {**common, **geometry, 'instance_id': f'{name}#{index}', 'task': task}
+        for index, geometry in enumerate(found)
+    ]
+
+
+def _as_rgb(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        raise ValueError(f'an image must be uint8, got {image.dtype} of shape {image.shape}')
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    if image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f'an image must be RGB (H, W, 3) or grey (H, W), got {image.shape}')
+    return image
+
+
+def _labels_of(labels: str | Sequence, records: list[list[dict]]) -> list[str]:
+    """A label for every instance of every image."""
+    per_image = [labels] * len(records) if isinstance(labels, str) else list(labels)
+    if len(per_image) != len(records):
+        raise ValueError(f'{len(records)} images, but labels of {len(per_image)}')
+    names = []
+    for found, given in zip(records, per_image, strict=True):
+        own = [given] * len(found) if isinstance(given, str) else list(given)
+        if len(own) != len(found):
+            raise ValueError(
+                f'{found[0]["instance_id"] if found else "an image without instances"}: '
+                f'{len(found)} instances of its image, but {len(own)} labels'
+            )
+        names += own
+    bad = [name for name in names if not isinstance(name, str) or not name.strip()]
+    if bad:
+        raise ValueError(f'labels must be class names, got {bad[:3]}')
+    return names

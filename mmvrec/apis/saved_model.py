@@ -1,0 +1,84 @@
+"""The file that an inferencer is saved to."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mmvrec.utils.files import atomic_write
+
+if TYPE_CHECKING:
+    from mmvrec.apis.inferencer import DefectInferencer
+
+FORMAT = 'mvrec-inferencer'
+FORMAT_VERSION = 1
+#: What of a config a saved model needs.
+_CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
+
+
+def write_model(inferencer: 'DefectInferencer', path: str | Path) -> None:
+    """Write a fitted inferencer.
+
+    Tensors: ``support_feats`` (M, V, C) and those of the head. Metadata ``info``: JSON with format
+    version, config (with all settings of views and preprocessing), classes in label order, labels
+    and ids of the support instances, threshold, and digest and source of the backbone's weights.
+
+    Raises:
+        ValueError: ``path`` does not end in ``.safetensors``.
+    """
+    if Path(path).suffix != '.safetensors':
+        raise ValueError(f'the file must end in .safetensors, got {path}')
+    cfg = inferencer.cfg.to_dict()
+    config = {key: cfg[key] for key in _CONFIG_KEYS if cfg.get(key) is not None}
+    config['train_cfg'] = {'max_iters': cfg['train_cfg'].get('max_iters', 1)}
+    config['test_dataloader'] = {
+        'dataset': {'pipeline': cfg['test_dataloader']['dataset']['pipeline']}
+    }
+    info = {
+        'version': FORMAT_VERSION,
+        'config': config,
+        'task': inferencer.task,
+        'quantile': inferencer.quantile,
+        'classes': inferencer.classes,
+        'labels': inferencer.labels,
+        'ids': inferencer.ids,
+        'threshold': inferencer.threshold,
+        'weights_digest': inferencer.model.backbone.weights_digest(),
+        'weights_source': inferencer.model.weights_source,
+    }
+    tensors = {name: value.cpu() for name, value in inferencer.head.state_dict().items()}
+    tensors['support_feats'] = inferencer.feats
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    with atomic_write(path) as temporary:
+        save_file(tensors, temporary, {'format': FORMAT, 'info': json.dumps(info)})
+
+
+def read_model(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
+    """Read what :func:`write_model` has written.
+
+    Returns:
+        tuple[dict, dict[str, Tensor]]: the metadata ``info``, and the tensors.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, foreign, or of another version.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no saved model at {path}')
+    try:
+        with safe_open(path, framework='pt') as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f'{path} is damaged or not a saved model: {error}') from error
+    if metadata.get('format') != FORMAT:
+        raise ValueError(f'{path} is not a model that DefectInferencer.save has written')
+    info = json.loads(metadata['info'])
+    if info['version'] != FORMAT_VERSION:
+        raise ValueError(
+            f'{path} has format version {info["version"]}, this release reads {FORMAT_VERSION}'
+        )
+    return info, tensors

@@ -1,0 +1,270 @@
+"""Enroll, fit, classify, change classes, save and load."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from safetensors.torch import load_file, save_file
+
+from mmvrec.apis import DefectInferencer
+from mmvrec.datasets.synthesis import DEFECTS, SURFACES
+from mmvrec.datasets.synthesis.compose import photograph
+from mmvrec.structures import mask_bbox
+from mmvrec.utils.resources import config_file
+
+ARCH = dict(
+    embed_dims=64,
+    num_layers=2,
+    num_heads=1,
+    feedforward_channels=128,
+    patch_size=14,
+    img_size=28,
+    out_dims=192,
+)
+CLASSES = ('crack', 'hole', 'stain')
+
+
+def small(name: str = 'zipa', **overrides) -> Config:
+    """A config with a backbone of two layers, random, and few views."""
+    cfg = Config.fromfile(config_file(f'mvrec/{name}_5shot_synthetic.py'))
+    cfg.model.backbone = {'type': 'AlphaCLIP', 'arch': ARCH, 'random_seed': 0}
+    for transform in cfg.test_dataloader.dataset.pipeline:
+        if transform.type == 'MultiViewRegionContext':
+            transform.update(img_size=28, offsets=(0,))
+    cfg.train_cfg.max_iters = 5
+    cfg.merge_from_dict(overrides)
+    return cfg
+
+
+def defect(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image, RGB, and mask of a generated defect."""
+    rng = np.random.default_rng(seed)
+    image = photograph(rng, SURFACES['ceramic_tile'](rng, (96, 96)))
+    return DEFECTS[name](rng, image)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory) -> dict[str, list[tuple[str, np.ndarray]]]:
+    """Per class two image files with the mask of their instance."""
+    folder = tmp_path_factory.mktemp('images')
+    found: dict[str, list] = {}
+    for name in CLASSES:
+        for seed in range(2):
+            image, mask = defect(name, seed)
+            path = str(folder / f'{name}_{seed}.png')
+            cv2.imwrite(path, image[..., ::-1])
+            found.setdefault(name, []).append((path, mask[None]))
+    return found
+
+
+def enrolled(data, cfg, classes=CLASSES) -> DefectInferencer:
+    inferencer = DefectInferencer(cfg, device='cpu')
+    for name in classes:
+        paths, masks = zip(*data[name], strict=True)
+        inferencer.enroll(paths, masks, name)
+    return inferencer
+
+
+@pytest.fixture
+def fitted(data) -> DefectInferencer:
+    return enrolled(data, small()).fit()
+
+
+def scores(inferencer, data) -> np.ndarray:
+    paths, masks = zip(*[pair for name in CLASSES for pair in data[name]], strict=True)
+    found = inferencer(paths, masks, progress=False)
+    return np.array([list(one['scores'].values()) for image in found for one in image])
+
+
+def test_support_instances_are_recognised(data):
+    # Features of random weights are much alike; with a sharp attention only the instance counts.
+    fitted = enrolled(data, small(**{'model.head.beta': 1e5})).fit()
+    for name in CLASSES:
+        for path, mask in data[name]:
+            ((result,),) = fitted(path, mask, progress=False)
+            assert result['label'] == name
+            assert result['score'] == max(result['scores'].values()) == result['scores'][name]
+            assert sum(result['scores'].values()) == pytest.approx(1, abs=1e-5)
+            assert result['neighbours'][0]['id'] == result['id'] == f'{path}#0'
+            assert result['similarity'] == pytest.approx(1, abs=1e-5)
+            assert result['unknown'] is False
+            assert result['bbox'] == mask_bbox(mask[0])
+            assert result['view_boxes'].shape == (3, 4)
+
+
+def test_array_and_file_of_one_image_have_the_same_scores(fitted, data):
+    path, mask = data['hole'][0]
+    image = cv2.imread(path)[..., ::-1].copy()
+    ((of_array,),), ((of_file,),) = (fitted(x, mask, progress=False) for x in (image, path))
+    assert of_array['scores'] == of_file['scores']
+
+
+def test_results_are_per_image_and_instance(fitted, data):
+    (a, mask), (b, _) = data['crack']
+    boxes = [[2, 2, 40, 40], [30, 30, 90, 90]]
+    found = fitted([a, b, a], [boxes, [], mask], progress=False)
+    assert [len(image) for image in found] == [2, 0, 1]
+    assert [one['bbox'] for one in found[0]] == boxes
+    assert fitted(a, [], progress=False) == [[]]
+
+
+def test_batches_make_no_difference(fitted, data):
+    paths, masks = zip(*data['stain'], strict=True)
+    one, two = (fitted(paths, masks, batch_size=n, progress=False) for n in (1, 2))
+    for a, b in zip(one, two, strict=True):
+        assert a[0]['scores'] == pytest.approx(b[0]['scores'], abs=1e-5)
+
+
+def test_unequal_shots_and_labels_per_instance(data):
+    inferencer = DefectInferencer(small(), device='cpu')
+    path, _ = data['crack'][0]
+    inferencer.enroll(path, [[0, 0, 40, 40], [40, 40, 90, 90], [5, 50, 40, 90]], [['a', 'b', 'b']])
+    inferencer.fit()
+    assert inferencer.labels == ['a', 'b', 'b']
+    assert inferencer.classes == ['a', 'b']
+
+
+def test_rejection(data):
+    inferencer = enrolled(data, small()).fit()
+    inferencer.threshold = 2.0
+    path, mask = data['hole'][0]
+    assert inferencer(path, mask, progress=False)[0][0]['unknown'] is True
+    single = DefectInferencer(small(), device='cpu')
+    for name in CLASSES:
+        single.enroll(*data[name][0], name)
+    assert single.fit()(path, mask, progress=False)[0][0]['unknown'] is None
+
+
+@pytest.mark.parametrize('name', ['zipa', 'zipaf'])
+def test_saved_and_loaded(data, tmp_path, name):
+    inferencer = enrolled(data, small(name)).fit()
+    inferencer.save(tmp_path / 'm.safetensors')
+    loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
+    assert np.array_equal(scores(loaded, data), scores(inferencer, data))
+    assert loaded.threshold == inferencer.threshold
+    assert (loaded.classes, loaded.labels, loaded.ids) == (
+        inferencer.classes, inferencer.labels, inferencer.ids,
+    )  # fmt: skip
+    loaded.remove_class('hole')
+    assert loaded.classes == ['crack', 'stain']
+
+
+def test_a_class_is_added_as_if_it_had_been_there(data):
+    later = enrolled(data, small(), CLASSES[:2]).fit()
+    later.add_class('stain', *zip(*data['stain'], strict=True))
+    assert np.allclose(scores(later, data), scores(enrolled(data, small()).fit(), data))
+    later.remove_class('stain')
+    before = enrolled(data, small(), CLASSES[:2]).fit()
+    assert np.allclose(scores(later, data), scores(before, data))
+
+
+def test_a_trained_head_keeps_what_it_has_learnt(data):
+    inferencer = enrolled(data, small('zipaf'), CLASSES[:2]).fit()
+    keys, weight = inferencer.head.support_keys, inferencer.head.projection.linear.weight
+    assert weight.abs().max() > 0
+    inferencer.add_class('a new one', *zip(*data['stain'], strict=True))
+    # The new class is the first by name, its instances the last in the support set.
+    assert inferencer.classes == ['a new one', 'crack', 'hole']
+    assert torch.equal(inferencer.head.support_keys[:4], keys)
+    assert torch.equal(inferencer.head.support_keys[4:], inferencer.feats[4:].mean(1))
+    assert torch.equal(inferencer.head.projection.linear.weight, weight)
+    assert inferencer.head.support_values.argmax(1).tolist() == [1, 1, 2, 2, 0, 0]
+    inferencer.remove_class('crack')
+    assert torch.equal(inferencer.head.support_keys[:2], keys[2:])
+
+
+def test_a_head_that_must_be_trained_says_so(data):
+    head = {'model.head': {'type': 'TipAdapterFHead', '_delete_': True}}
+    text = {'model.text': {'type': 'CLIPText', 'arch': 'tiny'}}
+    inferencer = enrolled(data, small(**head, **text), CLASSES[:2]).fit()
+    with pytest.raises(ValueError, match='TipAdapterFHead must be trained'):
+        inferencer.add_class('stain', *data['stain'][0])
+    assert inferencer.classes == ['crack', 'hole']
+    assert len(inferencer.ids) == 4
+
+
+def test_nothing_is_enrolled_where_one_image_is_broken(data, tmp_path):
+    inferencer = DefectInferencer(small(), device='cpu')
+    (path, mask), _ = data['hole']
+    (tmp_path / 'b.png').write_bytes(b'nothing')
+    wrong = np.zeros((5, 5, 4), np.uint8)
+    with pytest.raises(ValueError, match=r'b\.png is not a readable image') as error:
+        inferencer.enroll([path, str(tmp_path / 'b.png'), wrong], [mask, None, None], 'hole')
+    assert 'array 0: an image must be RGB' in str(error.value)
+    assert inferencer.ids == inferencer.labels == []
+    with pytest.raises(FileNotFoundError, match='no image at'):
+        inferencer.enroll('missing.png', None, 'hole')
+
+
+BAD_LABELS = {
+    'too few': ([['a']], '2 instances of its image, but 1 labels'),
+    'too many images': (['a', 'b'], '1 images, but labels of 2'),
+    'empty': (' ', 'labels must be class names'),
+    'numbers': ([[0, 1]], 'labels must be class names'),
+}
+
+
+@pytest.mark.parametrize(('labels', 'message'), BAD_LABELS.values(), ids=BAD_LABELS)
+def test_bad_labels(data, labels, message):
+    inferencer = DefectInferencer(small(), device='cpu')
+    with pytest.raises(ValueError, match=message):
+        inferencer.enroll(data['hole'][0][0], [[0, 0, 9, 9], [5, 5, 20, 20]], labels)
+    assert inferencer.ids == []
+
+
+def test_calls_out_of_order(data, fitted, tmp_path):
+    new = DefectInferencer(small(), device='cpu')
+    path, mask = data['hole'][0]
+    for call in (lambda: new(path), lambda: new.save(tmp_path / 'm.safetensors')):
+        with pytest.raises(ValueError, match='nothing is fitted'):
+            call()
+    new.enroll(path, mask, 'hole')
+    with pytest.raises(ValueError, match='at least two classes'):
+        new.fit()
+    with pytest.raises(ValueError, match='are enrolled already'):
+        new.enroll(path, mask, 'hole')
+    with pytest.raises(ValueError, match='2 images, but instances of 1'):
+        new.enroll([path, path], [mask], 'hole')
+    with pytest.raises(ValueError, match="class 'hole' is enrolled already"):
+        fitted.add_class('hole', path, mask)
+    with pytest.raises(ValueError, match="no class 'dent'"):
+        fitted.remove_class('dent')
+    fitted.remove_class('hole')
+    with pytest.raises(ValueError, match='fewer than two classes'):
+        fitted.remove_class('stain')
+    with pytest.raises(ValueError, match=r'must end in \.safetensors'):
+        fitted.save(tmp_path / 'm.pth')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_config_without_backbone_is_refused():
+    with pytest.raises(ValueError, match=r'no model\.backbone'):
+        DefectInferencer('mvrec/zipa_5shot_featurebank.py')
+
+
+def test_bad_files_are_refused(fitted, tmp_path):
+    path = tmp_path / 'm.safetensors'
+    with pytest.raises(FileNotFoundError, match='no saved model'):
+        DefectInferencer.load(path)
+    fitted.save(path)
+    content, tensors = path.read_bytes(), load_file(path)
+    path.write_bytes(content[:-20])
+    with pytest.raises(ValueError, match='damaged'):
+        DefectInferencer.load(path)
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match='is not a model'):
+        DefectInferencer.load(path)
+    save_file(tensors, path, {'format': 'mvrec-inferencer', 'info': json.dumps({'version': 9})})
+    with pytest.raises(ValueError, match='format version 9'):
+        DefectInferencer.load(path)
+
+
+def test_other_backbone_weights_are_refused(fitted, tmp_path):
+    path = tmp_path / 'm.safetensors'
+    fitted.cfg.model.backbone.random_seed = 1
+    fitted.save(path)
+    with pytest.raises(ValueError, match='made with other weights'):
+        DefectInferencer.load(path)
