@@ -170,7 +170,11 @@ def _read_line(line: str, names: dict[int, str], height: int, width: int) -> tup
         )
     if min(map(min, corners)) < -_MARGIN or max(map(max, corners)) > 1 + _MARGIN:
         raise ValueError('coordinates must be shares of the image, 0 to 1')
-    points = [[min(max(x, 0), 1) * width, min(max(y, 0), 1) * height] for x, y in corners]
+    # Files have six decimals: rounded, whole pixels are whole again.
+    points = [
+        [round(min(max(x, 0), 1) * width, 2), round(min(max(y, 0), 1) * height, 2)]
+        for x, y in corners
+    ]
     xs, ys = zip(*points, strict=True)
     mask = {'type': 'polygon', 'points': [points]} if len(values) > 4 else None
     return names[index], {'bbox': [min(xs), min(ys), max(xs), max(ys)], 'mask': mask}
