@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from mmvrec.apis.embedding import embed
 from mmvrec.apis.instances import image_instances
 from mmvrec.apis.rejection import leave_one_out_threshold, similarities
 from mmvrec.apis.saved_model import read_model, write_model
+from mmvrec.datasets import DefectDataset
 from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.engine.support import SupportSet
 from mmvrec.models.classifiers import MVRECClassifier
@@ -77,7 +79,8 @@ class DefectInferencer:
         self.classes: list[str] = []
         self.head: FewShotHead | None = None
         self.threshold: float | None = None
-        self._arrays = 0
+        #: Images without a file that have been seen; they are called by their number.
+        self.num_arrays = 0
 
     def enroll(
         self,
@@ -103,12 +106,36 @@ class DefectInferencer:
                 instance that is enrolled already. Nothing is enrolled then.
         """
         records = self._records(images, instances)
-        names = _labels_of(labels, records)
-        ids = [record['instance_id'] for image in records for record in image]
+        return self._add([r for image in records for r in image], _labels_of(labels, records))
+
+    def enroll_dataset(self, dataset: DefectDataset) -> list[str]:
+        """Add all instances of a dataset of one task, in any of its formats.
+
+        Args:
+            dataset (DefectDataset): its classes are the class names.
+
+        Returns:
+            list[str]: ids of the new instances.
+
+        Raises:
+            ValueError: it has several tasks, or see :meth:`enroll`.
+        """
+        if len(dataset.task_classes) != 1:
+            raise ValueError(
+                f'the dataset has the tasks {list(dataset.task_classes)}; an inferencer tells the '
+                'classes of one apart, so load one (categories=[…])'
+            )
+        records = [{**dataset.get_data_info(i), 'task': self.task} for i in range(len(dataset))]
+        return self._add(records, [record['label_name'] for record in records])
+
+    def _add(self, records: list[dict], names: list[str]) -> list[str]:
+        ids = [record['instance_id'] for record in records]
         repeated = sorted({i for i in ids if i in self.ids or ids.count(i) > 1})
         if repeated:
             raise ValueError(f'instances {repeated[:5]} are enrolled already')
-        feats = embed(self.model, self._pipeline_cfg, [r for image in records for r in image])
+        if not records:
+            return []
+        feats = embed(self.model, self._pipeline_cfg, records)
         self.feats = feats if not self.ids else torch.cat([self.feats, feats])
         self.labels += names
         self.ids += ids
@@ -196,8 +223,8 @@ class DefectInferencer:
             progress (bool): show a progress bar. Defaults to True.
 
         Returns:
-            list[list[dict]]: per image, per instance: ``id``; ``bbox`` (x1, y1, x2, y2, pixels);
-            ``label``; ``score`` (its probability); ``scores`` (dict, the probability of every
+            list[list[dict]]: per image, per instance: ``id`` (image and place); ``bbox`` (x1, y1,
+            x2, y2, pixels); ``label``; ``score`` (its probability); ``scores`` (dict, the probability of every
             class); ``similarity`` to the nearest support instance, in [-1, 1]; ``unknown`` (bool),
             whether that is less than known instances have, None where no class has two instances;
             ``neighbours``, the nearest support instances with ``id``, ``label``, ``similarity``;
@@ -256,6 +283,7 @@ class DefectInferencer:
         head.load_state_dict(tensors)
         loaded.head = head.to(loaded.model.data_preprocessor.device).eval()
         loaded.threshold = info['threshold']
+        loaded.num_arrays = info['num_arrays']
         return loaded
 
     @property
@@ -274,8 +302,8 @@ class DefectInferencer:
         for image, found in zip(images, instances, strict=True):
             name = str(image)
             if isinstance(image, np.ndarray):
-                name = f'array {self._arrays}'
-                self._arrays += 1
+                name = f'array {self.num_arrays}'
+                self.num_arrays += 1
             try:
                 records.append(_image_records(image, found, name, self.task))
             except ValueError as error:
@@ -360,9 +388,17 @@ def _image_records(image: Image, instances: object, name: str, task: str) -> lis
         common = {'img_path': str(image), 'img_shape': image_shape(image)}
     found = image_instances(instances, *common['img_shape'])
     return [
-        {**common, **geometry, 'instance_id': f'{name}#{index}', 'task': task}
-        for index, geometry in enumerate(found)
+        {**common, **geometry, 'instance_id': name + _place(geometry), 'task': task}
+        for geometry in found
     ]
+
+
+def _place(geometry: dict) -> str:
+    """Where an instance is, so that the same one has the same id whenever it comes."""
+    place = '@' + ','.join(f'{value:g}' for value in geometry['bbox'])
+    if geometry['mask'] is None:
+        return place
+    return f'{place}:{crc32(geometry["mask"]["counts"].encode()):08x}'
 
 
 def _as_rgb(image: np.ndarray) -> np.ndarray:

@@ -46,6 +46,7 @@ def write_model(inferencer: 'DefectInferencer', path: str | Path) -> None:
         'labels': inferencer.labels,
         'ids': inferencer.ids,
         'threshold': inferencer.threshold,
+        'num_arrays': inferencer.num_arrays,
         'weights_digest': inferencer.model.backbone.weights_digest(),
         'weights_source': inferencer.model.weights_source,
     }

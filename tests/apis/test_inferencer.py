@@ -88,7 +88,8 @@ def test_support_instances_are_recognised(data):
             assert result['label'] == name
             assert result['score'] == max(result['scores'].values()) == result['scores'][name]
             assert sum(result['scores'].values()) == pytest.approx(1, abs=1e-5)
-            assert result['neighbours'][0]['id'] == result['id'] == f'{path}#0'
+            assert result['neighbours'][0]['id'] == result['id']
+            assert result['id'].startswith(f'{path}@')
             assert result['similarity'] == pytest.approx(1, abs=1e-5)
             assert result['unknown'] is False
             assert result['bbox'] == mask_bbox(mask[0])
@@ -268,3 +269,18 @@ def test_other_backbone_weights_are_refused(fitted, tmp_path):
     fitted.save(path)
     with pytest.raises(ValueError, match='made with other weights'):
         DefectInferencer.load(path)
+
+
+def test_more_instances_of_an_image_come_later(data, tmp_path):
+    inferencer = DefectInferencer(small(), device='cpu')
+    path, mask = data['crack'][0]
+    assert inferencer.enroll(path, [[0, 0, 40, 40]], 'a') == [f'{path}@0,0,40,40']
+    inferencer.enroll(path, [[40, 40, 90, 90.5]], 'b')
+    inferencer.enroll(path, mask, 'b')
+    with pytest.raises(ValueError, match='enrolled already'):
+        inferencer.enroll(path, [[0, 0, 40, 40]], 'b')
+    pixels = np.zeros((30, 30), np.uint8)
+    inferencer.enroll(pixels, None, 'a')
+    inferencer.fit().save(tmp_path / 'm.safetensors')
+    loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
+    assert loaded.enroll(pixels, None, 'a') == ['array 1@0,0,30,30']
