@@ -225,10 +225,10 @@ class DefectInferencer:
         Returns:
             list[list[dict]]: per image, per instance: ``id`` (image and place); ``bbox`` (x1, y1,
             x2, y2, pixels); ``label``; ``score`` (its probability); ``scores`` (dict, the
-            probability of every class); ``similarity`` to the nearest support instance, in [-1, 1]; ``unknown`` (bool),
-            whether that is less than known instances have, None where no class has two instances;
-            ``neighbours``, the nearest support instances with ``id``, ``label``, ``similarity``;
-            ``view_boxes`` (V, 4), the crops that were looked at.
+            probability of every class); ``similarity`` to the nearest support instance, in [-1, 1];
+            ``unknown`` (bool), whether that is less than known instances have, None where no class
+            has two instances; ``neighbours``, the nearest support instances with ``id``, ``label``,
+            ``similarity``; ``view_boxes`` (V, 4), the crops that were looked at.
 
         Raises:
             FileNotFoundError: an image is missing.
