@@ -58,9 +58,13 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.11',
     packages=find_packages(include=['mmvrec', 'mmvrec.*']),
-    package_data={'mmvrec.visualization': ['*.jinja']},
+    package_data={
+        'mmvrec': ['weights/*'],
+        'mmvrec.visualization': ['*.jinja'],
+    },
     install_requires=requirements('runtime'),
     extras_require={name: requirements(name) for name in ('lite', 'text', 'tests')},
+    entry_points={'console_scripts': ['mmvrec = mmvrec.cli.main:main']},
     cmdclass={'build_py': BuildWithResources},
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

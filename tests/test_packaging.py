@@ -45,6 +45,7 @@ def test_wheel_carries_every_config_tool_and_the_index(wheel):
 def test_wheel_carries_every_module_and_no_test(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert files_under('mmvrec', '*.py') - files_under('mmvrec/.mim', '*') <= names
+    assert files_under('mmvrec/weights', '*') <= names
     assert not [n for n in names if n.startswith('tests/')]
 
 

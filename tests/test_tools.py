@@ -138,6 +138,7 @@ def test_random_weights_are_announced_in_every_output(tmp_path):
     out = run(
         tmp_path, REPO / 'tools/test.py', 'mvrec/zipa_1shot_synthetic.py', '--out', 'm.json',
         '--out-item', 'metrics', '--cfg-options', *synthetic_options('banks'),
+        'model.backbone.checkpoint=None', 'model.backbone.random_seed=0',
     )  # fmt: skip
     assert 'RANDOM weights (seed 0)' in out
     assert 'backbone weights: random (seed 0)' in out
@@ -155,7 +156,7 @@ def test_real_data_with_the_small_backbone(tmp_path, dataset, folder):
     for loader in ('train_dataloader', 'test_dataloader'):
         options += [f'{loader}.dataset.data_root={root}', f'{loader}.num_workers=0']
         # One view of each instance, for speed.
-        options += [f'{loader}.dataset.pipeline.2.{o}' for o in ('offsets=[0]', 'scales=[256]')]
+        options += [f'{loader}.dataset.pipeline.2.{o}' for o in ('offsets=[0]', 'scales=[192]')]
     command = [
         REPO / 'tools/test.py', f'mvrec/zipa_5shot_{dataset}_tiny.py', '--out', 'm.json',
         '--out-item', 'metrics', '--cfg-options', *options,

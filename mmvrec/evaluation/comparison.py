@@ -120,16 +120,21 @@ def caption_of(comparison: dict, *notes: str) -> str:
         f'{comparison["seed"]}).',
         *notes,
     ]
-    random: dict[str, dict[str, None]] = {}
-    for row in comparison['weights'].values():
-        for dataset, source in row.items():
+    weights = comparison['weights']
+    random: dict[str, list[tuple[str, str]]] = {}
+    for row, sources in weights.items():
+        for dataset, source in sources.items():
             if _has_random(source):
-                random.setdefault(source, {})[dataset] = None
-    sentences += [
-        f'**The weights of {", ".join(datasets)} are {source}: numbers made with random weights '
-        'show that the program runs, not what a method can do.**'
-        for source, datasets in random.items()
-    ]
+                random.setdefault(source, []).append((row, dataset))
+    for source, places in random.items():
+        rows, datasets = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
+        # Where every row has them, naming the rows says nothing.
+        others = any(d in weights[row] for row in weights if row not in rows for d in datasets)
+        where = f' in {", ".join(rows)}' if others else ''
+        sentences.append(
+            f'**The weights of {", ".join(datasets)}{where} are {source}: numbers made with random '
+            'weights show that the program runs, not what a method can do.**'
+        )
     return ' '.join(sentences)
 
 

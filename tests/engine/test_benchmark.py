@@ -154,8 +154,9 @@ def test_banks_are_extracted_once_and_random_weights_announced(tmp_path, capsys)
     cfg_options = {
         'model.backbone': {
             'type': 'AlphaCLIP',
-            'arch': {**TINY_ARCH, '_delete_': True},
+            'arch': TINY_ARCH,
             'random_seed': 0,
+            '_delete_': True,
         },
         'train_dataloader.dataset': synthetic_dataset(split='support'),
         'test_dataloader.dataset': synthetic_dataset(split='query'),

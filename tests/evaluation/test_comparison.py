@@ -105,3 +105,10 @@ def test_random_weights_are_in_every_table():
     assert 'weights of d are random (seed 0)' in markdown_table(comparison).splitlines()[0]
     for row in csv.DictReader(csv_table(comparison).splitlines()):
         assert row['weights'] == 'd: random (seed 0)'
+
+
+def test_rows_with_random_weights_are_named_where_others_have_none():
+    comparison = comparison_of(BY_HAND, 'ours')
+    comparison['weights']['other']['d'] = 'random (seed 0)'
+    caption = markdown_table(comparison).splitlines()[0]
+    assert 'weights of d in other are random (seed 0)' in caption

@@ -14,6 +14,7 @@ from mmvrec.models.backbones.clip_weights import load_backbone_weights
 from projects.tiny_alphaclip.tiny_alphaclip import GeneratedCrops, TinyAlphaCLIPPretrainer
 from projects.tiny_alphaclip.tiny_alphaclip.descriptors import NUM_DESCRIPTORS, describe
 from projects.tiny_alphaclip.tools.export_weights import export
+from projects.tiny_alphaclip.tools.mask_sensitivity import cosines
 
 CONFIG = 'projects/tiny_alphaclip/configs/tiny_alphaclip.py'
 
@@ -131,24 +132,70 @@ def test_losses_and_their_weights(items):
         built(**data, mode='predict')
 
 
-def test_training_runs_and_its_backbone_is_exported(tmp_path):
+def trained(work_dir, iterations: int, **overrides):
     cfg = Config.fromfile(CONFIG)
     cfg.merge_from_dict(
         {
-            'work_dir': str(tmp_path / 'work'),
-            'train_cfg.max_iters': 3,
+            'work_dir': str(work_dir),
+            'train_cfg.max_iters': iterations,
             'train_dataloader.batch_size': 2,
             'train_dataloader.num_workers': 0,
             'train_dataloader.persistent_workers': False,
-            'default_hooks.checkpoint.interval': 3,
+            'default_hooks.checkpoint.interval': 2,
+            **overrides,
         }
     )
-    cfg.param_scheduler = None  # Its warm-up is longer than these three iterations.
+    cfg.param_scheduler = None  # Its warm-up is longer than these iterations.
     cfg.experiment_name = uuid.uuid4().hex
-    trained = Runner.from_cfg(cfg).train()
+    return Runner.from_cfg(cfg).train()
+
+
+def test_training_runs_and_its_backbone_is_exported(tmp_path):
+    model = trained(tmp_path / 'work', 2)
     out = tmp_path / 'w.safetensors'
-    assert len(export(str(tmp_path / 'work/iter_3.pth'), str(out))) == 64
+    assert len(export(str(tmp_path / 'work/iter_2.pth'), str(out))) == 64
     state = load_backbone_weights(str(out))
-    for name, value in trained.backbone.state_dict().items():
+    for name, value in model.backbone.state_dict().items():
         torch.testing.assert_close(state[name], value.half().float())
     assert out.stat().st_size < 8e6
+
+
+def test_training_again_or_resumed_gives_the_same_weights(tmp_path):
+    whole = trained(tmp_path / 'whole', 4).state_dict()
+    trained(tmp_path / 'halves', 2)
+    resumed = trained(tmp_path / 'halves', 4, resume=True).state_dict()
+    other = trained(tmp_path / 'other', 4, **{'train_dataloader.dataset.seed': 1}).state_dict()
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+    assert not torch.equal(whole['backbone.proj'], other['backbone.proj'])
+
+
+@pytest.mark.parametrize('dataset', ['mtd', 'neudet', 'pcb'])
+def test_configs_of_the_comparison_change_one_thing(dataset):
+    path = f'projects/tiny_alphaclip/configs/comparison/zipaf-{{}}_5shot_{dataset}_tiny.py'
+    ours = Config.fromfile(f'configs/mvrec/zipaf_5shot_{dataset}_tiny.py')
+    random, foreground, classical = (
+        Config.fromfile(path.format(row)) for row in ('random', 'foreground', 'classical')
+    )
+    for cfg in (random, foreground, classical):
+        assert cfg.model.head == ours.model.head
+        assert cfg.train_cfg.max_iters == ours.train_cfg.max_iters
+    assert random.test_dataloader == ours.test_dataloader
+    assert (random.model.backbone.checkpoint, ours.model.backbone.checkpoint) == (
+        None, 'mvrec-tiny',
+    )  # fmt: skip
+    (whole,) = [t for t in foreground.test_dataloader.dataset.pipeline if 'mask_mode' in t]
+    (views,) = [t for t in ours.test_dataloader.dataset.pipeline if 'scales' in t]
+    assert whole == {**views, 'mask_mode': 'foreground'}
+    assert f'{dataset}_query.npz' in classical.test_dataloader.dataset.ann_file
+
+
+def test_cosines_are_those_of_crops_that_show_the_defect():
+    feats = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(0))
+    visible = torch.tensor([[True, True, True, False], [True, False, True, True]])
+    one = [F.cosine_similarity(feats[0, v], feats[1, v], dim=0) for v in (0, 2)]
+    pairs = [(0, 0, 1), (0, 0, 2), (0, 1, 2), (1, 0, 2), (1, 0, 3), (1, 2, 3)]
+    two = [F.cosine_similarity(feats[m, a], feats[m, b], dim=0) for m, a, b in pairs]
+    assert cosines(feats, visible) == pytest.approx(
+        (float(sum(one)) / len(one), float(sum(two)) / len(two)), abs=1e-6
+    )

@@ -1,6 +1,6 @@
-# The embedded backbone. Its weights are random with a fixed seed, and every output says so.
+# The embedded backbone, trained on generated defects alone (model card: mmvrec/weights/README.md).
 model = dict(
     type='MVRECClassifier',
-    backbone=dict(type='AlphaCLIP', arch='tiny', random_seed=0),
+    backbone=dict(type='AlphaCLIP', arch='tiny', checkpoint='mvrec-tiny'),
     head=dict(type='ZipAdapterHead', beta=32.0),
 )

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmvrec.models.backbones.embedded import EMBEDDED, weights_file
 from mmvrec.utils.files import atomic_write, sha256_file
 
 FORMAT = 'mmvrec-alphaclip'
@@ -69,7 +70,8 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise FileNotFoundError(
             f'no weights at {path}. CLIP and AlphaCLIP weights are not part of this package: '
             'download them from their authors and convert them with '
-            'tools/model_converters/alphaclip_to_mmvrec.py (README, "Weights")'
+            'tools/model_converters/alphaclip_to_mmvrec.py (README, "Weights"). Those that are are '
+            f'named {list(EMBEDDED)}'
         )
     try:
         if path.suffix == '.safetensors':
@@ -200,7 +202,8 @@ def load_backbone_weights(
     """Weights of a vision tower from one or two files.
 
     Args:
-        checkpoint (str | None): CLIP, AlphaCLIP or converted weights.
+        checkpoint (str | None): CLIP, AlphaCLIP or converted weights, or the name of embedded
+            ones (``mvrec-tiny``).
         alpha_checkpoint (str | None): AlphaCLIP visual weights that replace those of
             ``checkpoint``.
 
@@ -215,7 +218,7 @@ def load_backbone_weights(
     for path in (checkpoint, alpha_checkpoint):
         if path is None:
             continue
-        tensors, metadata = read_weights(path)
+        tensors, metadata = read_weights(weights_file(path))
         try:
             _check_metadata(metadata)
             renamed = to_backbone_names(tensors)
@@ -244,7 +247,7 @@ def convert(out: str | Path, checkpoint: str | None, alpha_checkpoint: str | Non
         ValueError: ``out`` has another ending, no source is given, or see
             :func:`load_backbone_weights`.
     """
-    paths = [Path(p) for p in (checkpoint, alpha_checkpoint) if p is not None]
+    paths = [weights_file(p) for p in (checkpoint, alpha_checkpoint) if p is not None]
     if Path(out).suffix != '.safetensors' or not paths:
         raise ValueError(f'need at least one source and an output in .safetensors, got {out}')
     state = load_backbone_weights(checkpoint, alpha_checkpoint)

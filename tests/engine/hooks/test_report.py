@@ -53,8 +53,9 @@ def image_run(tmp_path, **overrides) -> FewShotRunner:
             'work_dir': str(tmp_path / 'work'),
             'model.backbone': {
                 'type': 'AlphaCLIP',
-                'arch': {**TINY_ARCH, '_delete_': True},
+                'arch': TINY_ARCH,
                 'random_seed': 0,
+                '_delete_': True,
             },
             'train_dataloader.dataset': synthetic_dataset(split='support'),
             'test_dataloader.dataset': synthetic_dataset(split='query', instances_per_class=8),

@@ -38,8 +38,9 @@ def synthetic_overrides(tmp_path) -> dict:
     return {
         'model.backbone': {
             'type': 'AlphaCLIP',
-            'arch': {**TINY_ARCH, '_delete_': True},
+            'arch': TINY_ARCH,
             'random_seed': 0,
+            '_delete_': True,
         },
         'train_dataloader.dataset': synthetic_dataset(split='support'),
         'test_dataloader.dataset': synthetic_dataset(split='query'),

@@ -1,0 +1,29 @@
+"""``mmvrec classify``: instances of images with a saved model."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mmvrec.apis import DefectInferencer
+from mmvrec.apis.coco_boxes import read_boxes
+from mmvrec.utils.files import atomic_write
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line for every instance, and write the JSON file."""
+    boxes = None if args.boxes is None else read_boxes(args.boxes, args.images)
+    inferencer = DefectInferencer.load(args.model, device=args.device)
+    found = inferencer(args.images, boxes)
+    for image, instances in zip(args.images, found, strict=True):
+        for one in instances:
+            box = ' '.join(f'{value:.0f}' for value in one['bbox'])
+            note = ' (unknown)' if one['unknown'] else ''
+            print(f'{image} [{box}]: {one["label"]} {100 * one["score"]:.1f} %{note}')
+    if args.out:
+        results = {
+            image: [{**one, 'view_boxes': one['view_boxes'].tolist()} for one in instances]
+            for image, instances in zip(args.images, found, strict=True)
+        }
+        with atomic_write(args.out) as temporary:
+            Path(temporary).write_text(json.dumps(results, indent=1), encoding='utf-8')
+    return 0

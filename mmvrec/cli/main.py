@@ -1,0 +1,69 @@
+"""The command ``mmvrec``: what it can do stands in its help."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from mmengine.config import DictAction
+
+from mmvrec.cli import classify, doctor, enroll
+
+DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
+
+
+def parser() -> argparse.ArgumentParser:
+    """Command line."""
+    main_parser = argparse.ArgumentParser(
+        prog='mmvrec', description='Classify defects from a few labelled examples.'
+    )
+    commands = main_parser.add_subparsers(dest='command', required=True)
+    checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
+    checks.set_defaults(run=doctor.run)
+
+    learn = commands.add_parser('enroll', help='learn the classes of a dataset, save a model')
+    learn.add_argument('format', help='LabelMeDefects, CocoDefects, YoloDefects, ClassFolders, …')
+    learn.add_argument('data_root', help='folder of the dataset')
+    learn.add_argument('out', metavar='OUT.safetensors', help='the model to write')
+    learn.add_argument(
+        '--config', default=DEFAULT_CONFIG, help='backbone, views and head (default: %(default)s)'
+    )
+    learn.add_argument(
+        '--options', nargs='+', action=DictAction, default={}, help='arguments of the dataset'
+    )
+    learn.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    learn.add_argument('--device')
+    learn.set_defaults(run=enroll.run)
+
+    judge = commands.add_parser('classify', help='classify instances with a saved model')
+    judge.add_argument('model', metavar='MODEL.safetensors')
+    judge.add_argument(
+        'images', nargs='+', help='image files; each is one instance, unless --boxes'
+    )
+    judge.add_argument(
+        '--boxes', metavar='COCO.json', help='COCO file with the boxes of the images'
+    )
+    judge.add_argument('--out', metavar='OUT.json', help='write all results, with all scores')
+    judge.add_argument('--device')
+    judge.set_defaults(run=classify.run)
+    return main_parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments (Sequence[str], optional): defaults to those of the process.
+
+    Returns:
+        int: the exit status; 1 for bad input, with one message.
+    """
+    args = parser().parse_args(arguments)
+    try:
+        return args.run(args)
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The command line, in this process."""
+
+import json
+from pathlib import Path
+
+import dataset_layouts as layouts
+import pytest
+
+from mmvrec.apis import DefectInferencer
+from mmvrec.cli import doctor
+from mmvrec.cli.main import main
+from mmvrec.datasets import LabelMeDefects
+from mmvrec.models.backbones import embedded
+
+
+@pytest.fixture
+def learnt(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    layouts.write_labelme(tmp_path / 'data')
+    options = ['train_cfg.max_iters=3', 'test_dataloader.dataset.pipeline.2.offsets=[0]']
+    command = ['enroll', 'LabelMeDefects', 'data', 'm.safetensors', '--cfg-options', *options]
+    assert main([*command, '--device', 'cpu']) == 0
+    return tmp_path
+
+
+def test_enroll_and_classify(learnt, capsys):
+    loaded = DefectInferencer.load('m.safetensors', device='cpu')
+    assert sorted(loaded.labels) == ['dent'] * 4 + ['scratch'] * 4
+    assert loaded.ids == [
+        r['instance_id'] for r in map(LabelMeDefects('data').get_data_info, range(8))
+    ]
+    images = [{'id': 7, 'file_name': 'elsewhere/0.png'}, {'id': 8, 'file_name': '1.png'}]
+    boxes = [{'image_id': 7, 'bbox': [10, 8, 20, 12]}, {'image_id': 7, 'bbox': [40, 20, 10, 10]}]
+    Path('boxes.json').write_text(json.dumps({'images': images, 'annotations': boxes}))
+    command = ['classify', 'm.safetensors', 'data/images/0.png', 'data/images/1.png']
+    assert main([*command, '--boxes', 'boxes.json', '--out', 'r.json', '--device', 'cpu']) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith('data/')]
+    results = json.loads(Path('r.json').read_text())
+    assert [len(results[name]) for name in command[2:]] == [2, 0]
+    assert [one['bbox'] for one in results['data/images/0.png']] == [
+        [10, 8, 30, 20],
+        [40, 20, 50, 30],
+    ]
+    for line, one in zip(lines, results['data/images/0.png'], strict=True):
+        assert one['label'] in line
+        assert f'{100 * one["score"]:.1f} %' in line
+
+
+BAD = {
+    'format': (['enroll', 'NoSuchFormat', 'data', 'n.safetensors'], 'NoSuchFormat'),
+    'folder': (['enroll', 'LabelMeDefects', 'nowhere', 'n.safetensors'], "no folder 'nowhere'"),
+    'ending': (['enroll', 'LabelMeDefects', 'data', 'n.pth'], 'must end in .safetensors'),
+    'config': (['enroll', 'LabelMeDefects', 'data', 'n.safetensors', '--config', 'x.py'], "'x.py'"),
+    'model': (['classify', 'n.safetensors', 'a.png'], 'no saved model'),
+    'image': (['classify', 'm.safetensors', 'missing.png'], 'no image at missing.png'),
+    'boxes': (['classify', 'm.safetensors', 'a.png', '--boxes', 'b.json'], 'no file of boxes'),
+    'no COCO': (['classify', 'm.safetensors', 'a.png', '--boxes', 'bad.json'], 'not a COCO file'),
+    'other images': (['classify', 'm.safetensors', 'a.png', '--boxes', 'o.json'], "['a.png']"),
+}
+
+
+def test_bad_input_is_told_in_one_message(learnt, capsys):
+    Path('bad.json').write_text('[{"bbox": [1, 2, 3, 4]}]')
+    Path('o.json').write_text('{"images": [{"id": 1, "file_name": "o.png"}], "annotations": []}')
+    before = sorted(learnt.iterdir())
+    for command, message in BAD.values():
+        assert main([*command, '--device', 'cpu']) == 1, command
+        told = capsys.readouterr().err
+        assert message in told, command
+        assert 'Traceback' not in told
+    assert sorted(learnt.iterdir()) == before
+
+
+def test_doctor_finds_everything(capsys):
+    assert main(['doctor']) == 0
+    out = capsys.readouterr().out
+    assert 'everything is in order' in out
+    for name in ('torch', 'mmcv-lite', 'mvrec-tiny', 'device'):
+        assert name in out
+
+
+def test_doctor_tells_what_is_missing(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(embedded, 'WEIGHTS', tmp_path)
+    monkeypatch.setitem(doctor.TESTED, 'no-such-package', '1.0')
+    assert main(['doctor']) == 1
+    out = capsys.readouterr().out
+    assert 'PROBLEM: no-such-package is missing: pip install no-such-package==1.0' in out
+    assert 'mvrec-tiny.safetensors is missing; install the package again' in out
+    assert '2 problems' in out
