@@ -146,9 +146,10 @@ def test_random_weights_are_announced_in_every_output(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('dataset', 'folder'), [('mtd', 'mtd'), ('neudet', 'neu_det'), ('pcb', 'deeppcb')]
+    ('dataset', 'folder', 'least'),
+    [('mtd', 'mtd', 55), ('neudet', 'neu_det', 65), ('pcb', 'deeppcb', 35)],
 )
-def test_real_data_with_the_small_backbone(tmp_path, dataset, folder):
+def test_real_data_with_the_small_backbone(tmp_path, dataset, folder, least):
     root = SHARED / 'data' / folder
     if not root.is_dir():
         pytest.skip(f'no real data at {root}')
@@ -164,7 +165,8 @@ def test_real_data_with_the_small_backbone(tmp_path, dataset, folder):
     first_output = run(tmp_path, *command)
     first = json.loads((tmp_path / 'm.json').read_text())
     assert 'Embedding' in first_output
-    assert 0 < first['fewshot/accuracy'] < 100
+    # One view of random weights gives 34, 35 and 18.
+    assert least < first['fewshot/accuracy'] < 100
     assert 'Embedding' not in run(tmp_path, *command)
     assert json.loads((tmp_path / 'm.json').read_text()) == first
     for file in (tmp_path / 'work_dirs/feature_banks').iterdir():

@@ -10,7 +10,7 @@ def read_boxes(path: str | Path, images: Sequence[str]) -> list[list[list[float]
 
     Args:
         path (str | Path): JSON with ``images`` and ``annotations``; images are known by the name
-            of their file, without folder.
+            of their file, without folder, which must tell them apart.
         images (Sequence[str]): the images.
 
     Returns:
@@ -18,7 +18,7 @@ def read_boxes(path: str | Path, images: Sequence[str]) -> list[list[list[float]
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no such JSON file, or lacks one of the images.
+        ValueError: it is no such JSON file, lacks one of the images, or several share a name.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'no file of boxes at {path}')
@@ -33,6 +33,9 @@ def read_boxes(path: str | Path, images: Sequence[str]) -> list[list[list[float]
         raise ValueError(
             f'{path} is not a COCO file with images, annotations and their bbox: {error!r}'
         ) from error
+    repeated = sorted({name for name in names.values() if [*names.values()].count(name) > 1})
+    if repeated:
+        raise ValueError(f'{path} has several images of one name: {repeated[:5]}')
     missing = [image for image in images if Path(image).name not in boxes]
     if missing:
         raise ValueError(f'{path} does not know the images {missing[:5]}; it has {list(boxes)[:5]}')

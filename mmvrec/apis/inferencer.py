@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from mmvrec.apis.embedding import embed
-from mmvrec.apis.instances import image_instances
+from mmvrec.apis.records import Image, image_records, labels_of
 from mmvrec.apis.rejection import leave_one_out_threshold, similarities
 from mmvrec.apis.saved_model import read_model, write_model
 from mmvrec.datasets import DefectDataset
@@ -22,10 +21,7 @@ from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.registry import MODELS
-from mmvrec.utils.images import image_shape
 from mmvrec.utils.resources import config_file
-
-Image = str | Path | np.ndarray
 
 
 class DefectInferencer:
@@ -106,7 +102,7 @@ class DefectInferencer:
                 instance that is enrolled already. Nothing is enrolled then.
         """
         records = self._records(images, instances)
-        return self._add([r for image in records for r in image], _labels_of(labels, records))
+        return self._add([r for image in records for r in image], labels_of(labels, records))
 
     def enroll_dataset(self, dataset: DefectDataset) -> list[str]:
         """Add all instances of a dataset of one task, in any of its formats.
@@ -183,7 +179,8 @@ class DefectInferencer:
         if label in self.labels:
             raise ValueError(f'class {label!r} is enrolled already; it has {self.classes}')
         head, ids = self._changeable_head(), list(self.ids)
-        self.enroll(images, instances, label)
+        if not self.enroll(images, instances, label):
+            raise ValueError(f'there is no instance of class {label!r} in the images')
         self._adapt(head, ids)
 
     def remove_class(self, label: str) -> None:
@@ -280,7 +277,10 @@ class DefectInferencer:
         loaded.feats = tensors.pop('support_feats')
         head = loaded.model.build_head()
         head.allocate(len(loaded.ids), len(loaded.classes), loaded.feats.shape[-1])
-        head.load_state_dict(tensors)
+        try:
+            head.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise ValueError(f'{path} is damaged, its head does not fit: {error}') from error
         loaded.head = head.to(loaded.model.data_preprocessor.device).eval()
         loaded.threshold = info['threshold']
         loaded.num_arrays = info['num_arrays']
@@ -305,7 +305,7 @@ class DefectInferencer:
                 name = f'array {self.num_arrays}'
                 self.num_arrays += 1
             try:
-                records.append(_image_records(image, found, name, self.task))
+                records.append(image_records(image, found, name, self.task))
             except ValueError as error:
                 problems.append(f'{name}: {error}')
         if problems:
@@ -378,54 +378,3 @@ class DefectInferencer:
                 }
             )
         return results
-
-
-def _image_records(image: Image, instances: object, name: str, task: str) -> list[dict]:
-    if isinstance(image, np.ndarray):
-        pixels = _as_rgb(image)
-        common = {'img': pixels, 'img_path': None, 'img_shape': pixels.shape[:2]}
-    else:
-        common = {'img_path': str(image), 'img_shape': image_shape(image)}
-    found = image_instances(instances, *common['img_shape'])
-    return [
-        {**common, **geometry, 'instance_id': name + _place(geometry), 'task': task}
-        for geometry in found
-    ]
-
-
-def _place(geometry: dict) -> str:
-    """Where an instance is, so that the same one has the same id whenever it comes."""
-    place = '@' + ','.join(f'{value:g}' for value in geometry['bbox'])
-    if geometry['mask'] is None:
-        return place
-    return f'{place}:{crc32(geometry["mask"]["counts"].encode()):08x}'
-
-
-def _as_rgb(image: np.ndarray) -> np.ndarray:
-    if image.dtype != np.uint8 or image.ndim not in (2, 3):
-        raise ValueError(f'an image must be uint8, got {image.dtype} of shape {image.shape}')
-    if image.ndim == 2:
-        image = np.repeat(image[..., None], 3, axis=2)
-    if image.shape[2] != 3 or image.size == 0:
-        raise ValueError(f'an image must be RGB (H, W, 3) or grey (H, W), got {image.shape}')
-    return image
-
-
-def _labels_of(labels: str | Sequence, records: list[list[dict]]) -> list[str]:
-    """A label for every instance of every image."""
-    per_image = [labels] * len(records) if isinstance(labels, str) else list(labels)
-    if len(per_image) != len(records):
-        raise ValueError(f'{len(records)} images, but labels of {len(per_image)}')
-    names = []
-    for found, given in zip(records, per_image, strict=True):
-        own = [given] * len(found) if isinstance(given, str) else list(given)
-        if len(own) != len(found):
-            raise ValueError(
-                f'{found[0]["instance_id"] if found else "an image without instances"}: '
-                f'{len(found)} instances of its image, but {len(own)} labels'
-            )
-        names += own
-    bad = [name for name in names if not isinstance(name, str) or not name.strip()]
-    if bad:
-        raise ValueError(f'labels must be class names, got {bad[:3]}')
-    return names

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 FORMAT = 'mvrec-inferencer'
 FORMAT_VERSION = 1
+_INFO_KEYS = {
+    'config', 'task', 'quantile', 'classes', 'labels', 'ids', 'threshold', 'num_arrays',
+    'weights_digest', 'weights_source',
+}  # fmt: skip
 #: What of a config a saved model needs.
 _CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 
@@ -77,9 +81,34 @@ def read_model(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
         raise ValueError(f'{path} is damaged or not a saved model: {error}') from error
     if metadata.get('format') != FORMAT:
         raise ValueError(f'{path} is not a model that DefectInferencer.save has written')
-    info = json.loads(metadata['info'])
-    if info['version'] != FORMAT_VERSION:
+    try:
+        info = json.loads(metadata['info'])
+        version = info['version']
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{path} is damaged, its metadata cannot be read: {error!r}') from error
+    if version != FORMAT_VERSION:
         raise ValueError(
-            f'{path} has format version {info["version"]}, this release reads {FORMAT_VERSION}'
+            f'{path} has format version {version}, this release reads {FORMAT_VERSION}'
         )
+    problem = _problem(info, tensors)
+    if problem:
+        raise ValueError(f'{path} is damaged: {problem}')
     return info, tensors
+
+
+def _problem(info: dict, tensors: dict[str, Tensor]) -> str | None:
+    """What is wrong with the content of a file of this version."""
+    missing = sorted(_INFO_KEYS - set(info))
+    if missing:
+        return f'its metadata lacks {missing}'
+    # A file may name what is built of it, so it must not name anything else.
+    if info['config'].get('model', {}).get('type') != 'MVRECClassifier':
+        return 'its model is no MVRECClassifier'
+    feats, labels = tensors.get('support_feats'), info['labels']
+    if feats is None or feats.ndim != 3 or not len(feats) == len(labels) == len(info['ids']):
+        return 'support features, labels and ids differ in number'
+    if not feats.isfinite().all():
+        return 'its support features are NaN or infinite'
+    if sorted(set(labels)) != info['classes']:
+        return f'its labels are not of its classes {info["classes"]}'
+    return None

@@ -20,10 +20,15 @@ def run(args: argparse.Namespace) -> int:
             note = ' (unknown)' if one['unknown'] else ''
             print(f'{image} [{box}]: {one["label"]} {100 * one["score"]:.1f} %{note}')
     if args.out:
-        results = {
-            image: [{**one, 'view_boxes': one['view_boxes'].tolist()} for one in instances]
+        results = [
+            {
+                'image': image,
+                'instances': [
+                    {**one, 'view_boxes': one['view_boxes'].tolist()} for one in instances
+                ],
+            }
             for image, instances in zip(args.images, found, strict=True)
-        }
+        ]
         with atomic_write(args.out) as temporary:
             Path(temporary).write_text(json.dumps(results, indent=1), encoding='utf-8')
     return 0

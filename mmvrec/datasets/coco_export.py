@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.base import DefectDataset, inside
 from mmvrec.structures import decode_mask, encode_mask
 
 
@@ -22,7 +22,8 @@ def to_coco(dataset: DefectDataset) -> dict:
         ``categories`` (all classes of all tasks, in label order, ids from 1).
 
     Raises:
-        ValueError: the size of an image is not known (``annotations_only``).
+        ValueError: the size of an image is not known (``annotations_only``), or it lies outside
+            ``data_root``.
     """
     records = [dataset.get_data_info(index) for index in range(len(dataset))]
     names = dict.fromkeys(name for classes in dataset.task_classes.values() for name in classes)
@@ -30,6 +31,7 @@ def to_coco(dataset: DefectDataset) -> dict:
     images: dict[str, dict] = {}
     annotations = []
     for identity, record in enumerate(records, start=1):
+        inside('', record['img_path'], dataset.data_root)
         name = Path(os.path.relpath(record['img_path'], dataset.data_root)).as_posix()
         if record['img_shape'] is None:
             raise ValueError(f'{name}: its size is not known; load without annotations_only')

@@ -87,7 +87,7 @@ def _polygon(text: str | None) -> dict | None:
         return None
     try:
         points = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'points is not a JSON list: {error}') from error
     if not isinstance(points, list):
         raise TypeError(f'points is not a JSON list but {points!r}')

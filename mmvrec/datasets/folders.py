@@ -50,7 +50,12 @@ class ClassFolders(DefectDataset):
     def load_instances(self) -> Iterator[dict]:
         """Read the folders, by class and file name."""
         for folder in subfolders(Path(self.data_root)):
-            for path in images_in(folder):
+            images = images_in(folder)
+            if not images:
+                self.report(folder, '', f'it has no image; images end in {list(IMAGE_SUFFIXES)}')
+            for path in sorted(p for p in folder.iterdir() if p.is_file() and p not in images):
+                self.report(path, '', f'not used: images end in {list(IMAGE_SUFFIXES)}', False)
+            for path in images:
                 img_id = f'{folder.name}/{path.name}'
                 try:
                     height, width = image_shape(path)
@@ -108,7 +113,7 @@ class MaskFolders(MaskImageDefects):
 
     def load_instances(self) -> Iterator[dict]:
         """Read the masks, by product, class and file name."""
-        for product in self._products():
+        for name, product in self._products().items():
             for folder in subfolders(product / 'ground_truth'):
                 if folder.name in self.MIXED:
                     self.report(
@@ -118,36 +123,37 @@ class MaskFolders(MaskImageDefects):
                         'the folder out or annotate its instances one by one',
                     )
                     continue
-                yield from self._read_class(product, folder)
+                yield from self._read_class(name, product, folder)
 
-    def _products(self) -> list[Path]:
+    def _products(self) -> dict[str, Path]:
+        """Folders of the chosen products by name."""
         root = Path(self.data_root)
         if (root / 'ground_truth').is_dir():
-            products = [root.resolve()]
+            products = {root.resolve().name: root}
         else:
-            products = [p for p in subfolders(root) if (p / 'ground_truth').is_dir()]
-        if self.categories is not None:
-            names = [product.name for product in products]
-            missing = [name for name in self.categories if name not in names]
-            if missing:
-                raise FileNotFoundError(
-                    f'MaskFolders: no products {missing} in {self.data_root!r}; it has {names}'
-                )
-            products = [product for product in products if product.name in self.categories]
+            products = {p.name: p for p in subfolders(root) if (p / 'ground_truth').is_dir()}
         if not products:
             raise FileNotFoundError(
                 f'MaskFolders: no folder ground_truth in {self.data_root!r} or below\n{self.LAYOUT}'
             )
-        return products
+        names = list(products) if self.categories is None else self.categories
+        missing = [name for name in names if name not in products]
+        if missing:
+            raise FileNotFoundError(
+                f'MaskFolders: no products {missing} in {self.data_root!r}; it has {list(products)}'
+            )
+        return {name: products[name] for name in names}
 
-    def _read_class(self, product: Path, folder: Path) -> Iterator[dict]:
+    def _read_class(self, name: str, product: Path, folder: Path) -> Iterator[dict]:
         images = product / 'test' / folder.name
         by_stem = {path.stem: path for path in images_in(images)} if images.is_dir() else {}
-        for mask_path in images_in(folder):
-            stem = mask_path.stem.removesuffix('_mask')
+        masks = [(path.stem.removesuffix('_mask'), path) for path in images_in(folder)]
+        for stem in sorted(set(by_stem) - {stem for stem, _ in masks}):
+            self.report(by_stem[stem], '', f'not used: no mask {folder / stem}_mask.*', False)
+        for stem, mask_path in masks:
             if stem not in by_stem:
                 self.report(mask_path, '', f'it has no image {images / stem}.*')
                 continue
-            img_id = f'{product.name}/{folder.name}/{stem}'
+            img_id = f'{name}/{folder.name}/{stem}'
             for record in self.mask_records([mask_path], by_stem[stem], img_id, folder.name):
-                yield {**record, 'task': product.name}
+                yield {**record, 'task': name}

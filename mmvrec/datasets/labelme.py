@@ -133,7 +133,9 @@ def _read_geometry(shape: dict, height: int, width: int) -> dict:
     if kind == 'mask':
         return _embedded_mask(shape, points, height, width)
     if kind == 'circle':
-        # A circle may leave the image that its centre lies in.
+        # A circle may leave the image, but its centre lies in it.
+        if ((points[0] < 0) | (points[0] > [width, height])).any():
+            raise ValueError(f'its centre leaves the image of {width} x {height} pixels')
         points = _circle(points).clip(0, [width, height])
     elif kind != 'polygon':
         raise ValueError(

@@ -6,31 +6,28 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from engine_parts import TINY_ARCH
 from mmengine.config import Config
 from safetensors.torch import load_file, save_file
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.apis.saved_model import FORMAT, read_model
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES
 from mmvrec.datasets.synthesis.compose import photograph
 from mmvrec.structures import mask_bbox
 from mmvrec.utils.resources import config_file
 
-ARCH = dict(
-    embed_dims=64,
-    num_layers=2,
-    num_heads=1,
-    feedforward_channels=128,
-    patch_size=14,
-    img_size=28,
-    out_dims=192,
-)
 CLASSES = ('crack', 'hole', 'stain')
 
 
 def small(name: str = 'zipa', **overrides) -> Config:
     """A config with a backbone of two layers, random, and few views."""
     cfg = Config.fromfile(config_file(f'mvrec/{name}_5shot_synthetic.py'))
-    cfg.model.backbone = {'type': 'AlphaCLIP', 'arch': ARCH, 'random_seed': 0}
+    cfg.model.backbone = {
+        'type': 'AlphaCLIP',
+        'arch': {**TINY_ARCH, 'out_dims': 192},
+        'random_seed': 0,
+    }
     for transform in cfg.test_dataloader.dataset.pipeline:
         if transform.type == 'MultiViewRegionContext':
             transform.update(img_size=28, offsets=(0,))
@@ -284,3 +281,43 @@ def test_more_instances_of_an_image_come_later(data, tmp_path):
     inferencer.fit().save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
     assert loaded.enroll(pixels, None, 'a') == ['array 1@0,0,30,30']
+
+
+def test_a_class_without_instances_is_not_added(fitted, data):
+    with pytest.raises(ValueError, match="no instance of class 'new'"):
+        fitted.add_class('new', data['hole'][0][0], [])
+    assert fitted.classes == list(CLASSES)
+
+
+def info_without(key):
+    return lambda info, tensors: info.pop(key)
+
+
+DAMAGES = {
+    'key': (info_without('threshold'), r"lacks \['threshold'\]"),
+    'model': (lambda i, t: i['config']['model'].update(type='ResNet'), 'no MVRECClassifier'),
+    'number': (lambda i, t: i['labels'].pop(), 'differ in number'),
+    'support': (lambda i, t: t.pop('support_feats'), 'differ in number'),
+    'NaN': (lambda i, t: t['support_feats'].fill_(torch.nan), 'NaN or infinite'),
+    'classes': (lambda i, t: i['classes'].append('z'), 'labels are not of its classes'),
+    'head': (lambda i, t: t.pop('support_keys'), 'its head does not fit'),
+}
+
+
+@pytest.mark.parametrize(('damage', 'message'), DAMAGES.values(), ids=DAMAGES)
+def test_damaged_content_is_refused(fitted, tmp_path, damage, message):
+    path = tmp_path / 'm.safetensors'
+    fitted.save(path)
+    info, tensors = read_model(path)
+    damage(info, tensors)
+    save_file(tensors, path, {'format': FORMAT, 'info': json.dumps(info)})
+    with pytest.raises(ValueError, match=message):
+        DefectInferencer.load(path)
+
+
+@pytest.mark.parametrize('info', ['{', '[]', '{}'])
+def test_unreadable_metadata_is_refused(fitted, tmp_path, info):
+    path = tmp_path / 'm.safetensors'
+    save_file({'x': torch.zeros(1)}, path, {'format': FORMAT, 'info': info})
+    with pytest.raises(ValueError, match='metadata cannot be read'):
+        DefectInferencer.load(path)

@@ -36,12 +36,11 @@ def test_enroll_and_classify(learnt, capsys):
     assert main([*command, '--boxes', 'boxes.json', '--out', 'r.json', '--device', 'cpu']) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith('data/')]
     results = json.loads(Path('r.json').read_text())
-    assert [len(results[name]) for name in command[2:]] == [2, 0]
-    assert [one['bbox'] for one in results['data/images/0.png']] == [
-        [10, 8, 30, 20],
-        [40, 20, 50, 30],
-    ]
-    for line, one in zip(lines, results['data/images/0.png'], strict=True):
+    assert [result['image'] for result in results] == command[2:]
+    found, none = (result['instances'] for result in results)
+    assert none == []
+    assert [one['bbox'] for one in found] == [[10, 8, 30, 20], [40, 20, 50, 30]]
+    for line, one in zip(lines, found, strict=True):
         assert one['label'] in line
         assert f'{100 * one["score"]:.1f} %' in line
 
@@ -55,6 +54,7 @@ BAD = {
     'image': (['classify', 'm.safetensors', 'missing.png'], 'no image at missing.png'),
     'boxes': (['classify', 'm.safetensors', 'a.png', '--boxes', 'b.json'], 'no file of boxes'),
     'no COCO': (['classify', 'm.safetensors', 'a.png', '--boxes', 'bad.json'], 'not a COCO file'),
+    'same names': (['classify', 'm.safetensors', 'a.png', '--boxes', 'two.json'], "['a.png']"),
     'other images': (['classify', 'm.safetensors', 'a.png', '--boxes', 'o.json'], "['a.png']"),
 }
 
@@ -62,6 +62,8 @@ BAD = {
 def test_bad_input_is_told_in_one_message(learnt, capsys):
     Path('bad.json').write_text('[{"bbox": [1, 2, 3, 4]}]')
     Path('o.json').write_text('{"images": [{"id": 1, "file_name": "o.png"}], "annotations": []}')
+    two = [{'id': k, 'file_name': f'{k}/a.png'} for k in (1, 2)]
+    Path('two.json').write_text(json.dumps({'images': two, 'annotations': []}))
     before = sorted(learnt.iterdir())
     for command, message in BAD.values():
         assert main([*command, '--device', 'cpu']) == 1, command

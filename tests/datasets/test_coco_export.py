@@ -72,6 +72,17 @@ def test_sizes_must_be_known(tmp_path):
         to_coco(dataset)
 
 
+def test_images_elsewhere_are_refused(tmp_path):
+    layouts.write_csv_defects(tmp_path)
+    (tmp_path / 'root').mkdir()
+    options = {'ann_file': str(tmp_path / 'annotations.csv')}
+    dataset = CsvDefects(
+        str(tmp_path / 'root'), data_prefix={'img': str(tmp_path / 'images')}, **options
+    )
+    with pytest.raises(ValueError, match='leads out of the dataset folder'):
+        to_coco(dataset)
+
+
 def test_tool(tmp_path):
     layouts.write_yolo(tmp_path / 'data')
     tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'

@@ -134,6 +134,14 @@ class TestClassFolders(DatasetBattery):
         for record in records_of(self.build(root)):
             assert mask_of(record).all()
 
+    def test_what_is_not_used_is_told(self, root):
+        (root / 'dent' / 'more.webp').write_bytes(b'')
+        (problem,) = self.build(root).problems
+        assert 'more.webp: not used' in str(problem)
+        (root / 'fold').mkdir()
+        with pytest.raises(ValueError, match='fold: it has no image'):
+            self.build(root)
+
 
 class TestMaskFolders(DatasetBattery):
     SIZE = 8
@@ -158,6 +166,11 @@ class TestMaskFolders(DatasetBattery):
 
     def test_a_product_may_be_the_root_itself(self, root):
         assert ids_of(self.build(root / 'nut')) == ids_of(self.build(root))
+
+    def test_an_image_without_mask_is_told(self, root):
+        (self._masks(root) / 'dent' / '000_mask.png').unlink()
+        (problem,) = self.build(root).problems
+        assert '000.png: not used: no mask' in str(problem)
 
     def test_a_folder_of_several_classes_is_named(self, root):
         (self._masks(root) / 'combined').mkdir()
@@ -239,6 +252,7 @@ BAD_SHAPES = {
     'ragged': (shape([[1, 1], [5], [3, 4]]), 'pairs of numbers'),
     'outside': (shape([[1, 1], [500, 5], [3, 4]]), 'leaves the image'),
     'two points': (shape([[1, 1], [5, 5]]), 'at least 3 points'),
+    'circle outside': (shape([[90, 9], [95, 9]], 'circle'), 'its centre leaves'),
     'one corner': (shape([[1, 1]], 'rectangle'), 'needs 2 points'),
     'no label': (shape(layouts.POLYGON, label=None), 'label must be a string'),
     'empty label': (shape(layouts.POLYGON, label=' '), 'label is empty'),
@@ -344,6 +358,9 @@ def test_csv_tasks_and_bad_files(tmp_path):
     rows = [{**row, 'part': 'lid'} for row in layouts.csv_rows()]
     layouts.write_csv(tmp_path / 'annotations.csv', rows)
     assert CsvDefects(str(tmp_path)).task_classes == {'lid': NAMES}
+    layouts.write_csv(tmp_path / 'annotations.csv', [{**rows[0], 'points': '[' * 100_000}])
+    with pytest.raises(ValueError, match='points is not a JSON list'):
+        CsvDefects(str(tmp_path))
     for name, message in (('../../0.png', 'leads out'), ('', 'are empty')):
         layouts.write_csv(tmp_path / 'annotations.csv', [{**rows[0], 'img_rel_path': name}])
         with pytest.raises(ValueError, match=message):

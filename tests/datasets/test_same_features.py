@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from dataset_battery import records_of
+from engine_parts import TINY_ARCH
 
 from mmvrec.apis.embedding import embed
 from mmvrec.datasets import (
@@ -25,15 +26,6 @@ from mmvrec.structures import encode_mask, mask_bbox
 NUMBER = 20
 SIZE = {'height': layouts.HEIGHT, 'width': layouts.WIDTH}
 LABELS = ['dent', 'scratch']
-ARCH = dict(
-    embed_dims=64,
-    num_layers=2,
-    num_heads=1,
-    feedforward_channels=128,
-    patch_size=14,
-    img_size=28,
-    out_dims=32,
-)
 PIPELINE = [
     dict(type='LoadDefectImage'),
     dict(type='LoadInstanceMask'),
@@ -47,7 +39,7 @@ def model():
     built = MODELS.build(
         dict(
             type='MVRECClassifier',
-            backbone=dict(type='AlphaCLIP', arch=ARCH, random_seed=0),
+            backbone=dict(type='AlphaCLIP', arch=TINY_ARCH, random_seed=0),
             head=dict(type='ZipAdapterHead'),
         )
     )

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from rich.progress import track
+from torch import nn
 
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES
 from mmvrec.datasets.synthesis.compose import photograph
@@ -56,6 +57,35 @@ def cosines(feats: torch.Tensor, visible: torch.Tensor) -> tuple[float, float]:
     return float(other_mask), float(same_mask.mean())
 
 
+def build_model(checkpoint: str) -> nn.Module:
+    """The classifier with the embedded architecture; ``random`` are random weights."""
+    init_default_scope('mmvrec')
+    backbone = dict(type='AlphaCLIP', arch='tiny', random_seed=0)
+    if checkpoint != 'random':
+        backbone['checkpoint'] = checkpoint
+    model = MODELS.build(
+        dict(type='MVRECClassifier', backbone=backbone, head=dict(type='ZipAdapterHead'))
+    )
+    model.backbone.init_weights()
+    return model.eval()
+
+
+@torch.no_grad()
+def features(
+    model: nn.Module, image: np.ndarray, masks: list[np.ndarray]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features (2, V, C) of the crops of an image under two masks, and where these are seen."""
+    views = TRANSFORMS.build(
+        dict(type='MultiViewRegionContext', scales=(192, 224, 256), img_size=112)
+    )
+    box = [0, 0, _SIDE, _SIDE]
+    inputs = torch.stack(
+        [views.transform({'img': image, 'bbox': box, 'instance_mask': m})['views'] for m in masks]
+    )
+    visible = (inputs[:, :, 3] > 127).flatten(2).any(dim=2)
+    return model(model.data_preprocessor({'inputs': inputs})['inputs']), visible
+
+
 def main() -> None:
     """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(
@@ -64,38 +94,9 @@ def main() -> None:
     parser.add_argument('checkpoint', nargs='?', default='mvrec-tiny')
     parser.add_argument('--images', type=int, default=200)
     args = parser.parse_args()
-    init_default_scope('mmvrec')
-    random = args.checkpoint == 'random'
-    model = MODELS.build(
-        dict(
-            type='MVRECClassifier',
-            backbone=dict(
-                type='AlphaCLIP',
-                arch='tiny',
-                checkpoint=None if random else args.checkpoint,
-                random_seed=0,
-            ),
-            head=dict(type='ZipAdapterHead'),
-        )
-    )
-    model.backbone.init_weights()
-    views = TRANSFORMS.build(
-        dict(type='MultiViewRegionContext', scales=(192, 224, 256), img_size=112)
-    )
-    measured = []
-    for index in track(range(args.images), 'Embedding images'):
-        image, masks = draw(index)
-        box = [0, 0, _SIDE, _SIDE]
-        crops = [
-            views.transform({'img': image, 'bbox': box, 'instance_mask': mask})['views']
-            for mask in masks
-        ]
-        inputs = torch.stack(crops)
-        visible = (inputs[:, :, 3] > 127).flatten(2).any(dim=2)
-        with torch.no_grad():
-            feats = model(model.data_preprocessor({'inputs': inputs})['inputs'])
-        measured.append(cosines(feats, visible))
-    table = np.array(measured)
+    model = build_model(args.checkpoint)
+    images = track(range(args.images), 'Embedding images')
+    table = np.array([cosines(*features(model, *draw(index))) for index in images])
     for name, values in zip(
         ('other mask, same crop', 'same mask, other crop'), table.T, strict=True
     ):

@@ -9,6 +9,7 @@ import torch
 from mmvrec.models.backbones import AlphaCLIP, embedded
 from mmvrec.models.backbones.clip_weights import load_backbone_weights, read_weights
 from mmvrec.models.backbones.embedded import EMBEDDED, weights_file
+from projects.tiny_alphaclip.tools.mask_sensitivity import build_model, cosines, draw, features
 
 NAMES = pytest.mark.parametrize('name', EMBEDDED)
 
@@ -56,3 +57,12 @@ def test_altered_or_missing_weights_are_refused(name, tmp_path, monkeypatch):
 def test_a_wrong_name_tells_the_right_ones():
     with pytest.raises(FileNotFoundError, match='mvrec-tiny'):
         load_backbone_weights('mvrec-tinny')
+
+
+@NAMES
+def test_features_are_of_the_region(name):
+    """The same pixels under another mask differ more than other pixels under the same mask."""
+    model = build_model(name)
+    measured = [cosines(*features(model, *draw(index))) for index in range(4)]
+    other_mask, same_mask = zip(*measured, strict=True)
+    assert sum(other_mask) / 4 < 0.85 < sum(same_mask) / 4

@@ -1,0 +1,90 @@
+"""Records and labels of instances that a user hands over."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from mmvrec.apis.instances import image_instances
+from mmvrec.utils.images import image_shape
+
+Image = str | Path | np.ndarray
+
+
+def image_records(image: Image, instances: object, name: str, task: str) -> list[dict]:
+    """Records of the instances of one image, as datasets have them.
+
+    Args:
+        image (Image): a file, or a uint8 array, RGB (H, W, 3) or grey (H, W).
+        instances (object): see :func:`image_instances`.
+        name (str): of the image, for ids and messages.
+        task (str): of all instances.
+
+    Returns:
+        list[dict]: records; ``instance_id`` is made of image and place.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a broken image or instance.
+    """
+    if isinstance(image, np.ndarray):
+        pixels = _as_rgb(image)
+        common = {'img': pixels, 'img_path': None, 'img_shape': pixels.shape[:2]}
+    else:
+        common = {'img_path': str(image), 'img_shape': image_shape(image)}
+    found = image_instances(instances, *common['img_shape'])
+    return [
+        {**common, **geometry, 'instance_id': name + _place(geometry), 'task': task}
+        for geometry in found
+    ]
+
+
+def _place(geometry: dict) -> str:
+    """Where an instance is, so that the same one has the same id whenever it comes."""
+    place = '@' + ','.join(f'{value:g}' for value in geometry['bbox'])
+    if geometry['mask'] is None:
+        return place
+    return f'{place}:{crc32(geometry["mask"]["counts"].encode()):08x}'
+
+
+def _as_rgb(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        raise ValueError(f'an image must be uint8, got {image.dtype} of shape {image.shape}')
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    if image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f'an image must be RGB (H, W, 3) or grey (H, W), got {image.shape}')
+    return image
+
+
+def labels_of(labels: str | Sequence, records: list[list[dict]]) -> list[str]:
+    """A label for every instance of every image.
+
+    Args:
+        labels (str | Sequence): one for all; or one for each image, or a list of one for each of
+            its instances.
+        records (list[list[dict]]): of the instances of every image.
+
+    Returns:
+        list[str]: of the instances of all images.
+
+    Raises:
+        ValueError: the numbers do not fit, or a label is no name.
+    """
+    per_image = [labels] * len(records) if isinstance(labels, str) else list(labels)
+    if len(per_image) != len(records):
+        raise ValueError(f'{len(records)} images, but labels of {len(per_image)}')
+    names = []
+    for found, given in zip(records, per_image, strict=True):
+        own = [given] * len(found) if isinstance(given, str) else list(given)
+        if len(own) != len(found):
+            raise ValueError(
+                f'{found[0]["instance_id"] if found else "an image without instances"}: '
+                f'{len(found)} instances of its image, but {len(own)} labels'
+            )
+        names += own
+    bad = [name for name in names if not isinstance(name, str) or not name.strip()]
+    if bad:
+        raise ValueError(f'labels must be class names, got {bad[:3]}')
+    return names
