@@ -23,7 +23,12 @@ def test_config_follows_the_contract(name):
     cfg = Config.fromfile(CONFIGS / name)
     shots = int(re.search(r'_(\d+)shot_', name)[1])
     assert {cfg.train_cfg.shots, cfg.val_cfg.shots, cfg.test_cfg.shots} == {shots}
-    assert cfg.train_dataloader.dataset.type == cfg.test_dataloader.dataset.type
+    queries = cfg.test_dataloader.dataset
+    if name.endswith('_det.py'):
+        assert queries.type == 'DetectedInstances'
+        queries = queries.dataset
+        assert queries.data_root == cfg.train_dataloader.dataset.data_root
+    assert cfg.train_dataloader.dataset.type == queries.type
     assert cfg.val_dataloader == cfg.test_dataloader
     assert DATASETS.get(cfg.test_dataloader.dataset.type) is not None
     MODELS.build(cfg.model.head)

@@ -1,35 +1,69 @@
 """Features of instances that are not part of a dataset."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from mmengine.dataset import Compose, pseudo_collate
-from torch import Tensor, empty
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mmvrec.engine.extraction import extract_features
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.registry import TRANSFORMS
+from mmvrec.visualization.instances import outlined_views
+
+#: Side of the picture that is kept of every instance, pixels.
+PICTURE_SIDE = 96
 
 
-class _Instances(Dataset):
-    """Records through a pipeline; notes the crops of each."""
+@dataclass(frozen=True)
+class EmbeddedInstances:
+    """What an inferencer knows of M instances.
+
+    Args:
+        feats (Tensor): view features, float32, (M, V, C).
+        view_boxes (np.ndarray): x1, y1, x2, y2 of the crops in pixels, (M, V, 4).
+        pictures (Tensor): the widest centred view with the outline of the mask, uint8, RGB,
+            (M, 96, 96, 3).
+    """
+
+    feats: Tensor
+    view_boxes: np.ndarray
+    pictures: Tensor
+
+
+class Instances(Dataset):
+    """Records of instances through a pipeline; notes crops and picture of each.
+
+    Args:
+        records (Sequence[dict]): see :class:`DefectDataset`.
+        pipeline (Sequence[dict]): configs of the transforms.
+    """
 
     def __init__(self, records: Sequence[dict], pipeline: Sequence[dict]):
         self.records = records
         self.pipeline = Compose([TRANSFORMS.build(dict(transform)) for transform in pipeline])
-        self.view_boxes: dict[int, np.ndarray] = {}
+        self.seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
+        """Number of instances."""
         return len(self.records)
 
     def __getitem__(self, index: int) -> dict:
+        """The views of an instance.
+
+        Raises:
+            ValueError: its image, box or mask cannot be used.
+        """
         record = {**self.records[index], 'sample_idx': index}
         try:
             item = self.pipeline(record)
         except (ValueError, OSError) as error:
             raise ValueError(f'instance {record["instance_id"]}: {error}') from error
-        self.view_boxes[index] = item['data_samples'].view_boxes
+        picture = outlined_views(item, PICTURE_SIDE)[0]
+        self.seen[index] = (item['data_samples'].view_boxes, picture)
         return item
 
 
@@ -39,29 +73,28 @@ def embed(
     records: Sequence[dict],
     batch_size: int = 2,
     progress: bool = True,
-    view_boxes: list[np.ndarray] | None = None,
-) -> Tensor:
+) -> EmbeddedInstances:
     """Embed instances, by the transforms and the loop that datasets are embedded by.
 
     Args:
         model (MVRECClassifier): its backbone embeds the views.
         pipeline (Sequence[dict]): configs of the transforms.
-        records (Sequence[dict]): records of instances, see :class:`DefectDataset`.
+        records (Sequence[dict]): records of at least one instance, see :class:`DefectDataset`.
         batch_size (int): instances embedded together. Defaults to 2.
         progress (bool): show a progress bar. Defaults to True.
-        view_boxes (list[np.ndarray], optional): is filled with the crops (V, 4) of every instance.
 
     Returns:
-        Tensor: float32, (M, V, C), on the CPU.
+        EmbeddedInstances: on the CPU.
 
     Raises:
         ValueError: an image, box or mask cannot be used; the instance is named.
     """
-    if not records:
-        return empty(0, 0, 0)
-    dataset = _Instances(records, pipeline)
+    dataset = Instances(records, pipeline)
     loader = DataLoader(dataset, batch_size=batch_size, collate_fn=pseudo_collate)
     feats = extract_features(model, loader, progress=progress)
-    if view_boxes is not None:
-        view_boxes.extend(dataset.view_boxes[index] for index in range(len(records)))
-    return feats if feats.ndim == 3 else feats[:, :, 0]
+    view_boxes, pictures = zip(*(dataset.seen[index] for index in range(len(records))), strict=True)
+    return EmbeddedInstances(
+        feats=feats if feats.ndim == 3 else feats[:, :, 0],
+        view_boxes=np.stack(view_boxes),
+        pictures=torch.from_numpy(np.stack(pictures)),
+    )

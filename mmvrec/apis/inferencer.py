@@ -10,9 +10,11 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from mmvrec.apis.embedding import embed
+from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances, embed
+from mmvrec.apis.output import show_results, write_results
 from mmvrec.apis.records import Image, image_records, labels_of
 from mmvrec.apis.rejection import leave_one_out_threshold, similarities
+from mmvrec.apis.report import write_evaluation
 from mmvrec.apis.saved_model import read_model, write_model
 from mmvrec.datasets import DefectDataset
 from mmvrec.engine.fitting import TrainingSettings, fit_head
@@ -68,10 +70,11 @@ class DefectInferencer:
             raise ValueError('the config has no model.backbone, so it cannot embed images')
         self.model.backbone.init_weights()
         self.model.to(device or get_device()).eval()
-        #: Label, id and view features (V, C) of every enrolled instance.
+        #: Label, id, view features (V, C) and picture of every enrolled instance.
         self.labels: list[str] = []
         self.ids: list[str] = []
         self.feats: Tensor = torch.empty(0, 0, 0)
+        self.pictures: Tensor = torch.empty(0, PICTURE_SIDE, PICTURE_SIDE, 3, dtype=torch.uint8)
         self.classes: list[str] = []
         self.head: FewShotHead | None = None
         self.threshold: float | None = None
@@ -116,12 +119,7 @@ class DefectInferencer:
         Raises:
             ValueError: it has several tasks, or see :meth:`enroll`.
         """
-        if len(dataset.task_classes) != 1:
-            raise ValueError(
-                f'the dataset has the tasks {list(dataset.task_classes)}; an inferencer tells the '
-                'classes of one apart, so load one (categories=[…])'
-            )
-        records = [{**dataset.get_data_info(i), 'task': self.task} for i in range(len(dataset))]
+        records = self._dataset_records(dataset)
         return self._add(records, [record['label_name'] for record in records])
 
     def _add(self, records: list[dict], names: list[str]) -> list[str]:
@@ -131,8 +129,9 @@ class DefectInferencer:
             raise ValueError(f'instances {repeated[:5]} are enrolled already')
         if not records:
             return []
-        feats = embed(self.model, self._pipeline_cfg, records)
-        self.feats = feats if not self.ids else torch.cat([self.feats, feats])
+        found = embed(self.model, self._pipeline_cfg, records)
+        self.feats = found.feats if not self.ids else torch.cat([self.feats, found.feats])
+        self.pictures = torch.cat([self.pictures, found.pictures])
         self.labels += names
         self.ids += ids
         self.head = None
@@ -196,7 +195,7 @@ class DefectInferencer:
             raise ValueError(f'without {label!r} there would be fewer than two classes')
         head, ids = self._changeable_head(), list(self.ids)
         kept = [index for index, name in enumerate(self.labels) if name != label]
-        self.feats = self.feats[kept]
+        self.feats, self.pictures = self.feats[kept], self.pictures[kept]
         self.labels = [self.labels[index] for index in kept]
         self.ids = [self.ids[index] for index in kept]
         self._adapt(head, ids)
@@ -208,6 +207,8 @@ class DefectInferencer:
         batch_size: int = 2,
         neighbours: int = 3,
         progress: bool = True,
+        show: bool = False,
+        out_dir: str | Path | None = None,
     ) -> list[list[dict]]:
         """Classify instances.
 
@@ -218,6 +219,9 @@ class DefectInferencer:
             batch_size (int): instances embedded together. Defaults to 2.
             neighbours (int): support instances that are shown as evidence. Defaults to 3.
             progress (bool): show a progress bar. Defaults to True.
+            show (bool): show every image with its instances in a window. Defaults to False.
+            out_dir (str | Path, optional): folder for ``vis/<image>.png``, the image with its
+                instances, and ``preds/<image>.json``, its results. Defaults to None.
 
         Returns:
             list[list[dict]]: per image, per instance: ``id`` (image and place); ``bbox`` (x1, y1,
@@ -231,14 +235,59 @@ class DefectInferencer:
             FileNotFoundError: an image is missing.
             ValueError: nothing is fitted yet, or a broken image or instance.
         """
-        if self.head is None:
-            raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+        if isinstance(images, str | Path | np.ndarray):
+            images, instances = [images], [instances]
+        images = list(images)
+        self._check_fitted()
         records = self._records(images, instances)
         flat = [record for image in records for record in image]
-        boxes: list[np.ndarray] = []
-        feats = embed(self.model, self._pipeline_cfg, flat, batch_size, progress, boxes)
-        found = iter(self._judge(flat, feats, boxes, neighbours))
-        return [[next(found) for _ in image] for image in records]
+        found = iter(self._judge(flat, batch_size, neighbours, progress))
+        results = [[next(found) for _ in image] for image in records]
+        if out_dir is not None:
+            write_results(out_dir, images, records, results, self.classes)
+        if show:
+            show_results(images, records, results, self.classes)
+        return results
+
+    def report(
+        self,
+        dataset: DefectDataset,
+        path: str | Path,
+        batch_size: int = 2,
+        neighbours: int = 3,
+        max_mistakes: int = 24,
+    ) -> dict[str, float]:
+        """Classify the instances of a labelled dataset, and write a page about it.
+
+        The page (HTML that holds its pictures) has accuracy, recall per class, confusion matrix,
+        t-SNE of support and queries, and the surest mistakes with their nearest support instances.
+
+        Args:
+            dataset (DefectDataset): of one task; its class names are those that are enrolled.
+                Instances that are enrolled themselves are not judged.
+            path (str | Path): the HTML file; figures lie beside it as PNG.
+            batch_size (int): instances embedded together. Defaults to 2.
+            neighbours (int): support instances shown with a mistake. Defaults to 3.
+            max_mistakes (int): mistakes that are shown. Defaults to 24.
+
+        Returns:
+            dict[str, float]: ``accuracy`` in percent, ``instances`` that were judged, and
+            ``unknown``, the share of them in percent that was called unknown.
+
+        Raises:
+            ValueError: nothing is fitted yet, a class is not enrolled, or there is no instance that
+                is not enrolled.
+        """
+        self._check_fitted()
+        records = [r for r in self._dataset_records(dataset) if r['instance_id'] not in self.ids]
+        strange = sorted({r['label_name'] for r in records} - set(self.classes))
+        if strange:
+            raise ValueError(f'classes {strange} are not enrolled; enrolled are {self.classes}')
+        if not records:
+            raise ValueError('all instances of the dataset are enrolled; judge others')
+        found = embed(self.model, self._pipeline_cfg, records, batch_size)
+        results = self._results(records, found, neighbours)
+        return write_evaluation(self, records, found.feats, results, path, max_mistakes)
 
     def save(self, path: str | Path) -> None:
         """Write everything but the backbone's weights to one safetensors file.
@@ -246,8 +295,7 @@ class DefectInferencer:
         Raises:
             ValueError: nothing is fitted yet, or ``path`` does not end in ``.safetensors``.
         """
-        if self.head is None:
-            raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+        self._check_fitted()
         write_model(self, path)
 
     @classmethod
@@ -275,6 +323,7 @@ class DefectInferencer:
             )
         loaded.classes, loaded.labels, loaded.ids = info['classes'], info['labels'], info['ids']
         loaded.feats = tensors.pop('support_feats')
+        loaded.pictures = tensors.pop('support_pictures')
         head = loaded.model.build_head()
         head.allocate(len(loaded.ids), len(loaded.classes), loaded.feats.shape[-1])
         try:
@@ -289,6 +338,18 @@ class DefectInferencer:
     @property
     def _pipeline_cfg(self) -> list[dict]:
         return self.cfg.test_dataloader.dataset.pipeline
+
+    def _check_fitted(self) -> None:
+        if self.head is None:
+            raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+
+    def _dataset_records(self, dataset: DefectDataset) -> list[dict]:
+        if len(dataset.task_classes) != 1:
+            raise ValueError(
+                f'the dataset has the tasks {list(dataset.task_classes)}; an inferencer tells the '
+                'classes of one apart, so load one (categories=[…])'
+            )
+        return [{**dataset.get_data_info(i), 'task': self.task} for i in range(len(dataset))]
 
     def _records(self, images: object, instances: object) -> list[list[dict]]:
         """Records of the instances of every image; all offenders in one error."""
@@ -320,8 +381,7 @@ class DefectInferencer:
         return SupportSet(self.feats.to(device), labels.to(device), classes, text)
 
     def _changeable_head(self) -> FewShotHead:
-        if self.head is None:
-            raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+        self._check_fitted()
         if self.head.trains and not isinstance(self.head, ZipAdapterHead):
             raise ValueError(
                 f'{type(self.head).__name__} must be trained for other classes; enroll, then fit()'
@@ -344,14 +404,20 @@ class DefectInferencer:
         labels = torch.tensor([self.classes.index(name) for name in self.labels])
         self.threshold = leave_one_out_threshold(self.feats, labels, self.quantile)
 
-    @torch.no_grad()
     def _judge(
-        self, records: list[dict], feats: Tensor, boxes: list[np.ndarray], neighbours: int
+        self, records: list[dict], batch_size: int, neighbours: int, progress: bool
     ) -> list[dict]:
         if not records:
             return []
-        scores = self.head.predict(feats.to(self.model.data_preprocessor.device)).cpu()
-        similar, nearest = similarities(feats, self.feats).sort(dim=1, descending=True)
+        found = embed(self.model, self._pipeline_cfg, records, batch_size, progress)
+        return self._results(records, found, neighbours)
+
+    @torch.no_grad()
+    def _results(
+        self, records: list[dict], found: EmbeddedInstances, neighbours: int
+    ) -> list[dict]:
+        scores = self.head.predict(found.feats.to(self.model.data_preprocessor.device)).cpu()
+        similar, nearest = similarities(found.feats, self.feats).sort(dim=1, descending=True)
         results = []
         for row, record in enumerate(records):
             best = int(scores[row].argmax())
@@ -374,7 +440,7 @@ class DefectInferencer:
                     'similarity': likeness,
                     'unknown': None if self.threshold is None else likeness < self.threshold,
                     'neighbours': evidence,
-                    'view_boxes': boxes[row],
+                    'view_boxes': found.view_boxes[row],
                 }
             )
         return results

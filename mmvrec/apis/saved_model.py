@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmvrec.apis.embedding import PICTURE_SIDE
 from mmvrec.utils.files import atomic_write
 
 if TYPE_CHECKING:
@@ -26,9 +28,10 @@ _CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 def write_model(inferencer: 'DefectInferencer', path: str | Path) -> None:
     """Write a fitted inferencer.
 
-    Tensors: ``support_feats`` (M, V, C) and those of the head. Metadata ``info``: JSON with format
-    version, config (with all settings of views and preprocessing), classes in label order, labels
-    and ids of the support instances, threshold, and digest and source of the backbone's weights.
+    Tensors: ``support_feats`` (M, V, C), ``support_pictures`` (M, 96, 96, 3) and the head's.
+    Metadata ``info``: JSON with format version, config (with all settings of views and
+    preprocessing), classes in label order, labels and ids of the support instances, threshold, and
+    digest and source of the backbone's weights.
 
     Raises:
         ValueError: ``path`` does not end in ``.safetensors``.
@@ -56,6 +59,7 @@ def write_model(inferencer: 'DefectInferencer', path: str | Path) -> None:
     }
     tensors = {name: value.cpu() for name, value in inferencer.head.state_dict().items()}
     tensors['support_feats'] = inferencer.feats
+    tensors['support_pictures'] = inferencer.pictures
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, {'format': FORMAT, 'info': json.dumps(info)})
@@ -104,11 +108,20 @@ def _problem(info: dict, tensors: dict[str, Tensor]) -> str | None:
     # A file may name what is built of it, so it must not name anything else.
     if info['config'].get('model', {}).get('type') != 'MVRECClassifier':
         return 'its model is no MVRECClassifier'
-    feats, labels = tensors.get('support_feats'), info['labels']
-    if feats is None or feats.ndim != 3 or not len(feats) == len(labels) == len(info['ids']):
+    problem = _support_problem(info, tensors)
+    if problem is None and sorted(set(info['labels'])) != info['classes']:
+        return f'its labels are not of its classes {info["classes"]}'
+    return problem
+
+
+def _support_problem(info: dict, tensors: dict[str, Tensor]) -> str | None:
+    feats, pictures = tensors.get('support_feats'), tensors.get('support_pictures')
+    number = len(info['ids'])
+    if feats is None or feats.ndim != 3 or not len(feats) == len(info['labels']) == number:
         return 'support features, labels and ids differ in number'
     if not feats.isfinite().all():
         return 'its support features are NaN or infinite'
-    if sorted(set(labels)) != info['classes']:
-        return f'its labels are not of its classes {info["classes"]}'
+    shape = (number, PICTURE_SIDE, PICTURE_SIDE, 3)
+    if pictures is None or pictures.shape != shape or pictures.dtype != torch.uint8:
+        return f'its support pictures are not uint8 of shape {shape}'
     return None

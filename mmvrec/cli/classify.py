@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.coco_boxes import read_boxes
+from mmvrec.apis.output import as_json
 from mmvrec.utils.files import atomic_write
 
 
@@ -13,7 +14,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a line for every instance, and write the JSON file."""
     boxes = None if args.boxes is None else read_boxes(args.boxes, args.images)
     inferencer = DefectInferencer.load(args.model, device=args.device)
-    found = inferencer(args.images, boxes)
+    found = inferencer(args.images, boxes, show=args.show, out_dir=args.out_dir)
     for image, instances in zip(args.images, found, strict=True):
         for one in instances:
             box = ' '.join(f'{value:.0f}' for value in one['bbox'])
@@ -21,12 +22,7 @@ def run(args: argparse.Namespace) -> int:
             print(f'{image} [{box}]: {one["label"]} {100 * one["score"]:.1f} %{note}')
     if args.out:
         results = [
-            {
-                'image': image,
-                'instances': [
-                    {**one, 'view_boxes': one['view_boxes'].tolist()} for one in instances
-                ],
-            }
+            {'image': image, 'instances': as_json(instances)}
             for image, instances in zip(args.images, found, strict=True)
         ]
         with atomic_write(args.out) as temporary:

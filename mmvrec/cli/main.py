@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import DictAction
 
-from mmvrec.cli import classify, doctor, enroll
+from mmvrec.cli import classify, doctor, enroll, report
 
 DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
 
@@ -43,8 +43,21 @@ def parser() -> argparse.ArgumentParser:
         '--boxes', metavar='COCO.json', help='COCO file with the boxes of the images'
     )
     judge.add_argument('--out', metavar='OUT.json', help='write all results, with all scores')
+    judge.add_argument('--out-dir', help='write a picture and the results of every image')
+    judge.add_argument('--show', action='store_true', help='show every image with its instances')
     judge.add_argument('--device')
     judge.set_defaults(run=classify.run)
+
+    page = commands.add_parser('report', help='a page about a saved model on a labelled dataset')
+    page.add_argument('model', metavar='MODEL.safetensors')
+    page.add_argument('format', help='as of enroll')
+    page.add_argument('data_root', help='folder of the dataset; enrolled instances are left out')
+    page.add_argument('out', metavar='OUT.html')
+    page.add_argument(
+        '--options', nargs='+', action=DictAction, default={}, help='arguments of the dataset'
+    )
+    page.add_argument('--device')
+    page.set_defaults(run=report.run)
     return main_parser
 
 

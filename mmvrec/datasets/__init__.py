@@ -3,6 +3,7 @@ from mmvrec.datasets.base import DefectDataset, Problem
 from mmvrec.datasets.coco import CocoDefects
 from mmvrec.datasets.csv_defects import CsvDefects
 from mmvrec.datasets.deep_pcb import DeepPCB
+from mmvrec.datasets.detected import DetectedInstances
 from mmvrec.datasets.feature_bank import FeatureBankDataset
 from mmvrec.datasets.folders import ClassFolders, MaskFolders
 from mmvrec.datasets.labelme import LabelMeDefects
@@ -24,6 +25,7 @@ __all__ = [
     'CsvDefects',
     'DeepPCB',
     'DefectDataset',
+    'DetectedInstances',
     'FeatureBankDataset',
     'LabelMeDefects',
     'MVTecFS',

@@ -11,11 +11,12 @@ from rich.table import Table
 from scipy import stats
 
 from mmvrec.registry import METRICS
+from mmvrec.structures import UNLABELLED
 
 
 @METRICS.register_module()
 class FewShotAccuracy(BaseMetric):
-    """Accuracy in percent, per task and over tasks.
+    """Accuracy in percent, per task and over tasks, of all queries that have a class.
 
     ``fewshot/accuracy`` is the mean over tasks of the mean over episodes, ``accuracy_std`` the
     sample standard deviation over episodes of the mean over tasks, ``ci95`` half the width of its
@@ -41,6 +42,8 @@ class FewShotAccuracy(BaseMetric):
             data_samples (Sequence[dict]): with ``task``, ``episode``, ``gt_label``, ``pred_label``.
         """
         for sample in data_samples:
+            if sample['gt_label'].item() == UNLABELLED:
+                continue
             right = int(sample['pred_label'].item() == sample['gt_label'].item())
             self.results.append((sample['task'], sample['episode'], right))
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from mmvrec.utils.files import atomic_write, read_npz
 
 DEFAULT_TASK = 'default'
+#: Label of an instance without a class, such as a detector's false alarm.
+UNLABELLED = -1
 
 
 @dataclass
@@ -19,7 +21,8 @@ class FeatureBank:
 
     Args:
         feats (Tensor): view features, float32, shape (M, V, C).
-        labels (Tensor): class index within the instance's task, int64, shape (M,).
+        labels (Tensor): class index within the instance's task, int64, shape (M,);
+            :data:`UNLABELLED` of queries without a class, which no accuracy counts.
         tasks (list[str]): task of every instance, length M.
         ids (list[str]): id of every instance, length M, unique.
         class_names (dict[str, list[str]]): class names of every task, in label order.
@@ -70,7 +73,7 @@ class FeatureBank:
             names = self.class_names.setdefault(
                 task, [str(i) for i in range(int(labels.max()) + 1)]
             )
-            bad = labels[(labels < 0) | (labels >= len(names))]
+            bad = labels[(labels < UNLABELLED) | (labels >= len(names))]
             if len(bad):
                 raise ValueError(
                     f'task {task!r} has {len(names)} classes {names}, but label {int(bad[0])} '

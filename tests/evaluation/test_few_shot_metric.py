@@ -11,6 +11,7 @@ from scipy import stats
 from mmvrec.evaluation import FewShotAccuracy
 from mmvrec.evaluation.few_shot_metric import episode_accuracies, summary
 from mmvrec.registry import METRICS
+from mmvrec.structures import UNLABELLED
 
 
 def sample(task, episode, right):
@@ -76,6 +77,14 @@ def test_interval_is_that_of_scipy(episodes):
     )
     assert (mean - half, mean + half) == pytest.approx((low, high))
     assert deviation == pytest.approx(accuracies.std(ddof=1))
+
+
+def test_queries_without_a_class_are_not_counted():
+    metric = FewShotAccuracy()
+    metric.process(None, [sample('bottle', 0, 1), sample('bottle', 0, 0), sample('bottle', 0, 1)])
+    unlabelled = {**sample('bottle', 0, 1), 'gt_label': torch.tensor([UNLABELLED])}
+    metric.process(None, [unlabelled] * 5)
+    assert metric.evaluate(3)['fewshot/accuracy'] == pytest.approx(200 / 3)
 
 
 def test_one_episode_has_no_spread():

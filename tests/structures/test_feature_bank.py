@@ -146,10 +146,10 @@ BAD_FIELDS = {
         dict(labels=torch.tensor([0, 2, 2, 1, 0])),
         r"task 'bottle' has 2 classes \['broken', 'dirty'\], but label 2 occurs.* 0 to 1",
     ),
-    'negative label': (dict(labels=torch.tensor([0, -1, 1, 1, 0])), "'cable'.* label -1 occurs"),
+    'negative label': (dict(labels=torch.tensor([0, -2, 1, 1, 0])), "'cable'.* label -2 occurs"),
     'negative label without names': (
-        dict(labels=torch.tensor([0, -1, 1, 1, 0]), class_names={}),
-        'label -1 occurs',
+        dict(labels=torch.tensor([0, -2, 1, 1, 0]), class_names={}),
+        'label -2 occurs',
     ),
 }
 

@@ -19,7 +19,8 @@ class EpisodeSampler:
         task (str): named in errors. Defaults to ''.
 
     Raises:
-        ValueError: ``shots`` is less than 1, or a class has fewer instances than that.
+        ValueError: ``shots`` is less than 1, a class has fewer instances than that, or an instance
+            has no class.
     """
 
     def __init__(
@@ -32,6 +33,8 @@ class EpisodeSampler:
     ):
         if shots < 1:
             raise ValueError(f'shots must be at least 1, got {shots}')
+        if min(labels, default=0) < 0:
+            raise ValueError(f'the support pool of task {task!r} has instances without a class')
         self.members: list[list[int]] = [[] for _ in class_names]
         for index, label in enumerate(labels):
             self.members[label].append(index)

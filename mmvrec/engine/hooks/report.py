@@ -2,24 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 import torch.nn.functional as F
+from matplotlib.figure import Figure
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmpretrain.structures import DataSample
 from PIL import Image
-from torch import Tensor
 
 from mmvrec.engine.loops.few_shot_test import JudgedTask
 from mmvrec.registry import HOOKS
-from mmvrec.visualization.figures import Embedding, draw_confusion, draw_embeddings
+from mmvrec.structures import UNLABELLED
+from mmvrec.visualization.figures import draw_confusion
 from mmvrec.visualization.instances import outlined_views
 from mmvrec.visualization.report import Mistake, Picture, TaskReport, write_report
+from mmvrec.visualization.summary import embedded, embedding_figure, recalls
 
 _QUERY_SIDE = 192
 _SUPPORT_SIDE = 128
@@ -67,6 +69,7 @@ class ReportHook(Hook):
         """Forget an earlier test."""
         self._answers: dict[str, list[DataSample]] = defaultdict(list)
         self._shown: dict[str, tuple[JudgedTask, list[DataSample]]] = {}
+        self._unlabelled: dict[str, int] = {}
 
     def after_test_iter(
         self,
@@ -79,6 +82,11 @@ class ReportHook(Hook):
         if not self.enable:
             return
         task = data_batch.query.task_names[0]
+        labelled = [i for i, s in enumerate(outputs) if s.gt_label.item() != UNLABELLED]
+        if len(labelled) < len(outputs):
+            self._unlabelled[task] = len(outputs) - len(labelled)
+            data_batch = replace(data_batch, query=data_batch.query.select(labelled))
+            outputs = [outputs[i] for i in labelled]
         self._answers[task] += outputs
         if data_batch.episode == 0:
             self._shown[task] = (data_batch, list(outputs))
@@ -114,6 +122,11 @@ class ReportHook(Hook):
         notes = []
         if unit.support is None:
             notes.append('A checkpoint does not tell its support instances: they are not shown.')
+        if task in self._unlabelled:
+            notes.append(
+                f'{self._unlabelled[task]} instances have no class (false alarms of a detector): '
+                'they are not counted here.'
+            )
         if not pictures.available:
             notes.append('Made from a feature bank: there are no pixels to show.')
         wrong = [s for s in shown if s.pred_label.item() != s.gt_label.item()]
@@ -125,7 +138,7 @@ class ReportHook(Hook):
             recalls=recalls(labels, predictions, names, len(answers) // len(shown)),
             figures={
                 'confusion matrix': draw_confusion(labels, predictions, names),
-                't-SNE': embedding_figure(unit, shown),
+                't-SNE': task_embedding(unit, shown),
             },
             mistakes=[self._mistake(s, pictures, nearest) for s in wrong[: self.max_mistakes]],
             num_mistakes=len(wrong),
@@ -210,39 +223,15 @@ class Neighbours:
         ]
 
 
-@torch.no_grad()
-def embedded(head, feats: Tensor) -> Tensor:
-    """Mean features as a head compares them, (M, V, C) to (M, C), on the CPU."""
-    device = next(head.parameters()).device
-    return head.embed(head.select_views(feats).mean(1).to(device)).cpu()
-
-
-def embedding_figure(unit: JudgedTask, samples: Sequence[DataSample]):
-    """t-SNE of mean features, and of the projected ones where the head projects."""
-    bank, head = unit.query, unit.head
-    support = bank.feats[:0] if unit.support is None else unit.support.feats
-    raw = [head.select_views(feats).mean(1) for feats in (support, bank.feats)]
-    panels = [Embedding('features', *raw)]
-    own = [embedded(head, feats) for feats in (support, bank.feats)]
-    if not all(map(torch.equal, raw, own)):
-        panels = [Embedding('before fine-tuning', *raw), Embedding('after fine-tuning', *own)]
-    labels = [] if unit.support is None else unit.support.labels.tolist()
+def task_embedding(unit: JudgedTask, samples: Sequence[DataSample]) -> Figure:
+    """t-SNE of a task's support and queries; see :func:`embedding_figure`."""
+    bank = unit.query
+    support = (bank.feats[:0], [])
+    if unit.support is not None:
+        support = (unit.support.feats, unit.support.labels.tolist())
     right = [s.pred_label.item() == s.gt_label.item() for s in samples]
     names = bank.class_names[bank.task_names[0]]
-    return draw_embeddings(panels, labels, bank.labels.tolist(), right, names)
-
-
-def recalls(
-    labels: Sequence[int], predictions: Sequence[int], names: Sequence[str], episodes: int
-) -> list[tuple[str, int, float]]:
-    """Class, queries per episode and recall in percent, of the classes that have queries."""
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
-    found = []
-    for index, name in enumerate(names):
-        own = predictions[labels == index]
-        if len(own):
-            found.append((name, len(own) // episodes, 100 * float((own == index).mean())))
-    return found
+    return embedding_figure(unit.head, support, (bank.feats, bank.labels.tolist()), right, names)
 
 
 def accuracy_text(metrics: Mapping, prefix: str) -> str:

@@ -16,7 +16,7 @@ from mmvrec.engine.support import SupportSampler, make_support
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.registry import LOOPS
-from mmvrec.structures import FeatureBank
+from mmvrec.structures import UNLABELLED, FeatureBank
 
 
 @dataclass(frozen=True)
@@ -185,9 +185,9 @@ def classify(model: MVRECClassifier, unit: JudgedTask) -> list[DataSample]:
         unit (JudgedTask): head and queries.
 
     Returns:
-        list[DataSample]: ``gt_label``, ``pred_label`` and ``pred_score`` (probabilities, (N,)) of
-        every query, with ``task``, ``episode``, ``instance_id`` and ``class_names`` (of the N
-        classes) as meta information.
+        list[DataSample]: ``gt_label`` (or :data:`UNLABELLED`), ``pred_label`` and ``pred_score``
+        (probabilities, (N,)) of every query, with ``task``, ``episode``, ``instance_id`` and
+        ``class_names`` (of the N classes) as meta information.
     """
     bank = unit.query
     scores = model.predict_bank(bank, unit.head, unit.task_classes)
@@ -202,7 +202,8 @@ def classify(model: MVRECClassifier, unit: JudgedTask) -> list[DataSample]:
                 'class_names': names,
             }
         )
-        sample.set_gt_label(label + shift).set_pred_score(row).set_pred_label(row.argmax())
+        sample.set_gt_label(label if label == UNLABELLED else label + shift)
+        sample.set_pred_score(row).set_pred_label(row.argmax())
         samples.append(sample)
     return samples
 

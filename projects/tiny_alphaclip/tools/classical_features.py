@@ -22,7 +22,8 @@ from mmvrec.utils.resources import config_file
 
 _POINTS, _RADIUS = 8, 1
 _BINS = 16
-_CELL = 16
+# As good as cells of 16 pixels (LOG.md, run 4), with 340 instead of 1204 channels.
+_CELL = 28
 
 
 def describe(view: np.ndarray) -> np.ndarray:

@@ -111,3 +111,8 @@ BAD_POOLS = {
 def test_bad_pools(arguments, message):
     with pytest.raises(ValueError, match=message):
         EpisodeSampler(*arguments, task='bottle')
+
+
+def test_instances_without_a_class_are_refused():
+    with pytest.raises(ValueError, match="pool of task 't' has instances without a class"):
+        EpisodeSampler([0, 1, -1], ['a', 'b'], 1, task='t')

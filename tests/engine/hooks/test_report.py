@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmvrec.engine import FewShotRunner
 from mmvrec.engine.hooks import ReportHook
-from mmvrec.engine.hooks.report import Neighbours, recalls
+from mmvrec.engine.hooks.report import Neighbours
 from mmvrec.engine.loops.few_shot_test import JudgedTask
 from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.utils.resources import config_file
@@ -210,11 +210,6 @@ def test_neighbours_by_hand():
         (support.ids[k], names[support.labels[k]]) for k in order
     ]
     assert [c for _, _, c in found] == pytest.approx(cosines[order].tolist(), abs=1e-5)
-
-
-def test_recalls_by_hand():
-    labels, predictions = [0, 0, 1, 1, 1, 1], [0, 1, 1, 1, 1, 0]
-    assert recalls(labels, predictions, ['a', 'b', 'c'], 2) == [('a', 1, 50.0), ('b', 2, 75.0)]
 
 
 @pytest.mark.parametrize('name', ['max_mistakes', 'num_nearest'])

@@ -1,0 +1,273 @@
+"""What a detector has found, as instances to classify."""
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+from torchvision.ops import box_iou
+
+from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.detections import Detection, read_detections
+from mmvrec.registry import DATASETS
+from mmvrec.structures import UNLABELLED, decode_mask, mask_bbox
+from mmvrec.utils.images import image_shape
+
+
+@DATASETS.register_module()
+class DetectedInstances(DefectDataset):
+    """Boxes and masks of a detector on the images of an annotated dataset.
+
+    Every detection is an instance. It has the class of the annotated instance that it matches:
+    detections, the surest first, take the annotated instance with which they overlap most, if the
+    IoU is high enough and no other has it; classes are not looked at. One that matches none is a
+    false alarm; its label is :data:`UNLABELLED`. Detections on images of the other half of the
+    split are left out; those on images without any annotation are false alarms.
+
+    ``metainfo`` has what :class:`DetectedDefectMetric` needs: ``annotated`` (records of all
+    annotated instances) and ``detected`` (by instance id: image, box, score, matched instance).
+
+    Args:
+        dataset (dict): config of the annotated dataset, without split and pipeline.
+        detections (str): see :func:`read_detections`.
+        image_file (str, optional): see :func:`read_detections`.
+        img_prefix (str, optional): folder of images without annotation. Defaults to the annotated
+            dataset's ``data_root``.
+        split (str): half of the annotated dataset. Defaults to ``query``.
+        iou_threshold (float): least IoU of a match. Defaults to 0.5.
+        score_threshold (float): detections with lower scores are left out. Defaults to 0.05.
+        **kwargs: ``pipeline`` and others of :class:`DefectDataset`; a split is the annotated
+            dataset's matter.
+
+    Raises:
+        FileNotFoundError: a file or folder is missing.
+        ValueError: bad detections or annotations, or no detection matches an annotated instance.
+    """
+
+    NAME = 'detections'
+
+    def __init__(
+        self,
+        dataset: dict,
+        detections: str,
+        image_file: str | None = None,
+        img_prefix: str | None = None,
+        split: str = 'query',
+        iou_threshold: float = 0.5,
+        score_threshold: float = 0.05,
+        **kwargs,
+    ):
+        self.dataset_cfg = dict(dataset)
+        self.detections = detections
+        self.image_file = image_file
+        self.img_prefix = img_prefix
+        self.iou_threshold = iou_threshold
+        self.score_threshold = score_threshold
+        super().__init__(split=split, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Match the detections to the annotations, and check them (called by MMEngine)."""
+        annotated = self._annotated(self.split)
+        self.task_classes = dict(annotated.task_classes)
+        self._truths = [annotated.get_data_info(i) for i in range(len(annotated))]
+        self.problems = []
+        records = self._check_records(list(self.load_instances()))
+        self._tell_problems()
+        matched = [r for r in records if r['match'] is not None]
+        if not matched:
+            raise ValueError(
+                f'{self.detections}: none of {len(records)} detections overlaps an annotated '
+                f'instance by IoU {self.iou_threshold}; are the images and the order of the '
+                'coordinates right?'
+            )
+        print_log(
+            f'{len(records)} detections match {len(matched)} of {len(self._truths)} annotated '
+            f'instances; {len(records) - len(matched)} are false alarms',
+            logger='current',
+        )
+        self._metainfo |= {
+            'task_classes': self.task_classes,
+            'annotated': self._truths,
+            'detected': {
+                r['instance_id']: {k: r[k] for k in ('img_path', 'bbox', 'det_score', 'match')}
+                for r in records
+            },
+        }
+        return records
+
+    def load_instances(self) -> Iterator[dict]:
+        """Detections of every image, the surest first."""
+        truths: dict[str, list[dict]] = defaultdict(list)
+        for truth in self._truths:
+            truths[truth['img_path']].append(truth)
+        everything = self._annotated('all')
+        known = {everything.get_data_info(i)['img_path'] for i in range(len(everything))}
+        elsewhere = 0
+        for path, found in self._per_image(known).items():
+            if path in known and path not in truths:
+                elsewhere += len(found)
+            else:
+                yield from self._image_records(path, found, truths.get(path, []))
+        if elsewhere:
+            print_log(
+                f'{elsewhere} detections are on images outside split={self.split!r}, and left out',
+                logger='current',
+            )
+
+    def _annotated(self, split: str) -> DefectDataset:
+        return DATASETS.build({**self.dataset_cfg, 'split': split})
+
+    def _per_image(self, known: Collection[str]) -> dict[str, list[Detection]]:
+        """Detections that are sure enough, by path of their image."""
+        prefix = self.img_prefix or self.dataset_cfg.get('data_root', '')
+        paths: dict[str, str | None] = {}
+        found: dict[str, list[Detection]] = defaultdict(list)
+        for detection in read_detections(self.detections, self.image_file):
+            if detection.score < self.score_threshold:
+                continue
+            if detection.image not in paths:
+                try:
+                    paths[detection.image] = find_image(detection.image, prefix, known)
+                except ValueError as error:
+                    paths[detection.image] = None
+                    self.report(self.detections, detection.image, str(error))
+            path = paths[detection.image]
+            if path is not None:
+                found[path].append(detection)
+        return found
+
+    def _image_records(
+        self, path: str, found: Sequence[Detection], truths: Sequence[dict]
+    ) -> Iterator[dict]:
+        shape = truths[0]['img_shape'] if truths else image_shape(path)
+        records = []
+        for index, detection in enumerate(sorted(found, key=lambda d: -d.score)):
+            record = self._record(path, shape, index, detection)
+            if record is not None:
+                records.append(record)
+        matches = match_boxes(
+            [r['bbox'] for r in records], [t['bbox'] for t in truths], self.iou_threshold
+        )
+        for record, match in zip(records, matches, strict=True):
+            truth = None if match is None else truths[match]
+            task = truth or (truths[0] if truths else None)
+            yield {
+                **record,
+                'task': task['task'] if task else self._only_task(record),
+                'label_name': truth['label_name'] if truth else '',
+                'gt_label': truth['gt_label'] if truth else UNLABELLED,
+                'match': truth['instance_id'] if truth else None,
+            }
+
+    def _record(
+        self, path: str, shape: tuple[int, int], index: int, detection: Detection
+    ) -> dict | None:
+        """A record without class; None, and a problem, where nothing of it is in the image."""
+        height, width = shape
+        root = self.dataset_cfg.get('data_root', '')
+        name = os.path.relpath(path, root) if Path(path).is_relative_to(root) else path
+        identity = f'{Path(name).as_posix()}#detection {index}'
+        x1, y1, x2, y2 = np.clip(detection.bbox, 0, [width, height, width, height]).tolist()
+        if x2 <= x1 or y2 <= y1:
+            self.report(
+                self.detections,
+                identity,
+                f'the box {list(detection.bbox)} has no area in the image of {width} x {height} '
+                'pixels (width x height)',
+                fatal=False,
+            )
+            return None
+        mask = None
+        if detection.mask is not None:
+            mask = {'type': 'rle', **detection.mask}
+            pixels = decode_mask(mask, [x1, y1, x2, y2], height, width)
+            if not pixels.any():
+                self.report(self.detections, identity, 'its mask is empty', fatal=False)
+                return None
+            x1, y1, x2, y2 = mask_bbox(pixels)
+        return {
+            'img_path': path,
+            'img_id': path,
+            'instance_id': identity,
+            'bbox': [x1, y1, x2, y2],
+            'mask': mask,
+            'det_score': detection.score,
+            'img_shape': shape,
+            'ann_file': str(self.detections),
+        }
+
+    def _only_task(self, record: dict) -> str:
+        if len(self.task_classes) != 1:
+            raise ValueError(
+                f'{record["img_path"]} has no annotation, so it is not known to which of the tasks '
+                f'{list(self.task_classes)} it belongs; load one (categories=[…])'
+            )
+        return next(iter(self.task_classes))
+
+    def _record_problem(self, record: dict, shapes: Mapping) -> str | None:
+        """Detections are checked as they are read."""
+        return None
+
+
+def find_image(name: str, prefix: str | Path, known: Collection[str]) -> str:
+    """Path of an image that a detector's file names.
+
+    Args:
+        name (str): absolute, relative to ``prefix``, or of another machine.
+        prefix (str | Path): folder of the images.
+        known (Collection[str]): paths of annotated images.
+
+    Returns:
+        str: the file that ``prefix`` and ``name`` lead to, where there is one; else that of
+        ``known`` whose end is that of the name, as far as it takes to tell them apart.
+
+    Raises:
+        ValueError: there is none, or several.
+    """
+    path = os.path.normpath(Path(prefix, name))
+    same = [other for other in known if os.path.normpath(other) == path]
+    if same or Path(path).is_file():
+        return same[0] if same else path
+    parts = PurePath(name.replace('\\', '/')).parts
+    same = list(known)
+    for depth in range(1, len(parts) + 1):
+        same = [other for other in same if PurePath(other).parts[-depth:] == parts[-depth:]]
+        if len(same) == 1:
+            return same[0]
+        if not same:
+            raise ValueError(
+                f'there is no image {path}, and no annotated one of this name; set img_prefix to '
+                'the folder of the images'
+            )
+    raise ValueError(f'several images have this name: {sorted(same)[:3]}')
+
+
+def match_boxes(
+    boxes: Sequence[Sequence[float]], truths: Sequence[Sequence[float]], iou_threshold: float
+) -> list[int | None]:
+    """Match detections to annotated boxes one to one, as COCO does.
+
+    Args:
+        boxes (Sequence): x1, y1, x2, y2 of the detections, the surest first.
+        truths (Sequence): x1, y1, x2, y2 of the annotated instances.
+        iou_threshold (float): least IoU of a match, in (0, 1].
+
+    Returns:
+        list[int | None]: of every detection the position of its annotated box: of those that no
+        surer detection has taken, the one with the greatest IoU.
+    """
+    if not boxes or not truths:
+        return [None] * len(boxes)
+    overlaps = box_iou(torch.tensor(boxes, dtype=torch.float64), torch.tensor(truths).double())
+    found: list[int | None] = []
+    for row in overlaps:
+        best = int(row.argmax())
+        if row[best] < iou_threshold:
+            found.append(None)
+            continue
+        found.append(best)
+        overlaps[:, best] = -1
+    return found

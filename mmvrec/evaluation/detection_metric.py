@@ -1,0 +1,226 @@
+"""A detector and a classifier together: what is found, and what it is taken for."""
+
+import contextlib
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from rich.console import Console
+from rich.table import Table
+
+from mmvrec.evaluation.few_shot_metric import summary
+from mmvrec.registry import METRICS
+from mmvrec.structures import UNLABELLED
+
+#: Numbers of one task in one episode: name, and what it is in the table.
+_NUMBERS = {
+    'accuracy': 'right of those found',
+    'found_and_right': 'found and right of all',
+    'mAP': 'mAP 50:95',
+    'mAP_50': 'mAP 50',
+    'detector_AP': 'boxes alone, 50:95',
+    'detector_AP_50': 'boxes alone, 50',
+}
+
+
+@METRICS.register_module()
+class DetectedDefectMetric(BaseMetric):
+    """Evaluates the classes of detections, and of detector and classifier together.
+
+    For test sets of type :class:`DetectedInstances`. In percent, mean over tasks of the mean over
+    episodes, each also with ``…_std`` (over episodes, of the mean over tasks):
+
+    - ``fewshot/accuracy``: right classes among detections that match an annotated instance;
+    - ``fewshot/found_and_right``: annotated instances that are matched and classified rightly;
+    - ``fewshot/mAP`` and ``mAP_50``: COCO's average precision of boxes (mean of IoU 0.5 to 0.95;
+      IoU 0.5), mean over classes; a detection has the predicted class, its score is the
+      detector's times the probability of the class;
+    - ``fewshot/detector_AP`` and ``detector_AP_50``: the same of the boxes with the detector's
+      scores, classes not looked at.
+
+    Of the detector, in percent or as numbers over all tasks: ``recall``, ``precision``, ``misses``,
+    ``false_alarms``. ``fewshot/ci95`` is that of the accuracy, see :class:`FewShotAccuracy`; with
+    several tasks those of each follow as ``fewshot/<task>/…``.
+
+    Args:
+        collect_device (str): ``cpu`` or ``gpu``, as of MMEngine's metrics. Defaults to ``cpu``.
+        prefix (str, optional): replaces ``fewshot``.
+    """
+
+    default_prefix = 'fewshot'
+
+    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None):
+        super().__init__(collect_device=collect_device, prefix=prefix)
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Note what each detection is taken for.
+
+        Args:
+            data_batch (object): not used.
+            data_samples (Sequence[dict]): with ``task``, ``episode``, ``instance_id``,
+                ``gt_label``, ``pred_label``, ``pred_score``.
+        """
+        for sample in data_samples:
+            answer = {
+                'id': sample['instance_id'],
+                'truth': sample['gt_label'].item(),
+                'label': sample['pred_label'].item(),
+                'score': sample['pred_score'].max().item(),
+            }
+            self.results.append((sample['task'], sample['episode'], answer))
+
+    def compute_metrics(self, results: list[tuple[str, int, dict]]) -> dict:
+        """The metrics, see the class; also prints them as a table.
+
+        Raises:
+            ValueError: the test set is not of type :class:`DetectedInstances`.
+        """
+        if 'detected' not in (self.dataset_meta or {}):
+            raise ValueError(
+                'DetectedDefectMetric needs a test_dataloader.dataset of type DetectedInstances'
+            )
+        answers: dict[str, dict[int, list[dict]]] = defaultdict(lambda: defaultdict(list))
+        for task, episode, answer in results:
+            answers[task][episode].append(answer)
+        tasks = {
+            task: TaskDetections(task, self.dataset_meta).judge(list(episodes.values()))
+            for task, episodes in answers.items()
+        }
+        metrics = self._means(tasks)
+        metrics['weights'] = self.dataset_meta.get('weights_source', 'unknown')
+        MMLogger.get_current_instance().info('\n' + self._table(metrics, self.dataset_meta))
+        return metrics
+
+    def _means(self, tasks: Mapping[str, Mapping[str, np.ndarray]]) -> dict:
+        metrics: dict[str, float] = {}
+        for name in _NUMBERS:
+            per_episode = np.mean([numbers[name] for numbers in tasks.values()], axis=0)
+            mean, deviation, ci95 = summary(per_episode)
+            metrics |= {name: mean, f'{name}_std': deviation}
+            if name == 'accuracy':
+                metrics['ci95'] = ci95
+            for task, numbers in tasks.items():
+                mean, deviation, ci95 = summary(numbers[name])
+                metrics |= {f'{task}/{name}': mean, f'{task}/{name}_std': deviation}
+                if name == 'accuracy':
+                    metrics[f'{task}/ci95'] = ci95
+        return metrics | self._detector()
+
+    def _detector(self) -> dict[str, float]:
+        detected, annotated = self.dataset_meta['detected'], self.dataset_meta['annotated']
+        matched = sum(one['match'] is not None for one in detected.values())
+        return {
+            'recall': 100 * matched / len(annotated),
+            'precision': 100 * matched / len(detected),
+            'misses': len(annotated) - matched,
+            'false_alarms': len(detected) - matched,
+        }
+
+    @staticmethod
+    def _table(metrics: Mapping, meta: Mapping) -> str:
+        table = Table(
+            title=f'{meta.get("shots", "?")}-shot on detections (%)',
+            caption=f'detector: {metrics["misses"]} misses, {metrics["false_alarms"]} false '
+            f'alarms; backbone weights: {meta.get("weights_source")}',
+        )
+        table.add_column('')
+        for name in ('mean', 'std'):
+            table.add_column(name, justify='right')
+        for name, title in _NUMBERS.items():
+            table.add_row(title, f'{metrics[name]:.2f}', f'{metrics[f"{name}_std"]:.2f}')
+        console = Console(width=100, color_system=None)
+        with console.capture() as capture:
+            console.print(table)
+        return capture.get()
+
+
+class TaskDetections:
+    """Annotations and detections of one task, for COCO's evaluation.
+
+    Args:
+        task (str): the task.
+        meta (Mapping): ``annotated``, ``detected`` and ``task_classes``, see
+            :class:`DetectedInstances`.
+    """
+
+    def __init__(self, task: str, meta: Mapping):
+        self.detected = meta['detected']
+        self.truths = [one for one in meta['annotated'] if one['task'] == task]
+        paths = [one['img_path'] for one in self.truths]
+        paths += [one['img_path'] for one in self.detected.values()]
+        self.image_ids = {path: number for number, path in enumerate(dict.fromkeys(paths), 1)}
+        self.coco = COCO()
+        self.coco.dataset = {
+            'images': [{'id': number} for number in self.image_ids.values()],
+            'categories': [
+                {'id': number, 'name': name}
+                for number, name in enumerate(meta['task_classes'][task], 1)
+            ],
+            'annotations': [
+                {
+                    'id': number,
+                    'image_id': self.image_ids[one['img_path']],
+                    'category_id': one['gt_label'] + 1,
+                    'bbox': _xywh(one['bbox']),
+                    'area': float(np.prod(_xywh(one['bbox'])[2:])),
+                    'iscrowd': 0,
+                }
+                for number, one in enumerate(self.truths, 1)
+            ],
+        }
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.coco.createIndex()
+
+    def judge(self, episodes: Sequence[Sequence[dict]]) -> dict[str, np.ndarray]:
+        """The numbers of every episode, percent, float64, (episodes,).
+
+        Args:
+            episodes (Sequence): answers of each: ``id``, ``truth``, ``label``, ``score``.
+        """
+        alone = [{'id': a['id'], 'label': 0, 'score': 1.0} for a in episodes[0]]
+        detector = self._precision(alone, by_class=False)
+        rows = []
+        for answers in episodes:
+            known = [a for a in answers if a['truth'] != UNLABELLED]
+            right = sum(a['truth'] == a['label'] for a in known)
+            rows.append(
+                (
+                    right / max(len(known), 1),
+                    right / len(self.truths),
+                    *self._precision(answers, by_class=True),
+                    *detector,
+                )
+            )
+        columns = 100 * np.array(rows).T
+        return dict(zip(_NUMBERS, columns, strict=True))
+
+    def _precision(self, answers: Sequence[dict], by_class: bool) -> tuple[float, float]:
+        """COCO's average precision, mean of IoU 0.5 to 0.95, and at 0.5; shares."""
+        results = []
+        for answer in answers:
+            one = self.detected[answer['id']]
+            results.append(
+                {
+                    'image_id': self.image_ids[one['img_path']],
+                    'category_id': answer['label'] + 1,
+                    'bbox': _xywh(one['bbox']),
+                    'score': one['det_score'] * answer['score'],
+                }
+            )
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation = COCOeval(self.coco, self.coco.loadRes(results), 'bbox')
+            evaluation.params.useCats = int(by_class)
+            evaluation.evaluate()
+            evaluation.accumulate()
+            evaluation.summarize()
+        return float(evaluation.stats[0]), float(evaluation.stats[1])
+
+
+def _xywh(bbox: Sequence[float]) -> list[float]:
+    x1, y1, x2, y2 = bbox
+    return [x1, y1, x2 - x1, y2 - y1]

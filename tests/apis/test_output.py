@@ -1,0 +1,97 @@
+"""Pictures and files of results."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.visualization import Visualizer
+
+from mmvrec.apis import output
+from mmvrec.apis.output import write_results
+from mmvrec.structures import encode_mask
+
+CLASSES = ['crack', 'dent']
+
+
+def result(label='crack', unknown=False) -> dict:
+    return {
+        'label': label,
+        'score': 0.93,
+        'unknown': unknown,
+        'view_boxes': np.array([[0, 0, 9, 9], [1, 1, 5, 5]]),
+    }
+
+
+def record(mask=None) -> dict:
+    return {'bbox': [20.0, 60.0, 60.0, 90.0], 'mask': mask}
+
+
+def drawn(tmp_path, own, found) -> np.ndarray:
+    """Where the picture differs from the grey image it was drawn on."""
+    write_results(tmp_path, [np.full((120, 160, 3), 128, np.uint8)], [[own]], [[found]], CLASSES)
+    picture = cv2.imread(str(tmp_path / 'vis/array_0.png'))[..., ::-1].astype(int)
+    assert picture.shape == (120, 160, 3)
+    return picture
+
+
+def test_files_of_every_image(tmp_path):
+    paths = []
+    for name in ('a/x.png', 'b/x.png', 'y.png'):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((100, 100, 3), np.uint8))
+        paths.append(path)
+    write_results(
+        tmp_path / 'out', paths, [[record()], [], [record()]], [[result()], [], [result()]], CLASSES
+    )
+    names = {f'{folder}/{stem}' for folder in ('vis', 'preds') for stem in ('x_0', 'x_1', 'y')}
+    files = [p for p in (tmp_path / 'out').rglob('*') if p.is_file()]
+    assert {str(p.relative_to(tmp_path / 'out').with_suffix('')) for p in files} == names
+    assert json.loads((tmp_path / 'out/preds/y.json').read_text()) == [
+        {**result(), 'view_boxes': [[0, 0, 9, 9], [1, 1, 5, 5]]}
+    ]
+    assert json.loads((tmp_path / 'out/preds/x_1.json').read_text()) == []
+    assert not cv2.imread(str(tmp_path / 'out/vis/x_1.png')).any()
+
+
+def test_boxes_have_the_colour_of_their_class(tmp_path):
+    edges = {}
+    for label in CLASSES:
+        picture = drawn(tmp_path / label, record(), result(label))
+        # The left edge of the box, and nothing within it.
+        edges[label] = picture[75, 18:23][np.abs(picture[75, 18:23] - 128).sum(1).argmax()]
+        assert (picture[65:85, 30:50] == 128).all()
+    assert edges['crack'][2] > edges['crack'][0] + 50  # blue
+    assert edges['dent'][0] > edges['dent'][2] + 50  # orange
+
+
+def test_masks_are_outlined_and_unknown_is_grey(tmp_path):
+    mask = np.zeros((120, 160), bool)
+    mask[70:80, 30:50] = True
+    picture = drawn(tmp_path / 'known', record(encode_mask(mask)), result())
+    assert picture[70, 40, 2] > picture[70, 40, 0] + 50
+    assert (picture[75, 35:45] == 128).all()
+    unknown = drawn(tmp_path / 'unknown', record(encode_mask(mask)), result(unknown=True))
+    assert np.ptp(unknown[70, 40]) <= 10
+
+
+def test_windows_show_the_same_pictures(monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        Visualizer, 'show', lambda self, image, **kwargs: shown.append((image, kwargs))
+    )
+    image = np.full((120, 160), 128, np.uint8)
+    output.show_results([image, image], [[record()], []], [[result()], []], CLASSES)
+    assert [kwargs['win_name'] for _, kwargs in shown] == ['array_0', 'array_1']
+    assert (shown[0][0] != 128).any()
+    assert (shown[1][0] == 128).all()
+
+
+@pytest.mark.parametrize('number', [1, 12])
+def test_numbers_sort_like_the_images(tmp_path, number):
+    images = [np.full((40, 40), k, np.uint8) for k in range(number)]
+    write_results(tmp_path, images, [[]] * number, [[]] * number, CLASSES)
+    files = sorted(Path(tmp_path, 'vis').iterdir())
+    assert [int(cv2.imread(str(f))[0, 0, 0]) for f in files] == list(range(number))

@@ -1,0 +1,131 @@
+"""The page about a fitted inferencer, and the demo that writes one."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import dataset_layouts as layouts
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmvrec.apis import DefectInferencer
+from mmvrec.apis.embedding import PICTURE_SIDE
+from mmvrec.datasets import LabelMeDefects
+from mmvrec.structures import decode_mask
+from mmvrec.utils.resources import config_file
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def data(tmp_path) -> str:
+    layouts.write_labelme(tmp_path / 'data')
+    return str(tmp_path / 'data')
+
+
+@pytest.fixture
+def fitted(data) -> DefectInferencer:
+    cfg = Config.fromfile(config_file('mvrec/zipa_5shot_mtd_tiny.py'))
+    cfg.test_dataloader.dataset.pipeline[2].offsets = (0,)
+    inferencer = DefectInferencer(cfg, device='cpu')
+    inferencer.enroll_dataset(LabelMeDefects(data_root=data, split='support'))
+    return inferencer.fit()
+
+
+def test_page_and_numbers(fitted, data, tmp_path):
+    queries = LabelMeDefects(data_root=data, split='query')
+    numbers = fitted.report(queries, tmp_path / 'out/r.html')
+    records = [queries.get_data_info(i) for i in range(len(queries))]
+    answers = [fitted(r['img_path'], masks_of(r), progress=False)[0][0] for r in records]
+    right = [a['label'] == r['label_name'] for a, r in zip(answers, records, strict=True)]
+    assert numbers == {
+        'accuracy': pytest.approx(100 * np.mean(right)),
+        'instances': len(queries),
+        'unknown': pytest.approx(100 * np.mean([a['unknown'] for a in answers])),
+    }
+    page = (tmp_path / 'out/r.html').read_text()
+    assert f'{numbers["accuracy"]:.2f} %, {len(queries)} instances' in page
+    assert f'Mistakes: {right.count(False)}' in page
+    assert 'episode' not in page
+    # Two figures; three sizes of crop and three neighbours of every mistake.
+    assert page.count('src="data:image') == 2 + right.count(False) * (3 + 3)
+    figures = {'r_default_confusion-matrix.png', 'r_default_t-SNE.png'}
+    assert {p.name for p in (tmp_path / 'out').iterdir()} == {'r.html', *figures}
+
+
+def masks_of(record) -> np.ndarray:
+    return decode_mask(record['mask'], record['bbox'], *record['img_shape'])[None]
+
+
+def test_mistakes_are_limited(fitted, data, tmp_path):
+    fitted.labels = [{'dent': 'scratch', 'scratch': 'dent'}[name] for name in fitted.labels]
+    fitted.fit()
+    queries = LabelMeDefects(data_root=data, split='query')
+    fitted.report(queries, tmp_path / 'r.html', max_mistakes=1)
+    found = re.search(
+        r'Mistakes: (\d+)(, the 1 surest of them)?', (tmp_path / 'r.html').read_text()
+    )
+    assert int(found[1]) >= 2
+    assert found[2]
+
+
+def test_enrolled_instances_are_not_judged(fitted, data, tmp_path):
+    both = LabelMeDefects(data_root=data)
+    assert fitted.report(both, tmp_path / 'r.html')['instances'] == len(both) - len(fitted.ids)
+    with pytest.raises(ValueError, match='all instances of the dataset are enrolled'):
+        fitted.report(LabelMeDefects(data_root=data, split='support'), tmp_path / 's.html')
+    fitted.labels = ['other' if name == 'dent' else name for name in fitted.labels]
+    fitted.fit()
+    with pytest.raises(ValueError, match=r"classes \['dent'\] are not enrolled"):
+        fitted.report(both, tmp_path / 's.html')
+    assert not (tmp_path / 's.html').exists()
+
+
+def test_pictures_are_kept_with_the_instances(fitted, data, tmp_path):
+    assert fitted.pictures.shape == (len(fitted.ids), PICTURE_SIDE, PICTURE_SIDE, 3)
+    fitted.save(tmp_path / 'm.safetensors')
+    loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
+    assert loaded.pictures.equal(fitted.pictures)
+    first = fitted.pictures[0].clone()
+    image = LabelMeDefects(data_root=data).get_data_info(0)['img_path']
+    fitted.add_class('new', image, [[1, 1, 20, 20]])
+    assert len(fitted.pictures) == len(fitted.ids)
+    fitted.remove_class(fitted.labels[-2])
+    assert len(fitted.pictures) == len(fitted.ids) == len(fitted.labels)
+    assert fitted.pictures[0].equal(first)
+
+
+@pytest.fixture
+def mtd(tmp_path) -> Path:
+    """Six images of every class of the real dataset."""
+    source = ROOT.parent / 'shared/data/mtd'
+    if not source.is_dir():
+        pytest.skip(f'no MTD at {source}')
+    for folder in sorted(source.glob('MT_*')):
+        target = tmp_path / 'mtd' / folder.name / 'Imgs'
+        target.mkdir(parents=True)
+        for image in sorted(folder.glob('Imgs/*.jpg'))[:6]:
+            for file in (image, image.with_suffix('.png')):
+                (target / file.name).symlink_to(file)
+    return tmp_path / 'mtd'
+
+
+def test_demo_from_a_folder_to_a_report(mtd, tmp_path):
+    script = ROOT / 'demo/own_images.py'
+    code = [line for line in script.read_text().splitlines() if line.strip()]
+    assert len(code) <= 30
+    run = subprocess.run(
+        [sys.executable, script, mtd, tmp_path / 'out'],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    numbers, answer = run.stdout.splitlines()[-3], run.stdout.splitlines()[-1]
+    assert re.search(r"'accuracy': (\d+\.\d+)", run.stdout), numbers
+    assert re.fullmatch(r'\w+ [01]\.\d\d (un)?known', answer)
+    page = (tmp_path / 'out/report.html').read_text()
+    for name in ('Blowhole', 'Break', 'Crack', 'Fray', 'Uneven'):
+        assert name in page
+    loaded = DefectInferencer.load(tmp_path / 'out/defects.safetensors', device='cpu')
+    assert loaded.classes == ['Blowhole', 'Break', 'Crack', 'Fray', 'Uneven']
+    assert len(list((tmp_path / 'out/vis').glob('*.png'))) == 1
