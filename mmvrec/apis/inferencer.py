@@ -13,14 +13,16 @@ from torch import Tensor
 from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances, embed
 from mmvrec.apis.output import show_results, write_results
 from mmvrec.apis.records import Image, image_records, labels_of
-from mmvrec.apis.rejection import leave_one_out_threshold, similarities
 from mmvrec.apis.report import write_evaluation
 from mmvrec.apis.saved_model import read_model, write_model
 from mmvrec.datasets import DefectDataset
+from mmvrec.engine.calibration import fit_temperature, held_out_scores
 from mmvrec.engine.fitting import TrainingSettings, fit_head
+from mmvrec.engine.rejection import leave_one_out_threshold, similarities
 from mmvrec.engine.support import SupportSet
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
+from mmvrec.models.heads.base import temper
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.registry import MODELS
 from mmvrec.utils.resources import config_file
@@ -78,6 +80,8 @@ class DefectInferencer:
         self.classes: list[str] = []
         self.head: FewShotHead | None = None
         self.threshold: float | None = None
+        #: What scores are tempered by; 1 unless they are calibrated.
+        self.temperature = 1.0
         #: Images without a file that have been seen; they are called by their number.
         self.num_arrays = 0
 
@@ -137,14 +141,20 @@ class DefectInferencer:
         self.head = None
         return ids
 
-    def fit(self) -> 'DefectInferencer':
+    def fit(self, calibrate: bool = False) -> 'DefectInferencer':
         """Fit the head on all enrolled instances, and train it if it is one that trains.
+
+        Args:
+            calibrate (bool): temper the scores, so that they say how often they are right, by what
+                heads that are fitted without some of the instances make of these; it takes five
+                more fits. The labels stay the same. Defaults to False.
 
         Returns:
             DefectInferencer: self.
 
         Raises:
-            ValueError: fewer than two classes are enrolled.
+            ValueError: fewer than two classes are enrolled; or to calibrate, no class has two
+                instances.
         """
         self.classes = sorted(set(self.labels))
         if len(self.classes) < 2:
@@ -152,9 +162,14 @@ class DefectInferencer:
                 f'at least two classes are needed, enrolled are {self.classes}; enroll instances '
                 'of another class'
             )
-        support = self._support()
+        support, settings = self._support(), TrainingSettings.from_config(self.cfg)
+        temperature = 1.0
+        if calibrate:
+            held_out = held_out_scores(self.model.build_head, support, settings)
+            temperature = fit_temperature(*held_out)
         head = self.model.build_head().to(support.feats.device)
-        self.head = fit_head(head, support, TrainingSettings.from_config(self.cfg))
+        self.head = fit_head(head, support, settings)
+        self.temperature = temperature
         self._set_threshold()
         return self
 
@@ -164,7 +179,8 @@ class DefectInferencer:
         """Enroll instances of a new class and use it at once, without training.
 
         A training-free head is fitted again. A Zip-Adapter-F keeps what it has learnt: the new
-        instances pass its projection as they are. Call :meth:`fit` to train on all of them.
+        instances pass its projection as they are. A temperature stays as it is. Call :meth:`fit`
+        to train on all of them.
 
         Args:
             label (str): a name that is not enrolled yet.
@@ -331,7 +347,7 @@ class DefectInferencer:
         except RuntimeError as error:
             raise ValueError(f'{path} is damaged, its head does not fit: {error}') from error
         loaded.head = head.to(loaded.model.data_preprocessor.device).eval()
-        loaded.threshold = info['threshold']
+        loaded.threshold, loaded.temperature = info['threshold'], info['temperature']
         loaded.num_arrays = info['num_arrays']
         return loaded
 
@@ -417,6 +433,7 @@ class DefectInferencer:
         self, records: list[dict], found: EmbeddedInstances, neighbours: int
     ) -> list[dict]:
         scores = self.head.predict(found.feats.to(self.model.data_preprocessor.device)).cpu()
+        scores = temper(scores, self.temperature)
         similar, nearest = similarities(found.feats, self.feats).sort(dim=1, descending=True)
         results = []
         for row, record in enumerate(records):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 FORMAT = 'mvrec-inferencer'
 FORMAT_VERSION = 1
 _INFO_KEYS = {
-    'config', 'task', 'quantile', 'classes', 'labels', 'ids', 'threshold', 'num_arrays',
-    'weights_digest', 'weights_source',
+    'config', 'task', 'quantile', 'classes', 'labels', 'ids', 'threshold', 'temperature',
+    'num_arrays', 'weights_digest', 'weights_source',
 }  # fmt: skip
 #: What of a config a saved model needs.
 _CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
@@ -30,8 +30,8 @@ def write_model(inferencer: 'DefectInferencer', path: str | Path) -> None:
 
     Tensors: ``support_feats`` (M, V, C), ``support_pictures`` (M, 96, 96, 3) and the head's.
     Metadata ``info``: JSON with format version, config (with all settings of views and
-    preprocessing), classes in label order, labels and ids of the support instances, threshold, and
-    digest and source of the backbone's weights.
+    preprocessing), classes in label order, labels and ids of the support instances, threshold,
+    temperature, and digest and source of the backbone's weights.
 
     Raises:
         ValueError: ``path`` does not end in ``.safetensors``.
@@ -53,6 +53,7 @@ def write_model(inferencer: 'DefectInferencer', path: str | Path) -> None:
         'labels': inferencer.labels,
         'ids': inferencer.ids,
         'threshold': inferencer.threshold,
+        'temperature': inferencer.temperature,
         'num_arrays': inferencer.num_arrays,
         'weights_digest': inferencer.model.backbone.weights_digest(),
         'weights_source': inferencer.model.weights_source,

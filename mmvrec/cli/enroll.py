@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     cfg.merge_from_dict(args.cfg_options)
     inferencer = DefectInferencer(cfg, device=args.device)
     inferencer.enroll_dataset(dataset)
-    inferencer.fit().save(args.out)
+    inferencer.fit(calibrate=args.calibrate).save(args.out)
     counts = Counter(inferencer.labels)
     print(f'{args.out}: {dict(sorted(counts.items()))}, threshold {inferencer.threshold}')
     return 0

@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
         '--options', nargs='+', action=DictAction, default={}, help='arguments of the dataset'
     )
     learn.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    learn.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
     learn.add_argument('--device')
     learn.set_defaults(run=enroll.run)
 

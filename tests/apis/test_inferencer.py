@@ -14,6 +14,7 @@ from mmvrec.apis import DefectInferencer
 from mmvrec.apis.saved_model import FORMAT, read_model
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES
 from mmvrec.datasets.synthesis.compose import photograph
+from mmvrec.models.heads.base import temper
 from mmvrec.structures import mask_bbox
 from mmvrec.utils.resources import config_file
 
@@ -281,6 +282,18 @@ def test_more_instances_of_an_image_come_later(data, tmp_path):
     inferencer.fit().save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
     assert loaded.enroll(pixels, None, 'a') == ['array 1@0,0,30,30']
+
+
+def test_calibrated_scores(data, tmp_path):
+    plain, calibrated = (enrolled(data, small()).fit(calibrate=on) for on in (False, True))
+    assert plain.temperature == 1
+    assert calibrated.temperature != 1
+    expected = temper(torch.tensor(scores(plain, data)), calibrated.temperature)
+    np.testing.assert_allclose(scores(calibrated, data), expected, atol=1e-5)
+    calibrated.save(tmp_path / 'm.safetensors')
+    loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
+    np.testing.assert_allclose(scores(loaded, data), expected, atol=1e-5)
+    assert calibrated.fit().temperature == 1
 
 
 def test_a_class_without_instances_is_not_added(fitted, data):

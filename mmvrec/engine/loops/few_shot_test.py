@@ -10,8 +10,10 @@ from mmpretrain.structures import DataSample
 from rich.progress import track
 from torch.utils.data import DataLoader
 
+from mmvrec.engine.calibration import fit_temperature, held_out_scores
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
 from mmvrec.engine.fitting import TrainingSettings, fit_head
+from mmvrec.engine.rejection import leave_one_out_threshold, similarities
 from mmvrec.engine.support import SupportSampler, make_support
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
@@ -31,6 +33,8 @@ class JudgedTask:
         head (FewShotHead): the fitted head.
         task_classes (dict[str, list[str]]): class names of every task that it tells apart.
         support (FeatureBank, optional): the task's support set; None of a head from a checkpoint.
+        temperature (float): what the scores are tempered by, see :func:`fit_temperature`.
+        held_out (str, optional): class that the head does not know, see :class:`OpenSetTestLoop`.
     """
 
     episode: int
@@ -38,6 +42,8 @@ class JudgedTask:
     head: FewShotHead
     task_classes: dict[str, list[str]]
     support: FeatureBank | None = None
+    temperature: float = 1.0
+    held_out: str | None = None
 
 
 @LOOPS.register_module()
@@ -58,6 +64,9 @@ class FewShotTestLoop(BaseLoop):
         seed (int): seed of episode 0, see :class:`EpisodeSampler`. Defaults to 0.
         cache_dir (str, optional): see :func:`build_bank`.
         fp16 (bool): embed under automatic mixed precision (``--amp``). Defaults to False.
+        calibrate (bool): temper the scores by what heads, fitted on the support set without some
+            of its instances, make of these; see :func:`held_out_scores`. Needs two shots.
+            Defaults to False.
 
     Raises:
         ValueError: ``episodes`` is less than 1.
@@ -76,6 +85,7 @@ class FewShotTestLoop(BaseLoop):
         seed: int = 0,
         cache_dir: str | None = DEFAULT_CACHE_DIR,
         fp16: bool = False,
+        calibrate: bool = False,
     ):
         super().__init__(runner, dataloader)
         if episodes < 1:
@@ -87,6 +97,7 @@ class FewShotTestLoop(BaseLoop):
         self.seed = seed
         self.cache_dir = cache_dir
         self.fp16 = fp16
+        self.calibrate = calibrate
         #: Dataset of the support pool, once the protocol has run.
         self.support_dataset = None
 
@@ -147,10 +158,26 @@ class FewShotTestLoop(BaseLoop):
         description = f'{len(heads)} heads x {self.episodes} episodes, {self.shots}-shot'
         for name, episode in track(todo, description, disable=not is_main_process()):
             drawn = sampler.draw(episode, heads[name])
-            support = make_support(model, drawn)
-            head = fit_head(model.build_head().to(support.feats.device), support, settings)
-            for task, bank in drawn.items():
-                yield JudgedTask(episode, query.task(task), head, support.task_classes, bank)
+            queries = {task: query.task(task) for task in drawn}
+            for banks, judged, held_out in self._settings(drawn, queries):
+                support = make_support(model, banks)
+                head = fit_head(model.build_head().to(support.feats.device), support, settings)
+                temperature = 1.0
+                if self.calibrate:
+                    temperature = fit_temperature(
+                        *held_out_scores(model.build_head, support, settings)
+                    )
+                for task, bank in banks.items():
+                    yield JudgedTask(
+                        episode, judged[task], head, support.task_classes, bank, temperature,
+                        held_out,
+                    )  # fmt: skip
+
+    def _settings(
+        self, drawn: dict[str, FeatureBank], queries: dict[str, FeatureBank]
+    ) -> Iterator[tuple[dict[str, FeatureBank], dict[str, FeatureBank], str | None]]:
+        """What a head is fitted on and judged on in one episode, and the class left out."""
+        yield drawn, queries, None
 
     @staticmethod
     def _fitted_units(model: MVRECClassifier, query: FeatureBank) -> Iterator[JudgedTask]:
@@ -187,25 +214,41 @@ def classify(model: MVRECClassifier, unit: JudgedTask) -> list[DataSample]:
     Returns:
         list[DataSample]: ``gt_label`` (or :data:`UNLABELLED`), ``pred_label`` and ``pred_score``
         (probabilities, (N,)) of every query, with ``task``, ``episode``, ``instance_id`` and
-        ``class_names`` (of the N classes) as meta information.
+        ``class_names`` (of the N classes) as meta information; where the support set is at hand
+        also ``similarity`` to its nearest instance and whether that is too little to be known
+        (``unknown``, see :func:`leave_one_out_threshold`; None where there is no threshold).
     """
     bank = unit.query
-    scores = model.predict_bank(bank, unit.head, unit.task_classes)
+    scores = model.predict_bank(bank, unit.head, unit.task_classes, unit.temperature)
     names, shift = model.label_space(bank.task_names[0], unit.task_classes)
+    likeness = _likeness(unit)
     samples = []
-    for row, label, task, identity in zip(scores, bank.labels, bank.tasks, bank.ids, strict=True):
+    for index, (row, label) in enumerate(zip(scores, bank.labels, strict=True)):
         sample = DataSample(
             metainfo={
-                'task': task,
+                'task': bank.tasks[index],
                 'episode': unit.episode,
-                'instance_id': identity,
+                'held_out': unit.held_out,
+                'instance_id': bank.ids[index],
                 'class_names': names,
+                **{name: values[index] for name, values in likeness.items()},
             }
         )
         sample.set_gt_label(label if label == UNLABELLED else label + shift)
         sample.set_pred_score(row).set_pred_label(row.argmax())
         samples.append(sample)
     return samples
+
+
+def _likeness(unit: JudgedTask) -> dict[str, list]:
+    """How alike the queries are to the support set of their task."""
+    if unit.support is None:
+        return {}
+    support = unit.support.feats
+    nearest = similarities(unit.query.feats, support).amax(1)
+    threshold = leave_one_out_threshold(support, unit.support.labels)
+    unknown = [None] * len(nearest) if threshold is None else (nearest < threshold).tolist()
+    return {'similarity': nearest.tolist(), 'unknown': unknown}
 
 
 def check_same_classes(

@@ -9,7 +9,7 @@ from mmpretrain.models.classifiers.base import BaseClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmvrec.models.heads.base import FewShotHead
+from mmvrec.models.heads.base import FewShotHead, temper
 from mmvrec.registry import MODELS
 from mmvrec.structures import FeatureBank, class_range, joint_class_names
 
@@ -189,6 +189,7 @@ class MVRECClassifier(BaseClassifier):
         bank: FeatureBank,
         head: FewShotHead | None = None,
         task_classes: Mapping[str, Sequence[str]] | None = None,
+        temperature: float = 1.0,
     ) -> Tensor:
         """Class probabilities of the instances of one task.
 
@@ -197,6 +198,7 @@ class MVRECClassifier(BaseClassifier):
             head (FewShotHead, optional): defaults to the model's head of that task.
             task_classes (Mapping, optional): class names of every task that ``head`` tells apart.
                 Defaults to those of the model's head.
+            temperature (float): see :func:`temper`. Defaults to 1.
 
         Returns:
             Tensor: float32, (M, N), on the CPU. N are the classes of the task, with
@@ -205,6 +207,7 @@ class MVRECClassifier(BaseClassifier):
         task = bank.task_names[0]
         head = head or self.head_of(task)
         scores = head.predict(bank.feats.to(self.data_preprocessor.device)).cpu()
+        scores = temper(scores, temperature)
         return self._of_product(scores, task, task_classes or self.task_classes)
 
     def _of_product(

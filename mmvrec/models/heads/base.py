@@ -251,3 +251,19 @@ def merge_by_entropy(logits: Tensor) -> Tensor:
     uniform = torch.full_like(certainty, 1 / certainty.shape[1])
     weights = torch.where(total > 0, certainty / total, uniform)
     return (weights[..., None] * probabilities).sum(1)
+
+
+def temper(scores: Tensor, temperature: float) -> Tensor:
+    """Probabilities with their logarithms divided by a temperature; 1 leaves them as they are.
+
+    Args:
+        scores (Tensor): probabilities, float, (..., N).
+        temperature (float): above 1 makes them less sure.
+
+    Returns:
+        Tensor: float, (..., N), each row summing to 1, in the same order.
+    """
+    if temperature == 1:
+        return scores
+    tiny = torch.finfo(scores.dtype).tiny
+    return (scores.clamp(min=tiny).log() / temperature).softmax(-1)

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmvrec.apis.rejection import leave_one_out_threshold, similarities
+from mmvrec.engine.rejection import leave_one_out_threshold, similarities
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -1,0 +1,101 @@
+"""Scores that mean what they say, from the support set alone."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+
+from mmvrec.engine.fitting import TrainingSettings, fit_head
+from mmvrec.engine.support import SupportSet
+from mmvrec.models.heads import FewShotHead
+from mmvrec.models.heads.base import temper
+
+#: Temperatures that are looked at. The training-free Zip-Adapter's scores can be nearly equal.
+_RANGE = (1e-4, 1e2)
+
+
+def leave_out_folds(labels: Tensor, folds: int = 5) -> list[Tensor]:
+    """Which instances are left out together: of every class the same share.
+
+    The first instance of every class is in fold 0, the second in fold 1, and so on; with at most
+    ``folds`` instances of a class each is left out alone (leave-one-out), and the only instance of
+    a class never is.
+
+    Args:
+        labels (Tensor): class indices, int64, (M,).
+        folds (int): at least 2. Defaults to 5.
+
+    Returns:
+        list[Tensor]: bool, (M,) each, true where left out; none that is empty.
+    """
+    counts, seen = Counter(labels.tolist()), Counter()
+    place = []
+    for label in labels.tolist():
+        place.append(seen[label] % folds if counts[label] > 1 else -1)
+        seen[label] += 1
+    place = torch.tensor(place)
+    return [place == fold for fold in range(folds) if (place == fold).any()]
+
+
+def held_out_scores(
+    build_head: Callable[[], FewShotHead],
+    support: SupportSet,
+    settings: TrainingSettings,
+    folds: int = 5,
+) -> tuple[Tensor, Tensor]:
+    """Probabilities of support instances by heads that are fitted without them.
+
+    Args:
+        build_head (Callable): gives a new head that is not fitted.
+        support (SupportSet): all support instances.
+        settings (TrainingSettings): how heads are trained.
+        folds (int): see :func:`leave_out_folds`. Defaults to 5.
+
+    Returns:
+        tuple[Tensor, Tensor]: float32, (M', N), and class indices, int64, (M',), of the instances
+        that can be left out, on the CPU.
+
+    Raises:
+        ValueError: no class has two instances.
+    """
+    scores, labels = [], []
+    for out in leave_out_folds(support.labels.cpu(), folds):
+        rest = SupportSet(
+            support.feats[~out], support.labels[~out], support.task_classes, support.text_feats
+        )
+        head = fit_head(build_head().to(support.feats.device), rest, settings)
+        with torch.no_grad():
+            scores.append(head.predict(support.feats[out]).cpu())
+        labels.append(support.labels[out].cpu())
+    if not scores:
+        raise ValueError('scores can be calibrated only if a class has two support instances')
+    return torch.cat(scores), torch.cat(labels)
+
+
+def fit_temperature(scores: Tensor, labels: Tensor) -> float:
+    """The temperature that makes scores of instances not seen in fitting most likely.
+
+    Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017) towards
+    targets smoothed as Platt's are (1999): the n instances count as n + N, of which one is in every
+    class, for a few right answers do not prove that there are no wrong ones.
+
+    Args:
+        scores (Tensor): probabilities, float, (n, N).
+        labels (Tensor): class indices, int64, (n,).
+
+    Returns:
+        float: by which logarithms of probabilities are divided, see :func:`temper`.
+    """
+    number, classes = scores.shape
+    targets = torch.full(scores.shape, 1 / (number + classes), dtype=torch.float64)
+    targets[torch.arange(number), labels] = (number + 1) / (number + classes)
+
+    def loss(log_temperature: float) -> float:
+        tempered = temper(scores.double(), float(np.exp(log_temperature)))
+        return float(-(targets * tempered.clamp(min=1e-300).log()).sum(1).mean())
+
+    found = minimize_scalar(loss, bounds=tuple(np.log(_RANGE)), method='bounded')
+    return float(np.exp(found.x))

@@ -1,0 +1,115 @@
+"""Can unknown defects be told from known ones?"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from mmvrec.evaluation.few_shot_metric import summary
+from mmvrec.registry import METRICS
+from mmvrec.structures import UNLABELLED
+
+_NAMES = ('auroc', 'auroc_probability', 'known_rejected', 'unknown_found')
+
+
+@METRICS.register_module()
+class OpenSetAUROC(BaseMetric):
+    """Separation of queries with a class from those without, in percent.
+
+    Unknown queries are those of the class left out (:class:`OpenSetTestLoop`), or the false alarms
+    of a detector (:class:`DetectedInstances`). Mean over tasks of the mean over episodes (and
+    classes left out), each also with ``…_std`` (over episodes, of the mean over tasks):
+
+    - ``fewshot/auroc``: area under the ROC curve of the similarity to the nearest support instance;
+      50 is chance;
+    - ``fewshot/auroc_probability``: of the greatest class probability;
+    - ``fewshot/known_rejected`` and ``unknown_found``: known and unknown queries that are called
+      unknown, at the threshold of :func:`leave_one_out_threshold`; NaN where no class has two
+      support instances.
+
+    Args:
+        collect_device (str): ``cpu`` or ``gpu``, as of MMEngine's metrics. Defaults to ``cpu``.
+        prefix (str, optional): replaces ``fewshot``.
+    """
+
+    default_prefix = 'fewshot'
+
+    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None):
+        super().__init__(collect_device=collect_device, prefix=prefix)
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Note how alike each query is to the support set.
+
+        Args:
+            data_batch (object): not used.
+            data_samples (Sequence[dict]): with ``task``, ``episode``, ``held_out``, ``gt_label``,
+                ``pred_score``, ``similarity`` and ``unknown``.
+
+        Raises:
+            ValueError: the support set was not at hand, as with the model of a checkpoint.
+        """
+        for sample in data_samples:
+            if 'similarity' not in sample:
+                raise ValueError('OpenSetAUROC needs the support sets: test without a checkpoint')
+            known = sample['gt_label'].item() != UNLABELLED
+            row = (
+                known,
+                sample['similarity'],
+                sample['pred_score'].max().item(),
+                np.nan if sample['unknown'] is None else float(sample['unknown']),
+            )
+            self.results.append((sample['task'], sample['episode'], sample['held_out'], row))
+
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
+        """The metrics, see the class.
+
+        Raises:
+            ValueError: all queries have a class, or none.
+        """
+        rows = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+        for task, episode, held_out, row in results:
+            rows[task][episode][held_out].append(row)
+        per_task = [
+            [
+                np.mean([separation(np.array(r), task) for r in variants.values()], axis=0)
+                for variants in episodes.values()
+            ]
+            for task, episodes in rows.items()
+        ]
+        columns = np.mean(per_task, axis=0).T
+        metrics = {}
+        for name, values in zip(_NAMES, columns, strict=True):
+            mean, deviation, _ = summary(values)
+            metrics |= {name: mean, f'{name}_std': deviation}
+        told = ', '.join(f'{name} {metrics[name]:.2f}' for name in _NAMES)
+        MMLogger.get_current_instance().info(f'Unknown defects (%): {told}')
+        return metrics
+
+
+def separation(rows: np.ndarray, task: str) -> tuple[float, float, float, float]:
+    """The four numbers of one fit, in percent.
+
+    Args:
+        rows (np.ndarray): float, (Q, 4): whether known, similarity, probability, whether called
+            unknown.
+        task (str): for the message.
+
+    Raises:
+        ValueError: all queries are known, or none.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    known = rows[:, 0] == 1
+    if known.all() or not known.any():
+        raise ValueError(
+            f'task {task!r}: {known.sum()} of {len(known)} queries have a class; OpenSetAUROC '
+            "compares those with and those without: use test_cfg.type='OpenSetTestLoop'"
+        )
+    return (
+        100 * roc_auc_score(known, rows[:, 1]),
+        100 * roc_auc_score(known, rows[:, 2]),
+        100 * rows[known, 3].mean(),
+        100 * rows[~known, 3].mean(),
+    )

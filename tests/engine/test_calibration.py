@@ -1,0 +1,105 @@
+"""Held-out scores and temperature, against plain loops."""
+
+import numpy as np
+import pytest
+import torch
+from engine_parts import feature_bank
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmvrec.engine.calibration import fit_temperature, held_out_scores, leave_out_folds
+from mmvrec.engine.fitting import TrainingSettings
+from mmvrec.engine.support import SupportSet
+from mmvrec.models.heads import ZipAdapterFHead, ZipAdapterHead
+from mmvrec.models.heads.base import temper
+
+SETTINGS = TrainingSettings({'optimizer': {'type': 'AdamW', 'lr': 0.01}}, max_iters=3)
+
+
+@given(st.lists(st.integers(0, 3), max_size=30), st.integers(2, 6))
+def test_folds(labels, folds):
+    found = leave_out_folds(torch.tensor(labels, dtype=torch.long), folds)
+    counts = torch.stack([*found, torch.zeros(len(labels), dtype=torch.bool)]).sum(0).tolist()
+    # All but the only instance of a class are left out once.
+    assert counts == [int(labels.count(label) > 1) for label in labels]
+    for out in found:
+        assert out.any()
+        for label in set(labels):
+            of_class = [
+                is_out for is_out, own in zip(out.tolist(), labels, strict=True) if own == label
+            ]
+            # Something of every class stays, and its share is even.
+            assert not all(of_class)
+            assert sum(of_class) <= -(-len(of_class) // folds)
+
+
+def support_set(per_class=3, **kwargs) -> SupportSet:
+    bank = feature_bank(tasks=('one',), per_class=per_class, **kwargs)
+    return SupportSet(bank.feats, bank.labels, bank.class_names)
+
+
+@pytest.mark.parametrize('head', [ZipAdapterHead, ZipAdapterFHead])
+def test_held_out_scores_are_those_of_heads_without_the_instance(head):
+    support = support_set(spread=1.0)
+    torch.manual_seed(0)
+    scores, labels = held_out_scores(head, support, SETTINGS)
+    assert scores.shape == (9, 3)
+    assert labels.tolist() == [0, 1, 2] * 3
+    # Fold 1 leaves the second instance of each class out.
+    rest = [0, 2, 3, 5, 6, 8]
+    if head is ZipAdapterHead:
+        expected = head().fit(support.feats[rest], support.labels[rest], 3)
+        torch.testing.assert_close(scores[3:6], expected.predict(support.feats[[1, 4, 7]]))
+    whole = head().fit(support.feats, support.labels, 3)
+    order = [0, 3, 6, 1, 4, 7, 2, 5, 8]
+    assert not torch.allclose(scores, whole.predict(support.feats[order]))
+
+
+def test_one_shot_cannot_be_calibrated():
+    with pytest.raises(ValueError, match='only if a class has two support instances'):
+        held_out_scores(ZipAdapterHead, support_set(per_class=1), SETTINGS)
+
+
+def test_temperature_of_scores_that_are_too_sure():
+    # Scores of 0.99 that are right in 80 of 100 cases.
+    scores = torch.tensor([[0.99, 0.01]]).repeat(100, 1)
+    labels = torch.tensor([0] * 80 + [1] * 20)
+    temperature = fit_temperature(scores, labels)
+    # The most likely score is the smoothed share of right answers, (80 · 101 + 20) / 100 / 102.
+    expected = (80 * 101 + 20) / 100 / 102
+    assert float(temper(scores[0], temperature)[0]) == pytest.approx(expected, abs=1e-3)
+    assert temperature > 1
+
+
+def test_temperature_is_the_best_of_a_fine_search():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(40, 4, generator=generator) * 5
+    labels = torch.where(torch.rand(40, generator=generator) < 0.7, logits.argmax(1), 0)
+    scores = logits.softmax(1)
+    targets = torch.full((40, 4), 1 / 44)
+    targets[torch.arange(40), labels] = 41 / 44
+
+    def loss(temperature):
+        return float(-(targets * (logits / temperature).log_softmax(1)).sum(1).mean())
+
+    grid = np.geomspace(0.05, 20, 2000)
+    best = grid[np.argmin([loss(t) for t in grid])]
+    assert fit_temperature(scores, labels) == pytest.approx(best, rel=0.01)
+
+
+def test_a_few_right_answers_do_not_make_certain():
+    scores = torch.tensor([[0.6, 0.2, 0.2]]).repeat(5, 1)
+    tempered = temper(scores, fit_temperature(scores, torch.zeros(5, dtype=torch.long)))
+    assert float(tempered[0, 0]) == pytest.approx(6 / 8, abs=0.01)
+
+
+def test_temper():
+    scores = torch.tensor([[0.7, 0.2, 0.1], [1.0, 0.0, 0.0]])
+    assert temper(scores, 1) is scores
+    flat, sharp = temper(scores, 4.0), temper(scores, 0.25)
+    torch.testing.assert_close(flat[0], scores[0] ** 0.25 / (scores[0] ** 0.25).sum())
+    torch.testing.assert_close(sharp[0], scores[0] ** 4 / (scores[0] ** 4).sum())
+    for changed in (flat, sharp):
+        assert changed.isfinite().all()
+        assert changed.argmax(1).tolist() == [0, 0]
+        torch.testing.assert_close(changed.sum(1), torch.ones(2))
