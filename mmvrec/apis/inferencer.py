@@ -245,7 +245,8 @@ class DefectInferencer:
             probability of every class); ``similarity`` to the nearest support instance, in [-1, 1];
             ``unknown`` (bool), whether that is less than known instances have, None where no class
             has two instances; ``neighbours``, the nearest support instances with ``id``, ``label``,
-            ``similarity``; ``view_boxes`` (V, 4), the crops that were looked at.
+            ``similarity``; ``view_boxes`` (V, 4), the crops that were looked at; ``det_score``
+            where the instances are a detector's that tells it.
 
         Raises:
             FileNotFoundError: an image is missing.
@@ -458,6 +459,7 @@ class DefectInferencer:
                     'unknown': None if self.threshold is None else likeness < self.threshold,
                     'neighbours': evidence,
                     'view_boxes': found.view_boxes[row],
+                    **({'det_score': record['det_score']} if 'det_score' in record else {}),
                 }
             )
         return results

@@ -8,6 +8,7 @@ from mmvrec.structures import encode_mask, mask_bbox
 #: Fields with boxes and with masks: MMDetection's, torchvision's, supervision's.
 _BOXES = ('bboxes', 'boxes', 'xyxy')
 _MASKS = ('masks', 'mask')
+_SCORES = ('scores', 'confidence')
 
 
 def image_instances(instances: object, height: int, width: int) -> list[dict]:
@@ -21,20 +22,32 @@ def image_instances(instances: object, height: int, width: int) -> list[dict]:
             - masks, bool or numbers of shape (N, H, W) or (N, 1, H, W); above one half is inside
               where they are floats (torchvision), not zero where they are not;
             - a dict or an object with ``bboxes``, ``boxes`` or ``xyxy`` and, or, ``masks`` or
-              ``mask``: torchvision's detections, supervision's ``Detections``, MMEngine's
-              ``InstanceData``;
+              ``mask``, and perhaps ``scores`` or ``confidence``: torchvision's detections,
+              supervision's ``Detections``, MMEngine's ``InstanceData``;
             - an object whose ``pred_instances`` is one of these: MMDetection's ``DetDataSample``.
         height (int): of the image, pixels.
         width (int): of the image, pixels.
 
     Returns:
         list[dict]: ``bbox`` (x1, y1, x2, y2, cut at the border of the image) and ``mask`` (RLE, see
-        :func:`decode_mask`, or None) of every instance.
+        :func:`decode_mask`, or None) of every instance; from a detector that tells it also
+        ``det_score``.
 
     Raises:
         ValueError: wrong shapes, numbers that are not finite, a box without area or outside the
             image, or an empty mask.
     """
+    found = _geometry(instances, height, width)
+    scores = _field(getattr(instances, 'pred_instances', instances), _SCORES)
+    if scores is None:
+        return found
+    scores = _as_array(scores)
+    if scores.shape != (len(found),):
+        raise ValueError(f'{len(found)} instances, but scores of shape {scores.shape}')
+    return [{**one, 'det_score': float(score)} for one, score in zip(found, scores, strict=True)]
+
+
+def _geometry(instances: object, height: int, width: int) -> list[dict]:
     if instances is None:
         return [{'bbox': [0.0, 0.0, float(width), float(height)], 'mask': None}]
     instances = getattr(instances, 'pred_instances', instances)

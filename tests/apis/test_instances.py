@@ -69,6 +69,19 @@ def test_masks(instances):
     assert found[0]['bbox'] == [2, 3, 10, 9]
 
 
+def test_scores_of_detectors():
+    for instances in (
+        {'boxes': torch.tensor(BOXES), 'scores': torch.tensor([0.5, 0.25])},
+        SimpleNamespace(xyxy=np.array(BOXES), mask=masks(), confidence=np.array([0.5, 0.25])),
+        data_sample(bboxes=torch.tensor(BOXES), scores=torch.tensor([0.5, 0.25])),
+    ):
+        found = image_instances(instances, HEIGHT, WIDTH)
+        assert [one['det_score'] for one in found] == [0.5, 0.25]
+    assert all('det_score' not in one for one in image_instances(BOXES, HEIGHT, WIDTH))
+    with pytest.raises(ValueError, match=r'2 instances, but scores of shape \(3,\)'):
+        image_instances({'boxes': BOXES, 'scores': [0.1, 0.2, 0.3]}, HEIGHT, WIDTH)
+
+
 def test_whole_image_and_none():
     whole = {'bbox': [0, 0, WIDTH, HEIGHT], 'mask': None}
     assert image_instances(None, HEIGHT, WIDTH) == [whole]

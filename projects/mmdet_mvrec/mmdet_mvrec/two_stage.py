@@ -1,0 +1,102 @@
+"""A detector finds the defects, MVREC names them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.logging import print_log
+from rich.progress import track
+
+from mmvrec.apis import DefectInferencer
+from mmvrec.utils.images import read_image
+
+from .detectors import DETECTORS, Detections
+
+
+class TwoStageInferencer:
+    """Boxes or masks of a detector, classified by a saved :class:`DefectInferencer`.
+
+    Args:
+        detector (dict | Callable): config of a first stage (``DETECTORS``), or anything that makes
+            :class:`Detections` of an RGB image.
+        classifier (str | Path | DefectInferencer): fitted, or the file of one.
+        score_threshold (float): detections with lower scores are not classified. Defaults to 0.3.
+        max_per_image (int): the surest detections of an image that are classified. Defaults to
+            100.
+
+    Raises:
+        FileNotFoundError: config, weights or the saved classifier are missing.
+    """
+
+    def __init__(
+        self,
+        detector: dict | Callable[[np.ndarray], Detections],
+        classifier: str | Path | DefectInferencer,
+        score_threshold: float = 0.3,
+        max_per_image: int = 100,
+    ):
+        self.detector = DETECTORS.build(detector) if isinstance(detector, dict) else detector
+        if not isinstance(classifier, DefectInferencer):
+            classifier = DefectInferencer.load(classifier)
+        self.classifier = classifier
+        self.score_threshold = score_threshold
+        self.max_per_image = max_per_image
+
+    @classmethod
+    def from_config(cls, path: str | Path, options: dict | None = None) -> 'TwoStageInferencer':
+        """Build both stages from one config with the arguments of this class.
+
+        Args:
+            path (str | Path): the config.
+            options (dict, optional): overrides, by dotted names.
+        """
+        cfg = Config.fromfile(path)
+        cfg.merge_from_dict(options or {})
+        return cls(**cfg.to_dict())
+
+    def __call__(
+        self,
+        images: Sequence[str | Path],
+        show: bool = False,
+        out_dir: str | Path | None = None,
+    ) -> list[list[dict]]:
+        """Find and classify the defects of images.
+
+        Args:
+            images (Sequence[str | Path]): image files.
+            show (bool): see :class:`DefectInferencer`. Defaults to False.
+            out_dir (str | Path, optional): see :class:`DefectInferencer`.
+
+        Returns:
+            list[list[dict]]: per image, the surest detection first, the results of
+            :class:`DefectInferencer`, with the detector's score as ``det_score``.
+        """
+        images = [str(image) for image in images]
+        found = [
+            self._detect(image) for image in track(images, f'Detecting on {len(images)} images')
+        ]
+        instances = [asdict(one) for one in found]
+        return self.classifier(images, instances, show=show, out_dir=out_dir)
+
+    def _detect(self, image: str) -> Detections:
+        """The surest detections; what has no pixel in the image is left out, and told."""
+        pixels = read_image(image)
+        found = self.detector(pixels)
+        keep = np.flatnonzero(found.scores >= self.score_threshold)[: self.max_per_image]
+        height, width = pixels.shape[:2]
+        boxes = found.bboxes[keep].clip(0, [width, height, width, height])
+        usable = (boxes[:, 2:] > boxes[:, :2]).all(1)
+        if found.masks is not None:
+            usable &= found.masks[keep].any((1, 2))
+        if not usable.all():
+            print_log(
+                f'{image}: {(~usable).sum()} detections have no pixel in the image, and are left '
+                'out',
+                logger='current',
+                level=30,
+            )
+        keep = keep[usable]
+        masks = None if found.masks is None else found.masks[keep]
+        return Detections(found.bboxes[keep], found.scores[keep], masks)

@@ -1,0 +1,43 @@
+"""Find and name the defects of images.
+
+    detect.py CONFIG IMAGE [IMAGE ...] --out-dir DIR [--show] [--cfg-options ...]
+
+Writes ``DIR/vis/<image>.png`` and ``DIR/preds/<image>.json``.
+"""
+
+import argparse
+import sys
+
+from mmengine.config import DictAction
+
+from projects.mmdet_mvrec.mmdet_mvrec import TwoStageInferencer
+
+
+def main() -> None:
+    """Read the command line, and print a line for every instance."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config')
+    parser.add_argument('images', nargs='+')
+    parser.add_argument('--out-dir', required=True)
+    parser.add_argument('--show', action='store_true')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    args = parser.parse_args()
+    try:
+        both = TwoStageInferencer.from_config(args.config, args.cfg_options)
+        results = both(args.images, show=args.show, out_dir=args.out_dir)
+    except (FileNotFoundError, ValueError, ImportError) as error:
+        sys.exit(f'error: {error}')
+    for image, found in zip(args.images, results, strict=True):
+        for one in found:
+            box = ' '.join(f'{value:.0f}' for value in one['bbox'])
+            note = ' (unknown)' if one['unknown'] else ''
+            print(
+                f'{image} [{box}] {one["det_score"]:.2f}: {one["label"]} '
+                f'{100 * one["score"]:.1f} %{note}'
+            )
+
+
+if __name__ == '__main__':
+    main()

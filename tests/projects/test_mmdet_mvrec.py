@@ -1,0 +1,146 @@
+"""Two stages in one call: a detector finds, MVREC names."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from dataset_layouts import write_labelme
+from mmengine.config import Config
+from torchvision.models import get_model
+
+from mmvrec.apis import DefectInferencer
+from mmvrec.datasets import LabelMeDefects
+from mmvrec.utils.resources import config_file
+from projects.mmdet_mvrec.mmdet_mvrec import TorchvisionDetector, TwoStageInferencer
+from projects.mmdet_mvrec.mmdet_mvrec.detectors import Detections
+from projects.mmdet_mvrec.tools import detect
+
+TORCHVISION = 'projects/mmdet_mvrec/configs/torchvision_faster-rcnn_mvrec.py'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Images, and a classifier of them."""
+    write_labelme(tmp_path / 'data')
+    cfg = Config.fromfile(config_file('mvrec/zipa_5shot_mtd_tiny.py'))
+    cfg.test_dataloader.dataset.pipeline[2].offsets = (0,)
+    inferencer = DefectInferencer(cfg, device='cpu')
+    inferencer.enroll_dataset(LabelMeDefects(data_root=str(tmp_path / 'data')))
+    inferencer.fit().save(tmp_path / 'defects.safetensors')
+    return tmp_path
+
+
+def images_of(folder) -> list[str]:
+    return sorted(map(str, (folder / 'data').rglob('*.png')))[:2]
+
+
+@pytest.fixture
+def weights(tmp_path) -> str:
+    """Random weights of the smallest Faster R-CNN."""
+    torch.manual_seed(0)
+    model = get_model(
+        'fasterrcnn_mobilenet_v3_large_320_fpn', weights=None, weights_backbone=None, num_classes=2
+    )
+    torch.save(model.state_dict(), tmp_path / 'd.pth')
+    return str(tmp_path / 'd.pth')
+
+
+def test_any_callable_is_a_detector(folder):
+    boxes = np.array([[40, 20, 60, 40], [10, 8, 30, 20], [0, 0, 5, 5], [2, 2, 9, 9]], float)
+    scores = np.array([0.9, 0.8, 0.1, 0.7])
+    seen = []
+
+    def detector(image):
+        seen.append(image)
+        order = np.argsort(-scores)
+        return Detections(boxes[order], scores[order])
+
+    both = TwoStageInferencer(detector, folder / 'defects.safetensors', max_per_image=2)
+    paths = images_of(folder)
+    results = both(paths, out_dir=folder / 'out')
+    assert [len(found) for found in results] == [2, 2]
+    # RGB, as this package reads images.
+    np.testing.assert_array_equal(seen[0], cv2.imread(paths[0])[..., ::-1])
+    alone = DefectInferencer.load(folder / 'defects.safetensors')(paths, [boxes[:2]] * 2)
+    for found, expected in zip(results, alone, strict=True):
+        assert [one['det_score'] for one in found] == [0.9, 0.8]
+        for one, other in zip(found, expected, strict=True):
+            assert one['scores'] == pytest.approx(other['scores'])
+            assert one['bbox'] == other['bbox']
+    stored = json.loads((folder / 'out/preds/0.json').read_text())
+    assert [one['det_score'] for one in stored] == [0.9, 0.8]
+
+
+def test_masks_and_what_is_outside(folder, log_records):
+    masks = np.zeros((3, 48, 64), bool)
+    masks[0, 8:20, 10:30] = True
+    masks[2, 0:5, 0:5] = True
+    boxes = np.array([[10, 8, 30, 20], [0, 0, 9, 9], [70, 0, 80, 5]], float)
+    both = TwoStageInferencer(
+        lambda image: Detections(boxes, np.array([0.9, 0.8, 0.7]), masks),
+        folder / 'defects.safetensors',
+    )
+    ((one,),) = both(images_of(folder)[:1])
+    assert one['bbox'] == [10, 8, 30, 20]
+    # An empty mask, and a box beside the image.
+    assert any('2 detections have no pixel in the image' in r.msg for r in log_records)
+
+
+def test_torchvision_with_one_config_and_one_call(folder, weights, monkeypatch, capsys):
+    paths = images_of(folder)
+    options = [f'detector.checkpoint={weights}', 'detector.device=cpu', 'score_threshold=0.0']
+    options += [f'classifier={folder / "defects.safetensors"}', 'max_per_image=3']
+    command = ['detect.py', TORCHVISION, *paths, '--out-dir', str(folder / 'out')]
+    monkeypatch.setattr(sys, 'argv', [*command, '--cfg-options', *options])
+    detect.main()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(paths[0])]
+    stored = json.loads((folder / 'out/preds/0.json').read_text())
+    assert len(lines) == len(stored) > 0
+    found = TorchvisionDetector('fasterrcnn_mobilenet_v3_large_320_fpn', weights, device='cpu')(
+        cv2.imread(paths[0])[..., ::-1]
+    )
+    assert (np.diff(found.scores) <= 0).all()
+    assert [one['det_score'] for one in stored] == pytest.approx(found.scores[:3].tolist())
+    for one, box in zip(stored, found.bboxes, strict=False):
+        assert one['bbox'] == pytest.approx(box.tolist(), abs=1e-4)
+    assert cv2.imread(str(folder / 'out/vis/0.png')).shape == (48, 64, 3)
+
+
+def test_missing_weights_are_told(folder, monkeypatch):
+    command = ['detect.py', TORCHVISION, 'a.png', '--out-dir', str(folder / 'out')]
+    monkeypatch.setattr(sys, 'argv', command)
+    with pytest.raises(SystemExit, match=r'error: no weights of the detector at work_dirs'):
+        detect.main()
+    assert not (folder / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        'rtmdet/rtmdet_tiny_8xb32-300e_coco.py',
+        'retinanet/retinanet_r18_fpn_1x_coco.py',
+        'faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py',
+    ],
+)
+def test_detectors_of_mmdetection(folder, config):
+    pytest.importorskip('mmdet.apis', reason='MMDetection, with operators, is not installed')
+    both = TwoStageInferencer.from_config(
+        'projects/mmdet_mvrec/configs/rtmdet-tiny_mvrec.py',
+        {
+            'detector.config': f'mmdet::{config}',
+            'detector.checkpoint': None,
+            'detector.device': 'cpu',
+            'classifier': str(folder / 'defects.safetensors'),
+            'score_threshold': 0.0,
+            'max_per_image': 3,
+        },
+    )
+    results = both(images_of(folder))
+    for found in results:
+        scores = [one['det_score'] for one in found]
+        assert scores == sorted(scores, reverse=True)
+        assert {one['label'] for one in found} <= {'dent', 'scratch'}
+    assert sum(map(len, results)) > 0
