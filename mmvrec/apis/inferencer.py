@@ -3,26 +3,31 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances, embed
+from mmvrec.apis.embedding import PICTURE_SIDE, embed
 from mmvrec.apis.output import show_results, write_results
-from mmvrec.apis.records import Image, image_records, labels_of
+from mmvrec.apis.records import (
+    Image,
+    as_lists,
+    labels_of,
+    records_of_dataset,
+    records_of_images,
+)
 from mmvrec.apis.report import write_evaluation
+from mmvrec.apis.results import make_results
 from mmvrec.apis.saved_model import read_model, write_model
 from mmvrec.datasets import DefectDataset
 from mmvrec.engine.calibration import fit_temperature, held_out_scores
 from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.rejection import leave_one_out_threshold, similarities
+from mmvrec.engine.rejection import leave_one_out_threshold
 from mmvrec.engine.support import SupportSet
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
-from mmvrec.models.heads.base import temper
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.registry import MODELS
 from mmvrec.utils.resources import config_file
@@ -108,7 +113,7 @@ class DefectInferencer:
             ValueError: a broken image or instance, a number of labels that does not fit, or an
                 instance that is enrolled already. Nothing is enrolled then.
         """
-        records = self._records(images, instances)
+        records = self._records(*as_lists(images, instances))
         return self._add([r for image in records for r in image], labels_of(labels, records))
 
     def enroll_dataset(self, dataset: DefectDataset) -> list[str]:
@@ -123,7 +128,7 @@ class DefectInferencer:
         Raises:
             ValueError: it has several tasks, or see :meth:`enroll`.
         """
-        records = self._dataset_records(dataset)
+        records = records_of_dataset(dataset, self.task)
         return self._add(records, [record['label_name'] for record in records])
 
     def _add(self, records: list[dict], names: list[str]) -> list[str]:
@@ -252,10 +257,8 @@ class DefectInferencer:
             FileNotFoundError: an image is missing.
             ValueError: nothing is fitted yet, or a broken image or instance.
         """
-        if isinstance(images, str | Path | np.ndarray):
-            images, instances = [images], [instances]
-        images = list(images)
         self._check_fitted()
+        images, instances = as_lists(images, instances)
         records = self._records(images, instances)
         flat = [record for image in records for record in image]
         found = iter(self._judge(flat, batch_size, neighbours, progress))
@@ -296,14 +299,16 @@ class DefectInferencer:
                 is not enrolled.
         """
         self._check_fitted()
-        records = [r for r in self._dataset_records(dataset) if r['instance_id'] not in self.ids]
+        records = [
+            r for r in records_of_dataset(dataset, self.task) if r['instance_id'] not in self.ids
+        ]
         strange = sorted({r['label_name'] for r in records} - set(self.classes))
         if strange:
             raise ValueError(f'classes {strange} are not enrolled; enrolled are {self.classes}')
         if not records:
             raise ValueError('all instances of the dataset are enrolled; judge others')
         found = embed(self.model, self._pipeline_cfg, records, batch_size)
-        results = self._results(records, found, neighbours)
+        results = make_results(self, records, found, neighbours)
         return write_evaluation(self, records, found.feats, results, path, max_mistakes)
 
     def save(self, path: str | Path) -> None:
@@ -360,34 +365,8 @@ class DefectInferencer:
         if self.head is None:
             raise ValueError('nothing is fitted; call enroll(...) and fit() first')
 
-    def _dataset_records(self, dataset: DefectDataset) -> list[dict]:
-        if len(dataset.task_classes) != 1:
-            raise ValueError(
-                f'the dataset has the tasks {list(dataset.task_classes)}; an inferencer tells the '
-                'classes of one apart, so load one (categories=[…])'
-            )
-        return [{**dataset.get_data_info(i), 'task': self.task} for i in range(len(dataset))]
-
-    def _records(self, images: object, instances: object) -> list[list[dict]]:
-        """Records of the instances of every image; all offenders in one error."""
-        if isinstance(images, str | Path | np.ndarray):
-            images, instances = [images], [instances]
-        images = list(images)
-        instances = [None] * len(images) if instances is None else list(instances)
-        if len(instances) != len(images):
-            raise ValueError(f'{len(images)} images, but instances of {len(instances)}')
-        records, problems = [], []
-        for image, found in zip(images, instances, strict=True):
-            name = str(image)
-            if isinstance(image, np.ndarray):
-                name = f'array {self.num_arrays}'
-                self.num_arrays += 1
-            try:
-                records.append(image_records(image, found, name, self.task))
-            except ValueError as error:
-                problems.append(f'{name}: {error}')
-        if problems:
-            raise ValueError('\n'.join(problems))
+    def _records(self, images: Sequence[Image], instances: object) -> list[list[dict]]:
+        records, self.num_arrays = records_of_images(images, instances, self.task, self.num_arrays)
         return records
 
     def _support(self) -> SupportSet:
@@ -427,39 +406,4 @@ class DefectInferencer:
         if not records:
             return []
         found = embed(self.model, self._pipeline_cfg, records, batch_size, progress)
-        return self._results(records, found, neighbours)
-
-    @torch.no_grad()
-    def _results(
-        self, records: list[dict], found: EmbeddedInstances, neighbours: int
-    ) -> list[dict]:
-        scores = self.head.predict(found.feats.to(self.model.data_preprocessor.device)).cpu()
-        scores = temper(scores, self.temperature)
-        similar, nearest = similarities(found.feats, self.feats).sort(dim=1, descending=True)
-        results = []
-        for row, record in enumerate(records):
-            best = int(scores[row].argmax())
-            evidence = [
-                {
-                    'id': self.ids[k],
-                    'label': self.labels[k],
-                    'similarity': float(similar[row, rank]),
-                }
-                for rank, k in enumerate(nearest[row, :neighbours].tolist())
-            ]
-            likeness = float(similar[row, 0])
-            results.append(
-                {
-                    'id': record['instance_id'],
-                    'bbox': record['bbox'],
-                    'label': self.classes[best],
-                    'score': float(scores[row, best]),
-                    'scores': dict(zip(self.classes, scores[row].tolist(), strict=True)),
-                    'similarity': likeness,
-                    'unknown': None if self.threshold is None else likeness < self.threshold,
-                    'neighbours': evidence,
-                    'view_boxes': found.view_boxes[row],
-                    **({'det_score': record['det_score']} if 'det_score' in record else {}),
-                }
-            )
-        return results
+        return make_results(self, records, found, neighbours)

@@ -7,6 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from mmvrec.apis.instances import image_instances
+from mmvrec.datasets import DefectDataset
 from mmvrec.utils.images import image_shape
 
 Image = str | Path | np.ndarray
@@ -38,6 +39,68 @@ def image_records(image: Image, instances: object, name: str, task: str) -> list
         {**common, **geometry, 'instance_id': name + _place(geometry), 'task': task}
         for geometry in found
     ]
+
+
+def as_lists(images: Image | Sequence[Image], instances: object) -> tuple[list, list]:
+    """One image or several, and their instances, as a list each.
+
+    Raises:
+        ValueError: their numbers differ.
+    """
+    if isinstance(images, str | Path | np.ndarray):
+        return [images], [instances]
+    images = list(images)
+    instances = [None] * len(images) if instances is None else list(instances)
+    if len(instances) != len(images):
+        raise ValueError(f'{len(images)} images, but instances of {len(instances)}')
+    return images, instances
+
+
+def records_of_images(
+    images: Sequence[Image], instances: Sequence, task: str, num_arrays: int
+) -> tuple[list[list[dict]], int]:
+    """Records of the instances of every image, all offenders in one error.
+
+    Args:
+        images (Sequence[Image]): the images.
+        instances (Sequence): see :func:`image_instances`, for each.
+        task (str): of all instances.
+        num_arrays (int): images without a file that have been seen before.
+
+    Returns:
+        tuple[list[list[dict]], int]: the records, and how many such images have been seen now.
+
+    Raises:
+        FileNotFoundError: an image is missing.
+        ValueError: broken images or instances.
+    """
+    records, problems = [], []
+    for image, found in zip(images, instances, strict=True):
+        name = str(image)
+        if isinstance(image, np.ndarray):
+            name = f'array {num_arrays}'
+            num_arrays += 1
+        try:
+            records.append(image_records(image, found, name, task))
+        except ValueError as error:
+            problems.append(f'{name}: {error}')
+    if problems:
+        raise ValueError('\n'.join(problems))
+    return records, num_arrays
+
+
+def records_of_dataset(dataset: DefectDataset, task: str) -> list[dict]:
+    """Records of the instances of a dataset of one task.
+
+    Raises:
+        ValueError: it has several tasks.
+    """
+    if len(dataset.task_classes) != 1:
+        raise ValueError(
+            f'the dataset has the tasks {list(dataset.task_classes)}; an inferencer tells the '
+            'classes of one apart, so load one (categories=[…])'
+        )
+    return [{**dataset.get_data_info(i), 'task': task} for i in range(len(dataset))]
 
 
 def _place(geometry: dict) -> str:
