@@ -67,7 +67,7 @@ def read_detections(path: str | Path, image_file: str | Path | None = None) -> l
     entries = _read_pickle(path) if is_pickle else _read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(f'{path} is no list of detections')
-    names = {} if image_file is None else _image_names(Path(image_file))
+    names = {} if image_file is None else image_names(image_file)
     found, problems = [], []
     for index, entry in enumerate(entries):
         try:
@@ -118,7 +118,14 @@ def _read_pickle(path: Path) -> object:
         ) from error
 
 
-def _image_names(path: Path) -> dict:
+def image_names(path: str | Path) -> dict:
+    """File names of the images of a COCO file, by id.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no COCO file.
+    """
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'no COCO file with the names of the images at {path}')
     try:

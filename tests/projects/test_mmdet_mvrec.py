@@ -13,10 +13,13 @@ from torchvision.models import get_model
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.datasets import LabelMeDefects
+from mmvrec.datasets.coco_export import to_coco
+from mmvrec.datasets.detections import read_detections
+from mmvrec.structures import decode_mask
 from mmvrec.utils.resources import config_file
 from projects.mmdet_mvrec.mmdet_mvrec import TorchvisionDetector, TwoStageInferencer
 from projects.mmdet_mvrec.mmdet_mvrec.detectors import Detections
-from projects.mmdet_mvrec.tools import detect
+from projects.mmdet_mvrec.tools import detect, write_detections
 
 TORCHVISION = 'projects/mmdet_mvrec/configs/torchvision_faster-rcnn_mvrec.py'
 
@@ -107,6 +110,36 @@ def test_torchvision_with_one_config_and_one_call(folder, weights, monkeypatch, 
     for one, box in zip(stored, found.bboxes, strict=False):
         assert one['bbox'] == pytest.approx(box.tolist(), abs=1e-4)
     assert cv2.imread(str(folder / 'out/vis/0.png')).shape == (48, 64, 3)
+
+
+def test_results_for_the_det_configs(folder, weights, monkeypatch):
+    annotated = LabelMeDefects(data_root=str(folder / 'data'))
+    (folder / 'i.json').write_text(json.dumps(to_coco(annotated)))
+    command = ['write_detections.py', TORCHVISION, str(folder / 'i.json'), str(folder / 'o.json')]
+    options = [f'detector.checkpoint={weights}', 'detector.device=cpu']
+    monkeypatch.setattr(
+        sys, 'argv', [*command, '--prefix', str(folder / 'data'), '--cfg-options', *options]
+    )
+    write_detections.main()
+    found = read_detections(folder / 'o.json', folder / 'i.json')
+    first = annotated.get_data_info(0)['img_path']
+    detector = TorchvisionDetector('fasterrcnn_mobilenet_v3_large_320_fpn', weights, device='cpu')
+    expected = detector(cv2.imread(first)[..., ::-1])
+    own = [one for one in found if first.endswith(one.image)]
+    assert len(own) == len(expected.scores) > 0
+    np.testing.assert_allclose([one.bbox for one in own], expected.bboxes, atol=1e-4)
+    np.testing.assert_allclose([one.score for one in own], expected.scores)
+
+
+def test_masks_of_results():
+    masks = np.zeros((1, 48, 64), bool)
+    masks[0, 8:20, 10:30] = True
+    (entry,) = write_detections.coco_results(
+        3, Detections(np.array([[10.0, 8, 30, 20]]), np.array([0.5]), masks)
+    )
+    assert entry['bbox'] == [10, 8, 20, 12]
+    mask = {'type': 'rle', **entry['segmentation']}
+    assert (decode_mask(mask, [], 48, 64) > 0).tolist() == masks[0].tolist()
 
 
 def test_missing_weights_are_told(folder, monkeypatch):

@@ -1,0 +1,70 @@
+"""Write what the first stage of a config finds on the images of a COCO file, as COCO results.
+
+    write_detections.py CONFIG IMAGES.json OUT.json [--prefix FOLDER] [--cfg-options ...]
+
+IMAGES.json is written by ``tools/dataset_converters/to_coco.py``; FOLDER is where its file names start.
+The ``…_det.py`` configs evaluate OUT.json.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from rich.progress import track
+
+from mmvrec.datasets.detections import image_names
+from mmvrec.structures import encode_mask
+from mmvrec.utils.files import atomic_write
+from mmvrec.utils.images import read_image
+from projects.mmdet_mvrec.mmdet_mvrec import DETECTORS
+
+
+def coco_results(image_id: object, found) -> list[dict]:
+    """Entries of COCO results for the :class:`Detections` of one image."""
+    entries = []
+    for index, (x1, y1, x2, y2) in enumerate(found.bboxes.tolist()):
+        entry = {
+            'image_id': image_id,
+            'category_id': 1,
+            'bbox': [x1, y1, x2 - x1, y2 - y1],
+            'score': float(found.scores[index]),
+        }
+        if found.masks is not None:
+            mask = encode_mask(found.masks[index])
+            entry['segmentation'] = {key: mask[key] for key in ('size', 'counts')}
+        entries.append(entry)
+    return entries
+
+
+def main() -> None:
+    """Read the command line, and detect."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config')
+    parser.add_argument('images')
+    parser.add_argument('out')
+    parser.add_argument('--prefix', default='.')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    args = parser.parse_args()
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    try:
+        names = image_names(args.images)
+        detector = DETECTORS.build(cfg.detector)
+        results = [
+            entry
+            for identity, name in track(names.items(), f'Detecting on {len(names)} images')
+            for entry in coco_results(identity, detector(read_image(Path(args.prefix, name))))
+        ]
+    except (FileNotFoundError, ValueError, ImportError) as error:
+        sys.exit(f'error: {error}')
+    with atomic_write(args.out) as temporary:
+        temporary.write_text(json.dumps(results), encoding='utf-8')
+    print(f'{args.out}: {len(results)} detections on {len(names)} images')
+
+
+if __name__ == '__main__':
+    main()
