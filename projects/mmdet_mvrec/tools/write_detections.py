@@ -2,8 +2,8 @@
 
     write_detections.py CONFIG IMAGES.json OUT.json [--prefix FOLDER] [--cfg-options ...]
 
-IMAGES.json is written by ``tools/dataset_converters/to_coco.py``; its file names start in FOLDER. The
-``…_det.py`` configs evaluate OUT.json.
+IMAGES.json is written by ``tools/dataset_converters/to_coco.py``; its file names start in FOLDER.
+The ``…_det.py`` configs evaluate OUT.json.
 """
 
 import argparse
