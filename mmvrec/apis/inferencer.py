@@ -35,8 +35,9 @@ class DefectInferencer:
         results = inferencer('c.png', boxes_of_c)
         inferencer.save('defects.safetensors')
 
-    Images are files, or uint8 arrays, RGB (H, W, 3) or grey (H, W). The instances of an image are
-    boxes, masks or the output of a detector, see :func:`image_instances`; None is the whole image.
+    Images are files, or uint8 arrays, RGB (H, W, 3) or grey (H, W). Files are turned upright by
+    their EXIF orientation. The instances of an image are boxes, masks or the output of a detector,
+    in upright pixels, see :func:`image_instances`; None is the whole image.
 
     Args:
         model (str | Path | Config): a config with backbone, its path or its name in the package.

@@ -16,8 +16,9 @@ from mmengine.logging import print_log
 
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS
+from mmvrec.structures import annotation_orientation, turn_box, turn_mask
 from mmvrec.utils.files import sha256_file
-from mmvrec.utils.images import image_shape
+from mmvrec.utils.images import ImageHeader, read_header
 
 _SHOWN = 10
 
@@ -55,6 +56,9 @@ class DefectDataset(BaseDataset):
     (height, width), or None where the annotations do not tell), ``ann_file`` (where it was read).
     ``gt_label`` (class index within the task) is added here.
 
+    Images are upright, by their EXIF orientation, and so are annotations; only those that declare
+    the size of the stored pixels are turned (:func:`mmvrec.structures.annotation_orientation`).
+
     Args:
         data_root (str): folder of the dataset, in the layout in which it is published.
         split (str): ``support``, ``query`` or ``all``. Defaults to ``all``.
@@ -67,7 +71,8 @@ class DefectDataset(BaseDataset):
         on_problem (str): ``raise`` (default) refuses a dataset with any fatal problem, listing
             them; ``skip`` leaves the instances concerned out, with a warning. Both fill
             ``self.problems``.
-        annotations_only (bool): do not look at image files. Defaults to False.
+        annotations_only (bool): do not look at image files; annotations stay as they are written.
+            Defaults to False.
         **kwargs: further arguments of :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
@@ -218,21 +223,22 @@ class DefectDataset(BaseDataset):
         }
 
     def _check_records(self, records: list[dict]) -> list[dict]:
-        shapes: dict[str, tuple[int, int] | str] = {}
+        headers: dict[str, ImageHeader | str] = {}
         seen: set[str] = set()
         good = []
         for record in records:
-            message = self._record_problem(record, shapes)
+            message = self._record_problem(record, headers)
             if message is None and record['instance_id'] in seen:
                 message = 'this instance id occurs twice; ids must be unique'
             seen.add(record['instance_id'])
             if message is None:
+                _turn_upright(record)
                 good.append(record)
             else:
                 self.report(record['ann_file'], record['instance_id'], message)
         return good
 
-    def _record_problem(self, record: dict, shapes: dict[str, tuple[int, int] | str]) -> str | None:
+    def _record_problem(self, record: dict, headers: dict[str, ImageHeader | str]) -> str | None:
         if self.TASK_CLASSES is not None:
             known = self.TASK_CLASSES.get(record['task'], ())
             if record['label_name'] not in known:
@@ -240,7 +246,7 @@ class DefectDataset(BaseDataset):
         elif not record['label_name']:
             return 'the label is empty; give every instance a class name'
         if not self.annotations_only:
-            message = _use_file_shape(record, shapes)
+            message = _use_header(record, headers)
             if message is not None:
                 return message
         return _geometry_problem(record)
@@ -293,24 +299,37 @@ def check_choice(name: str, value: object, choices: Sequence) -> None:
         raise ValueError(f'{name} must be one of {list(choices)}, got {value!r}')
 
 
-def _use_file_shape(record: dict, shapes: dict[str, tuple[int, int] | str]) -> str | None:
-    """Fill ``img_shape`` from the image file's header, each file being read once."""
+def _use_header(record: dict, headers: dict[str, ImageHeader | str]) -> str | None:
+    """Check the declared size by the image file's header, each file being read once.
+
+    ``img_shape`` becomes the size that the geometry counts, ``orientation`` what turns it upright.
+    """
     path = record['img_path']
-    if path not in shapes:
+    if path not in headers:
         try:
-            shapes[path] = image_shape(path)
+            headers[path] = read_header(path)
         except (OSError, ValueError) as error:
-            shapes[path] = str(error)
-    shape, declared = shapes[path], record['img_shape']
-    if isinstance(shape, str):
-        return shape
-    if declared is not None and tuple(declared) != shape:
-        return (
-            f'the annotation is for an image of {declared[0]} x {declared[1]} pixels '
-            f'(height x width), but {path} has {shape[0]} x {shape[1]}; annotate the image as it is'
-        )
-    record['img_shape'] = shape
+            headers[path] = str(error)
+    header = headers[path]
+    if isinstance(header, str):
+        return header
+    try:
+        record['orientation'] = annotation_orientation(record['img_shape'], header, path)
+    except ValueError as error:
+        return str(error)
+    record['img_shape'] = header.shape if record['orientation'] == 1 else header.stored
     return None
+
+
+def _turn_upright(record: dict) -> None:
+    """Turn the geometry of stored pixels with the image; that of upright ones stays as it is."""
+    orientation = record.pop('orientation', 1)
+    if orientation == 1:
+        return
+    # Only a quarter turn tells stored pixels from upright ones.
+    shape = record['img_shape'] = record['img_shape'][::-1]
+    record['bbox'] = turn_box(record['bbox'], shape, orientation)
+    record['mask'] = turn_mask(record['mask'], shape, orientation)
 
 
 def _geometry_problem(record: dict) -> str | None:

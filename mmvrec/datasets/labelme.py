@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mmvrec.datasets.base import DefectDataset, inside
 from mmvrec.registry import DATASETS
 from mmvrec.structures import decode_mask, encode_mask, mask_bbox
+from mmvrec.utils.images import decode_image
 
 #: Corners of the polygon that stands for a circle.
 _CIRCLE_CORNERS = 64
@@ -160,9 +160,9 @@ def _embedded_mask(shape: dict, points: np.ndarray, height: int, width: int) -> 
         data = base64.b64decode(shape.get('mask') or '', validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
         raise ValueError(f'its mask is not base64: {error}') from error
-    crop = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if crop is None or crop.ndim != 2:
-        raise ValueError('its mask is not a PNG with one channel')
+    crop = decode_image(data, 'its mask')
+    if crop.ndim != 2:
+        raise ValueError(f'its mask must have one channel, it has {crop.shape[2]}')
     left, top = (int(value) for value in points.min(axis=0))
     bottom, right = top + crop.shape[0], left + crop.shape[1]
     if left < 0 or top < 0 or bottom > height or right > width:

@@ -256,7 +256,7 @@ BAD_SHAPES = {
     'one corner': (shape([[1, 1]], 'rectangle'), 'needs 2 points'),
     'no label': (shape(layouts.POLYGON, label=None), 'label must be a string'),
     'empty label': (shape(layouts.POLYGON, label=' '), 'label is empty'),
-    'mask of nothing': (shape([[3, 4], [9, 8]], 'mask', mask='AAAA'), 'not a PNG'),
+    'mask of nothing': (shape([[3, 4], [9, 8]], 'mask', mask='AAAA'), 'not an image'),
     'not base64': (shape([[3, 4], [9, 8]], 'mask', mask='!'), 'not base64'),
     'no object': ('scratch', 'must be an object'),
 }
