@@ -2,23 +2,23 @@
 
 import hashlib
 import json
-import math
 import os
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmvrec.datasets.record_checks import geometry_problem, label_problem, turn_upright, use_header
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS
-from mmvrec.structures import annotation_orientation, turn_box, turn_mask
+from mmvrec.structures import usual_spellings
 from mmvrec.utils.files import sha256_file
-from mmvrec.utils.images import ImageHeader, read_header
+from mmvrec.utils.images import ImageHeader
 
 _SHOWN = 10
 
@@ -151,8 +151,10 @@ class DefectDataset(BaseDataset):
         records = self._check_records(list(self.load_instances()))
         self._tell_problems()
         if not records:
+            found = f'\n{_listing(self.problems)}' if self.problems else ''
             raise ValueError(
-                f'{type(self).__name__}: no usable instance in {self.data_root!r}\n{self.LAYOUT}'
+                f'{type(self).__name__}: no usable instance in {self.data_root!r}{found}\n'
+                f'{self.LAYOUT}'
             )
         self.task_classes = self._find_classes(records)
         for record in records:
@@ -227,29 +229,45 @@ class DefectDataset(BaseDataset):
         seen: set[str] = set()
         good = []
         for record in records:
+            record['label_name'] = record['label_name'].strip()
             message = self._record_problem(record, headers)
             if message is None and record['instance_id'] in seen:
                 message = 'this instance id occurs twice; ids must be unique'
             seen.add(record['instance_id'])
             if message is None:
-                _turn_upright(record)
+                turn_upright(record)
                 good.append(record)
             else:
                 self.report(record['ann_file'], record['instance_id'], message)
+        return good if self.TASK_CLASSES is not None else self._check_spellings(good)
+
+    def _check_spellings(self, records: list[dict]) -> list[dict]:
+        """Leave out, and report, labels that are another one but for their spelling."""
+        by_task: dict[str, list[str]] = defaultdict(list)
+        for record in records:
+            by_task[record['task']].append(record['label_name'])
+        usual = {task: usual_spellings(names) for task, names in by_task.items()}
+        good = []
+        for record in records:
+            label = record['label_name']
+            other = usual[record['task']].get(label)
+            if other is None:
+                good.append(record)
+            else:
+                self.report(
+                    record['ann_file'],
+                    record['instance_id'],
+                    f'the label {label!r} differs from {other!r}, which other instances have, only '
+                    'in case, blanks or Unicode form; write a class one way',
+                )
         return good
 
     def _record_problem(self, record: dict, headers: dict[str, ImageHeader | str]) -> str | None:
-        if self.TASK_CLASSES is not None:
-            known = self.TASK_CLASSES.get(record['task'], ())
-            if record['label_name'] not in known:
-                return f'unknown label {record["label_name"]!r}; the classes are {list(known)}'
-        elif not record['label_name']:
-            return 'the label is empty; give every instance a class name'
-        if not self.annotations_only:
-            message = _use_header(record, headers)
-            if message is not None:
-                return message
-        return _geometry_problem(record)
+        known = None if self.TASK_CLASSES is None else self.TASK_CLASSES.get(record['task'], ())
+        message = label_problem(record['label_name'], known)
+        if message is None and not self.annotations_only:
+            message = use_header(record, headers)
+        return geometry_problem(record) if message is None else message
 
     def _tell_problems(self) -> None:
         fatal = [p for p in self.problems if p.fatal]
@@ -297,73 +315,3 @@ def check_choice(name: str, value: object, choices: Sequence) -> None:
     """Raise ``ValueError`` unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {list(choices)}, got {value!r}')
-
-
-def _use_header(record: dict, headers: dict[str, ImageHeader | str]) -> str | None:
-    """Check the declared size by the image file's header, each file being read once.
-
-    ``img_shape`` becomes the size that the geometry counts, ``orientation`` what turns it upright.
-    """
-    path = record['img_path']
-    if path not in headers:
-        try:
-            headers[path] = read_header(path)
-        except (OSError, ValueError) as error:
-            headers[path] = str(error)
-    header = headers[path]
-    if isinstance(header, str):
-        return header
-    try:
-        record['orientation'] = annotation_orientation(record['img_shape'], header, path)
-    except ValueError as error:
-        return str(error)
-    record['img_shape'] = header.shape if record['orientation'] == 1 else header.stored
-    return None
-
-
-def _turn_upright(record: dict) -> None:
-    """Turn the geometry of stored pixels with the image; that of upright ones stays as it is."""
-    orientation = record.pop('orientation', 1)
-    if orientation == 1:
-        return
-    # Only a quarter turn tells stored pixels from upright ones.
-    shape = record['img_shape'] = record['img_shape'][::-1]
-    record['bbox'] = turn_box(record['bbox'], shape, orientation)
-    record['mask'] = turn_mask(record['mask'], shape, orientation)
-
-
-def _geometry_problem(record: dict) -> str | None:
-    x1, y1, x2, y2 = box = [float(value) for value in record['bbox']]
-    if not all(math.isfinite(value) for value in box):
-        return f'the box {box} has NaN or infinite coordinates'
-    if x2 < x1 or y2 < y1:
-        return f'the box {box} (x1, y1, x2, y2) has negative size'
-    if record['img_shape'] is not None:
-        height, width = record['img_shape']
-        if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-            return f'the box {box} leaves the image of {width} x {height} pixels (width x height)'
-    mask = record['mask']
-    if mask is not None and mask['type'] == 'polygon':
-        return _polygon_problem(mask['points'], record['img_shape'])
-    return None
-
-
-def _polygon_problem(polygons: list, img_shape: tuple[int, int] | None) -> str | None:
-    if not polygons:
-        return 'the mask has no polygon'
-    for polygon in polygons:
-        if len(polygon) < 3:
-            return f'a polygon needs at least 3 points, got {len(polygon)}'
-        try:
-            points = np.asarray(polygon, np.float64)
-        except (ValueError, TypeError):
-            points = np.full((1, 1), np.nan)
-        if points.shape[1:] != (2,) or not np.isfinite(points).all():
-            return 'the polygon has a point that is not a pair of finite numbers'
-        if img_shape is not None and ((points < 0) | (points > img_shape[::-1])).any():
-            return (
-                f'the polygon leaves the image of {img_shape[1]} x {img_shape[0]} pixels '
-                f'(width x height): it reaches from {points.min(0).tolist()} to '
-                f'{points.max(0).tolist()}'
-            )
-    return None

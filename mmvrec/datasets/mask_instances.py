@@ -68,7 +68,7 @@ class MaskImageDefects(DefectDataset):
         try:
             masks = [read_mask(path) > self.threshold for path in mask_paths]
             found = self._instances(masks)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self.report(mask_paths[0], img_id, str(error))
             return
         if not found:

@@ -1,7 +1,7 @@
 from mmvrec.structures.feature_bank import FeatureBank
 from mmvrec.structures.masks import decode_mask, encode_mask, mask_bbox
 from mmvrec.structures.orientation import annotation_orientation, turn_box, turn_mask, turn_points
-from mmvrec.structures.task_classes import class_range, joint_class_names
+from mmvrec.structures.task_classes import class_range, joint_class_names, usual_spellings
 
 __all__ = [
     'FeatureBank',
@@ -14,4 +14,5 @@ __all__ = [
     'turn_box',
     'turn_mask',
     'turn_points',
+    'usual_spellings',
 ]

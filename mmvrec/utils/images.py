@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
 
+#: Images of more pixels are refused, by Pillow as by us: 178 million.
+MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
 #: EXIF orientation as a transposition, then a flip of the columns, then one of the rows.
 _TURNS = {
     1: (False, False, False),
@@ -65,6 +67,12 @@ def read_header(path: str | Path) -> ImageHeader:
 def image_shape(path: str | Path) -> tuple[int, int]:
     """Height and width of the upright image in a file; see :func:`read_header`."""
     return read_header(path).shape
+
+
+def is_image_size(height: object, width: object) -> bool:
+    """Whether height and width, as an annotation declares them, can be those of an image."""
+    sides = (height, width)
+    return all(type(side) is int and side > 0 for side in sides) and height * width <= MAX_PIXELS
 
 
 def read_image(path: str | Path) -> np.ndarray:

@@ -1,17 +1,8 @@
-import gc
 from pathlib import Path
 
 import pytest
 
 _SHARED = Path(__file__).parents[2].parent / 'shared' / 'data'
-
-
-@pytest.fixture(scope='session', autouse=True)
-def frozen_modules():
-    """MMEngine collects garbage for every dataset; through all loaded modules it takes 0.3 s."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

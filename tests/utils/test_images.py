@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from mmvrec.utils.images import image_shape, read_header, read_image, to_rgb, turn_pixels
+from mmvrec.utils.images import (
+    MAX_PIXELS,
+    image_shape,
+    is_image_size,
+    read_header,
+    read_image,
+    to_rgb,
+    turn_pixels,
+)
 
 HEIGHT, WIDTH = 5, 7
 RGB = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -257,3 +265,9 @@ BAD_PIXELS = {
 def test_bad_pixels(image, message):
     with pytest.raises(ValueError, match=message):
         to_rgb(image, 'a.png')
+
+
+def test_sizes_that_an_image_can_have():
+    assert is_image_size(1, MAX_PIXELS)
+    for size in ((1, MAX_PIXELS + 1), (0, 5), (-2, -2), (5, 5.0), (True, 5), ('5', 5), (5, None)):
+        assert not is_image_size(*size)
