@@ -1,10 +1,10 @@
 """Boxes of images from COCO files."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmvrec.structures import annotation_orientation, turn_box
+from mmvrec.utils.files import read_json
 from mmvrec.utils.images import read_header
 
 
@@ -30,14 +30,14 @@ def read_boxes(path: str | Path, images: Sequence[str]) -> list[list[list[float]
     if not Path(path).is_file():
         raise FileNotFoundError(f'no file of boxes at {path}')
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+        content = read_json(path)
         names = {image['id']: Path(image['file_name']).name for image in content['images']}
         sizes = {names[i['id']]: (i.get('height'), i.get('width')) for i in content['images']}
         boxes: dict[str, list] = {name: [] for name in names.values()}
         for annotation in content['annotations']:
             x, y, width, height = map(float, annotation['bbox'])
             boxes[names[annotation['image_id']]].append([x, y, x + width, y + height])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError(
             f'{path} is not a COCO file with images, annotations and their bbox: {error!r}'
         ) from error

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor, empty
 from torch.utils.data import DataLoader, Dataset
 
 from mmvrec.engine.extraction import extract_features
 from mmvrec.models.classifiers import MVRECClassifier
-from mmvrec.registry import TRANSFORMS
+from mmvrec.registry import MODELS, TRANSFORMS
 
 
 class _Instances(Dataset):
@@ -31,6 +32,24 @@ class _Instances(Dataset):
             raise ValueError(f'instance {record["instance_id"]}: {error}') from error
         self.view_boxes[index] = item['data_samples'].view_boxes
         return item
+
+
+def build_model(cfg: Config) -> MVRECClassifier:
+    """Build the model of a config, and its pipeline, to see that they can be.
+
+    Raises:
+        ValueError: they cannot, or the model has no backbone.
+    """
+    try:
+        model = MODELS.build(cfg.model)
+        if model.backbone is None:
+            raise ValueError('the config has no model.backbone, so it cannot embed images')
+        for transform in cfg.test_dataloader.dataset.pipeline:
+            TRANSFORMS.build(dict(transform))
+    except (AttributeError, KeyError, TypeError) as error:
+        reason = error.args[0] if error.args else error
+        raise ValueError(f'the config cannot be built: {reason}') from error
+    return model
 
 
 def embed(

@@ -10,18 +10,17 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from mmvrec.apis.embedding import embed
+from mmvrec.apis.embedding import build_model, embed
 from mmvrec.apis.records import Image, image_records, labels_of
 from mmvrec.apis.rejection import leave_one_out_threshold, similarities
 from mmvrec.apis.saved_model import read_model, write_model
 from mmvrec.datasets import DefectDataset
 from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.engine.support import SupportSet
-from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
-from mmvrec.registry import MODELS
-from mmvrec.utils.resources import config_file
+from mmvrec.structures import usual_spellings
+from mmvrec.utils.resources import read_config
 
 
 class DefectInferencer:
@@ -49,7 +48,7 @@ class DefectInferencer:
 
     Raises:
         FileNotFoundError: no such config or weights.
-        ValueError: the config has no backbone.
+        ValueError: the config cannot be read or built, or has no backbone; or no such device.
     """
 
     def __init__(
@@ -59,16 +58,14 @@ class DefectInferencer:
         task: str = 'default',
         quantile: float = 0.05,
     ):
-        cfg = model if isinstance(model, Config) else Config.fromfile(config_file(str(model)))
+        cfg = model if isinstance(model, Config) else read_config(str(model))
         init_default_scope('mmvrec')
         self.cfg = cfg
         self.task = task
         self.quantile = quantile
-        self.model: MVRECClassifier = MODELS.build(cfg.model)
-        if self.model.backbone is None:
-            raise ValueError('the config has no model.backbone, so it cannot embed images')
+        self.model = build_model(cfg)
         self.model.backbone.init_weights()
-        self.model.to(device or get_device()).eval()
+        self._use_device(device or get_device())
         #: Label, id and view features (V, C) of every enrolled instance.
         self.labels: list[str] = []
         self.ids: list[str] = []
@@ -130,6 +127,13 @@ class DefectInferencer:
         repeated = sorted({i for i in ids if i in self.ids or ids.count(i) > 1})
         if repeated:
             raise ValueError(f'instances {repeated[:5]} are enrolled already')
+        spellings = usual_spellings([*self.labels, *names])
+        if spellings:
+            pairs = ', '.join(f'{name!r} and {usual!r}' for name, usual in spellings.items())
+            raise ValueError(
+                f'the labels {pairs} differ only in case, blanks or Unicode form; write a class '
+                'one way'
+            )
         if not records:
             return []
         feats = embed(self.model, self._pipeline_cfg, records)
@@ -268,7 +272,10 @@ class DefectInferencer:
                 not those that it was made with.
         """
         info, tensors = read_model(path)
-        loaded = cls(Config(info['config']), device, info['task'], info['quantile'])
+        try:
+            loaded = cls(Config(info['config']), device, info['task'], info['quantile'])
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from error
         if loaded.model.backbone.weights_digest() != info['weights_digest']:
             raise ValueError(
                 f'{path} was made with other weights ({info["weights_source"]}) than those that '
@@ -287,30 +294,42 @@ class DefectInferencer:
         loaded.num_arrays = info['num_arrays']
         return loaded
 
+    def _use_device(self, device: str) -> None:
+        try:
+            self.model.to(device).eval()
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f'device {device!r} cannot be used: {reason}') from error
+
     @property
     def _pipeline_cfg(self) -> list[dict]:
         return self.cfg.test_dataloader.dataset.pipeline
 
     def _records(self, images: object, instances: object) -> list[list[dict]]:
         """Records of the instances of every image; all offenders in one error."""
-        if isinstance(images, str | Path | np.ndarray):
+        if isinstance(images, Image):
             images, instances = [images], [instances]
-        images = list(images)
+        if not isinstance(images, Sequence):
+            raise ValueError(
+                'images must be files or uint8 arrays, one or a list of them, got '
+                f'{type(images).__name__}'
+            )
         instances = [None] * len(images) if instances is None else list(instances)
         if len(instances) != len(images):
             raise ValueError(f'{len(images)} images, but instances of {len(instances)}')
-        records, problems = [], []
+        records, problems, num_arrays = [], [], self.num_arrays
         for image, found in zip(images, instances, strict=True):
             name = str(image)
             if isinstance(image, np.ndarray):
-                name = f'array {self.num_arrays}'
-                self.num_arrays += 1
+                name = f'array {num_arrays}'
+                num_arrays += 1
             try:
                 records.append(image_records(image, found, name, self.task))
             except ValueError as error:
                 problems.append(f'{name}: {error}')
         if problems:
             raise ValueError('\n'.join(problems))
+        self.num_arrays = num_arrays
         return records
 
     def _support(self) -> SupportSet:
