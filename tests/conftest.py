@@ -1,5 +1,6 @@
 """Shared by all tests: the folder beside the repository, and the log."""
 
+import gc
 import logging
 from pathlib import Path
 
@@ -9,6 +10,14 @@ import torch
 from mmengine.logging import MMLogger
 
 SHARED = Path(__file__).parents[1].parent / 'shared'
+
+
+@pytest.fixture(scope='session', autouse=True)
+def frozen_modules():
+    """MMEngine collects garbage for every dataset; through all loaded modules it takes 0.3 s."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope='session')

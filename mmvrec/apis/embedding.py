@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mmvrec.engine.extraction import extract_features
 from mmvrec.models.classifiers import MVRECClassifier
-from mmvrec.registry import TRANSFORMS
+from mmvrec.registry import MODELS, TRANSFORMS
 from mmvrec.visualization.instances import outlined_views
 
 #: Side of the picture that is kept of every instance, pixels.
@@ -65,6 +66,24 @@ class Instances(Dataset):
         picture = outlined_views(item, PICTURE_SIDE)[0]
         self.seen[index] = (item['data_samples'].view_boxes, picture)
         return item
+
+
+def build_model(cfg: Config) -> MVRECClassifier:
+    """Build the model of a config, and its pipeline, to see that they can be.
+
+    Raises:
+        ValueError: they cannot, or the model has no backbone.
+    """
+    try:
+        model = MODELS.build(cfg.model)
+        if model.backbone is None:
+            raise ValueError('the config has no model.backbone, so it cannot embed images')
+        for transform in cfg.test_dataloader.dataset.pipeline:
+            TRANSFORMS.build(dict(transform))
+    except (AttributeError, KeyError, TypeError) as error:
+        reason = error.args[0] if error.args else error
+        raise ValueError(f'the config cannot be built: {reason}') from error
+    return model
 
 
 def embed(

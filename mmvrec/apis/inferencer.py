@@ -9,7 +9,7 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from mmvrec.apis.embedding import PICTURE_SIDE, embed
+from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
 from mmvrec.apis.output import show_results, write_results
 from mmvrec.apis.records import (
     Image,
@@ -26,11 +26,10 @@ from mmvrec.engine.calibration import fit_temperature, held_out_scores
 from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.engine.rejection import leave_one_out_threshold
 from mmvrec.engine.support import SupportSet
-from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
-from mmvrec.registry import MODELS
-from mmvrec.utils.resources import config_file
+from mmvrec.structures import usual_spellings
+from mmvrec.utils.resources import read_config
 
 
 class DefectInferencer:
@@ -44,8 +43,9 @@ class DefectInferencer:
         results = inferencer('c.png', boxes_of_c)
         inferencer.save('defects.safetensors')
 
-    Images are files, or uint8 arrays, RGB (H, W, 3) or grey (H, W). The instances of an image are
-    boxes, masks or the output of a detector, see :func:`image_instances`; None is the whole image.
+    Images are files, or uint8 arrays, RGB (H, W, 3) or grey (H, W). Files are turned upright by
+    their EXIF orientation. The instances of an image are boxes, masks or the output of a detector,
+    in upright pixels, see :func:`image_instances`; None is the whole image.
 
     Args:
         model (str | Path | Config): a config with backbone, its path or its name in the package.
@@ -57,7 +57,7 @@ class DefectInferencer:
 
     Raises:
         FileNotFoundError: no such config or weights.
-        ValueError: the config has no backbone.
+        ValueError: the config cannot be read or built, or has no backbone; or no such device.
     """
 
     def __init__(
@@ -67,16 +67,14 @@ class DefectInferencer:
         task: str = 'default',
         quantile: float = 0.05,
     ):
-        cfg = model if isinstance(model, Config) else Config.fromfile(config_file(str(model)))
+        cfg = model if isinstance(model, Config) else read_config(str(model))
         init_default_scope('mmvrec')
         self.cfg = cfg
         self.task = task
         self.quantile = quantile
-        self.model: MVRECClassifier = MODELS.build(cfg.model)
-        if self.model.backbone is None:
-            raise ValueError('the config has no model.backbone, so it cannot embed images')
+        self.model = build_model(cfg)
         self.model.backbone.init_weights()
-        self.model.to(device or get_device()).eval()
+        self._use_device(device or get_device())
         #: Label, id, view features (V, C) and picture of every enrolled instance.
         self.labels: list[str] = []
         self.ids: list[str] = []
@@ -136,6 +134,13 @@ class DefectInferencer:
         repeated = sorted({i for i in ids if i in self.ids or ids.count(i) > 1})
         if repeated:
             raise ValueError(f'instances {repeated[:5]} are enrolled already')
+        spellings = usual_spellings([*self.labels, *names])
+        if spellings:
+            pairs = ', '.join(f'{name!r} and {usual!r}' for name, usual in spellings.items())
+            raise ValueError(
+                f'the labels {pairs} differ only in case, blanks or Unicode form; write a class '
+                'one way'
+            )
         if not records:
             return []
         found = embed(self.model, self._pipeline_cfg, records)
@@ -337,7 +342,10 @@ class DefectInferencer:
                 not those that it was made with.
         """
         info, tensors = read_model(path)
-        loaded = cls(Config(info['config']), device, info['task'], info['quantile'])
+        try:
+            loaded = cls(Config(info['config']), device, info['task'], info['quantile'])
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from error
         if loaded.model.backbone.weights_digest() != info['weights_digest']:
             raise ValueError(
                 f'{path} was made with other weights ({info["weights_source"]}) than those that '
@@ -356,6 +364,13 @@ class DefectInferencer:
         loaded.threshold, loaded.temperature = info['threshold'], info['temperature']
         loaded.num_arrays = info['num_arrays']
         return loaded
+
+    def _use_device(self, device: str) -> None:
+        try:
+            self.model.to(device).eval()
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f'device {device!r} cannot be used: {reason}') from error
 
     @property
     def _pipeline_cfg(self) -> list[dict]:

@@ -1,6 +1,6 @@
 """Records and labels of instances that a user hands over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from mmvrec.apis.instances import image_instances
 from mmvrec.datasets import DefectDataset
+from mmvrec.datasets.record_checks import label_problem
 from mmvrec.utils.images import image_shape
 
 Image = str | Path | np.ndarray
@@ -29,6 +30,10 @@ def image_records(image: Image, instances: object, name: str, task: str) -> list
         FileNotFoundError: there is no such file.
         ValueError: a broken image or instance.
     """
+    if not isinstance(image, Image):
+        raise ValueError(
+            f'an image must be a file or a uint8 array (H, W, 3), got {type(image).__name__}'
+        )
     if isinstance(image, np.ndarray):
         pixels = _as_rgb(image)
         common = {'img': pixels, 'img_path': None, 'img_shape': pixels.shape[:2]}
@@ -45,10 +50,15 @@ def as_lists(images: Image | Sequence[Image], instances: object) -> tuple[list, 
     """One image or several, and their instances, as a list each.
 
     Raises:
-        ValueError: their numbers differ.
+        ValueError: they are something else, or their numbers differ.
     """
-    if isinstance(images, str | Path | np.ndarray):
+    if isinstance(images, Image):
         return [images], [instances]
+    if not isinstance(images, Sequence):
+        raise ValueError(
+            'images must be files or uint8 arrays, one or a list of them, got '
+            f'{type(images).__name__}'
+        )
     images = list(images)
     instances = [None] * len(images) if instances is None else list(instances)
     if len(instances) != len(images):
@@ -140,6 +150,8 @@ def labels_of(labels: str | Sequence, records: list[list[dict]]) -> list[str]:
         raise ValueError(f'{len(records)} images, but labels of {len(per_image)}')
     names = []
     for found, given in zip(records, per_image, strict=True):
+        if not isinstance(given, Iterable):
+            raise ValueError(f'labels must be class names, or lists of them, got {given!r}')
         own = [given] * len(found) if isinstance(given, str) else list(given)
         if len(own) != len(found):
             raise ValueError(
@@ -147,7 +159,7 @@ def labels_of(labels: str | Sequence, records: list[list[dict]]) -> list[str]:
                 f'{len(found)} instances of its image, but {len(own)} labels'
             )
         names += own
-    bad = [name for name in names if not isinstance(name, str) or not name.strip()]
+    bad = [n for n in names if not isinstance(n, str) or label_problem(n.strip(), None)]
     if bad:
         raise ValueError(f'labels must be class names, got {bad[:3]}')
-    return names
+    return [name.strip() for name in names]

@@ -1,6 +1,7 @@
 """The file that an inferencer is saved to."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,22 @@ if TYPE_CHECKING:
 
 FORMAT = 'mvrec-inferencer'
 FORMAT_VERSION = 1
-_INFO_KEYS = {
-    'config', 'task', 'quantile', 'classes', 'labels', 'ids', 'threshold', 'temperature',
-    'num_arrays', 'weights_digest', 'weights_source',
-}  # fmt: skip
+#: Entries of the metadata, and their types.
+_INFO = {
+    'config': dict,
+    'task': str,
+    'quantile': int | float,
+    'classes': list,
+    'labels': list,
+    'ids': list,
+    'threshold': int | float | None,
+    'temperature': int | float,
+    'num_arrays': int,
+    'weights_digest': str,
+    'weights_source': str,
+}
+#: Those that are lists of names.
+_NAMES = ('classes', 'labels', 'ids')
 #: What of a config a saved model needs.
 _CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 
@@ -103,26 +116,45 @@ def read_model(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
 
 def _problem(info: dict, tensors: dict[str, Tensor]) -> str | None:
     """What is wrong with the content of a file of this version."""
-    missing = sorted(_INFO_KEYS - set(info))
+    return _info_problem(info) or _support_problem(info, tensors)
+
+
+def _info_problem(info: dict) -> str | None:
+    missing = sorted(set(_INFO) - set(info))
     if missing:
         return f'its metadata lacks {missing}'
+    wrong = sorted(key for key, kind in _INFO.items() if not isinstance(info[key], kind))
+    if wrong:
+        return f'its metadata has {wrong} of the wrong type'
+    if not all(isinstance(name, str) for key in _NAMES for name in info[key]):
+        return f'its metadata has {list(_NAMES)} that are not all strings'
     # A file may name what is built of it, so it must not name anything else.
-    if info['config'].get('model', {}).get('type') != 'MVRECClassifier':
+    model = info['config'].get('model')
+    if not isinstance(model, dict) or model.get('type') != 'MVRECClassifier':
         return 'its model is no MVRECClassifier'
-    problem = _support_problem(info, tensors)
-    if problem is None and sorted(set(info['labels'])) != info['classes']:
-        return f'its labels are not of its classes {info["classes"]}'
-    return problem
+    return None
 
 
 def _support_problem(info: dict, tensors: dict[str, Tensor]) -> str | None:
-    feats, pictures = tensors.get('support_feats'), tensors.get('support_pictures')
-    number = len(info['ids'])
-    if feats is None or feats.ndim != 3 or not len(feats) == len(info['labels']) == number:
+    feats, labels, ids = tensors.get('support_feats'), info['labels'], info['ids']
+    if feats is None or feats.ndim != 3 or not len(feats) == len(labels) == len(ids):
         return 'support features, labels and ids differ in number'
-    if not feats.isfinite().all():
-        return 'its support features are NaN or infinite'
-    shape = (number, PICTURE_SIDE, PICTURE_SIDE, 3)
+    pictures, shape = tensors.get('support_pictures'), (len(ids), PICTURE_SIDE, PICTURE_SIDE, 3)
     if pictures is None or pictures.shape != shape or pictures.dtype != torch.uint8:
         return f'its support pictures are not uint8 of shape {shape}'
+    if len(set(ids)) < len(ids):
+        return 'its instance ids are not unique'
+    if sorted(set(labels)) != info['classes']:
+        return f'its labels are not of its classes {info["classes"]}'
+    return _number_problem(info, tensors)
+
+
+def _number_problem(info: dict, tensors: dict[str, Tensor]) -> str | None:
+    broken = sorted(name for name, value in tensors.items() if not value.isfinite().all())
+    if broken:
+        return f'its {broken} are NaN or infinite'
+    if info['threshold'] is not None and not math.isfinite(info['threshold']):
+        return 'its threshold is NaN or infinite'
+    if not 0 < info['temperature'] < math.inf:
+        return f'its temperature {info["temperature"]} is not positive and finite'
     return None

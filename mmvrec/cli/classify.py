@@ -7,11 +7,13 @@ from pathlib import Path
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.coco_boxes import read_boxes
 from mmvrec.apis.output import as_json
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, check_output
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for every instance, and write the JSON file."""
+    if args.out:
+        check_output(args.out)
     boxes = None if args.boxes is None else read_boxes(args.boxes, args.images)
     inferencer = DefectInferencer.load(args.model, device=args.device)
     found = inferencer(args.images, boxes, show=args.show, out_dir=args.out_dir)

@@ -74,8 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         return args.run(args)
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        print(f'error: {error}', file=sys.stderr)
+    except (OSError, ValueError, KeyError) as error:
+        # The text of a KeyError is that of its argument, in quotes.
+        message = error.args[0] if isinstance(error, KeyError) else error
+        print(f'error: {message}', file=sys.stderr)
         return 1
 
 

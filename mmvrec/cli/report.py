@@ -2,17 +2,16 @@
 
 import argparse
 
-from mmengine.registry import init_default_scope
-
 from mmvrec.apis import DefectInferencer
-from mmvrec.registry import DATASETS
+from mmvrec.datasets.formats import build_dataset
+from mmvrec.utils.files import check_output
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge all instances that are not enrolled, and write the page."""
+    check_output(args.out)
     inferencer = DefectInferencer.load(args.model, device=args.device)
-    init_default_scope('mmvrec')
-    dataset = DATASETS.build(dict(type=args.format, data_root=args.data_root, **args.options))
+    dataset = build_dataset(args.format, args.data_root, args.options)
     numbers = inferencer.report(dataset, args.out)
     print(
         f'{args.out}: accuracy {numbers["accuracy"]:.2f} % of {numbers["instances"]} instances, '

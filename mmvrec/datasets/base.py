@@ -2,22 +2,23 @@
 
 import hashlib
 import json
-import math
 import os
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmvrec.datasets.record_checks import geometry_problem, label_problem, turn_upright, use_header
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS
+from mmvrec.structures import usual_spellings
 from mmvrec.utils.files import sha256_file
-from mmvrec.utils.images import image_shape
+from mmvrec.utils.images import ImageHeader
 
 _SHOWN = 10
 
@@ -55,6 +56,9 @@ class DefectDataset(BaseDataset):
     (height, width), or None where the annotations do not tell), ``ann_file`` (where it was read).
     ``gt_label`` (class index within the task) is added here.
 
+    Images are upright, by their EXIF orientation, and so are annotations; only those that declare
+    the size of the stored pixels are turned (:func:`mmvrec.structures.annotation_orientation`).
+
     Args:
         data_root (str): folder of the dataset, in the layout in which it is published.
         split (str): ``support``, ``query`` or ``all``. Defaults to ``all``.
@@ -67,7 +71,8 @@ class DefectDataset(BaseDataset):
         on_problem (str): ``raise`` (default) refuses a dataset with any fatal problem, listing
             them; ``skip`` leaves the instances concerned out, with a warning. Both fill
             ``self.problems``.
-        annotations_only (bool): do not look at image files. Defaults to False.
+        annotations_only (bool): do not look at image files; annotations stay as they are written.
+            Defaults to False.
         **kwargs: further arguments of :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
@@ -146,8 +151,10 @@ class DefectDataset(BaseDataset):
         records = self._check_records(list(self.load_instances()))
         self._tell_problems()
         if not records:
+            found = f'\n{_listing(self.problems)}' if self.problems else ''
             raise ValueError(
-                f'{type(self).__name__}: no usable instance in {self.data_root!r}\n{self.LAYOUT}'
+                f'{type(self).__name__}: no usable instance in {self.data_root!r}{found}\n'
+                f'{self.LAYOUT}'
             )
         self.task_classes = self._find_classes(records)
         for record in records:
@@ -218,32 +225,49 @@ class DefectDataset(BaseDataset):
         }
 
     def _check_records(self, records: list[dict]) -> list[dict]:
-        shapes: dict[str, tuple[int, int] | str] = {}
+        headers: dict[str, ImageHeader | str] = {}
         seen: set[str] = set()
         good = []
         for record in records:
-            message = self._record_problem(record, shapes)
+            record['label_name'] = record['label_name'].strip()
+            message = self._record_problem(record, headers)
             if message is None and record['instance_id'] in seen:
                 message = 'this instance id occurs twice; ids must be unique'
             seen.add(record['instance_id'])
             if message is None:
+                turn_upright(record)
                 good.append(record)
             else:
                 self.report(record['ann_file'], record['instance_id'], message)
+        return good if self.TASK_CLASSES is not None else self._check_spellings(good)
+
+    def _check_spellings(self, records: list[dict]) -> list[dict]:
+        """Leave out, and report, labels that are another one but for their spelling."""
+        by_task: dict[str, list[str]] = defaultdict(list)
+        for record in records:
+            by_task[record['task']].append(record['label_name'])
+        usual = {task: usual_spellings(names) for task, names in by_task.items()}
+        good = []
+        for record in records:
+            label = record['label_name']
+            other = usual[record['task']].get(label)
+            if other is None:
+                good.append(record)
+            else:
+                self.report(
+                    record['ann_file'],
+                    record['instance_id'],
+                    f'the label {label!r} differs from {other!r}, which other instances have, only '
+                    'in case, blanks or Unicode form; write a class one way',
+                )
         return good
 
-    def _record_problem(self, record: dict, shapes: dict[str, tuple[int, int] | str]) -> str | None:
-        if self.TASK_CLASSES is not None:
-            known = self.TASK_CLASSES.get(record['task'], ())
-            if record['label_name'] not in known:
-                return f'unknown label {record["label_name"]!r}; the classes are {list(known)}'
-        elif not record['label_name']:
-            return 'the label is empty; give every instance a class name'
-        if not self.annotations_only:
-            message = _use_file_shape(record, shapes)
-            if message is not None:
-                return message
-        return _geometry_problem(record)
+    def _record_problem(self, record: dict, headers: dict[str, ImageHeader | str]) -> str | None:
+        known = None if self.TASK_CLASSES is None else self.TASK_CLASSES.get(record['task'], ())
+        message = label_problem(record['label_name'], known)
+        if message is None and not self.annotations_only:
+            message = use_header(record, headers)
+        return geometry_problem(record) if message is None else message
 
     def _tell_problems(self) -> None:
         fatal = [p for p in self.problems if p.fatal]
@@ -291,60 +315,3 @@ def check_choice(name: str, value: object, choices: Sequence) -> None:
     """Raise ``ValueError`` unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {list(choices)}, got {value!r}')
-
-
-def _use_file_shape(record: dict, shapes: dict[str, tuple[int, int] | str]) -> str | None:
-    """Fill ``img_shape`` from the image file's header, each file being read once."""
-    path = record['img_path']
-    if path not in shapes:
-        try:
-            shapes[path] = image_shape(path)
-        except (OSError, ValueError) as error:
-            shapes[path] = str(error)
-    shape, declared = shapes[path], record['img_shape']
-    if isinstance(shape, str):
-        return shape
-    if declared is not None and tuple(declared) != shape:
-        return (
-            f'the annotation is for an image of {declared[0]} x {declared[1]} pixels '
-            f'(height x width), but {path} has {shape[0]} x {shape[1]}; annotate the image as it is'
-        )
-    record['img_shape'] = shape
-    return None
-
-
-def _geometry_problem(record: dict) -> str | None:
-    x1, y1, x2, y2 = box = [float(value) for value in record['bbox']]
-    if not all(math.isfinite(value) for value in box):
-        return f'the box {box} has NaN or infinite coordinates'
-    if x2 < x1 or y2 < y1:
-        return f'the box {box} (x1, y1, x2, y2) has negative size'
-    if record['img_shape'] is not None:
-        height, width = record['img_shape']
-        if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-            return f'the box {box} leaves the image of {width} x {height} pixels (width x height)'
-    mask = record['mask']
-    if mask is not None and mask['type'] == 'polygon':
-        return _polygon_problem(mask['points'], record['img_shape'])
-    return None
-
-
-def _polygon_problem(polygons: list, img_shape: tuple[int, int] | None) -> str | None:
-    if not polygons:
-        return 'the mask has no polygon'
-    for polygon in polygons:
-        if len(polygon) < 3:
-            return f'a polygon needs at least 3 points, got {len(polygon)}'
-        try:
-            points = np.asarray(polygon, np.float64)
-        except (ValueError, TypeError):
-            points = np.full((1, 1), np.nan)
-        if points.shape[1:] != (2,) or not np.isfinite(points).all():
-            return 'the polygon has a point that is not a pair of finite numbers'
-        if img_shape is not None and ((points < 0) | (points > img_shape[::-1])).any():
-            return (
-                f'the polygon leaves the image of {img_shape[1]} x {img_shape[0]} pixels '
-                f'(width x height): it reaches from {points.min(0).tolist()} to '
-                f'{points.max(0).tolist()}'
-            )
-    return None

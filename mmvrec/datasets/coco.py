@@ -1,7 +1,7 @@
 """Datasets of the user's own with COCO annotations."""
 
-import json
-import math
+import posixpath
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from pycocotools import mask as coco_mask
 
 from mmvrec.datasets.base import DefectDataset, inside
 from mmvrec.registry import DATASETS
+from mmvrec.utils.files import read_json
+from mmvrec.utils.images import is_image_size
 
 #: Pixels by which a polygon may leave its image: annotation tools round outwards.
 _MARGIN = 1.0
@@ -69,7 +71,7 @@ class CocoDefects(DefectDataset):
         """Read the annotations in the order of the file."""
         content = self._read_json()
         categories = self._read_categories(content['categories'])
-        images = self._by_id('images', content['images'])
+        images = self._read_images(content['images'])
         annotations = self._by_id('annotations', content['annotations'])
         for identity, annotation in annotations.items():
             try:
@@ -90,9 +92,9 @@ class CocoDefects(DefectDataset):
         if not path.is_file():
             raise FileNotFoundError(f'CocoDefects: no annotation file {path}\n{self.LAYOUT}')
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f'{path} is not a JSON file: {error}') from error
+            content = read_json(path)
+        except ValueError as error:
+            raise ValueError(f'{path} is {error}') from error
         for key in ('images', 'annotations', 'categories'):
             if not isinstance(content, dict) or not isinstance(content.get(key), list):
                 raise ValueError(f'{path} is not a COCO detection file: it has no list {key!r}')
@@ -111,14 +113,29 @@ class CocoDefects(DefectDataset):
                 found[identity] = entry
         return found
 
+    def _read_images(self, entries: list) -> dict[int | str, dict]:
+        images = self._by_id('images', entries)
+        first: dict[str, int | str] = {}
+        for identity, entry in images.items():
+            name = entry.get('file_name')
+            normal = posixpath.normpath(name) if isinstance(name, str) else f'#{identity}'
+            if first.setdefault(normal, identity) != identity:
+                self.report(
+                    self.ann_file,
+                    f'image {identity}',
+                    f'{name} is listed already, as image {first[normal]}; give an image one entry, '
+                    'with all of its annotations',
+                )
+        return images
+
     def _read_categories(self, entries: list) -> dict[int | str, str]:
         names = {}
         for identity, entry in self._by_id('categories', entries).items():
             name = entry.get('name')
-            if not isinstance(name, str) or not name:
+            if not isinstance(name, str) or not name.strip():
                 self.report(self.ann_file, f'category {identity}', 'it has no name')
             else:
-                names[identity] = name
+                names[identity] = name.strip()
         unknown = [name for name in self.classes or () if name not in names.values()]
         if unknown:
             raise ValueError(
@@ -134,7 +151,7 @@ class CocoDefects(DefectDataset):
         if not isinstance(file_name, str) or not file_name:
             raise ValueError(f'image {image["id"]} has no file_name')
         height, width = size = image.get('height'), image.get('width')
-        if not all(isinstance(side, int) and side > 0 for side in size):
+        if not is_image_size(*size):
             raise ValueError(f'image {file_name} needs an integer height and width, got {size}')
         task = annotation.get(self.task_key, image.get(self.task_key, self.NAME))
         if not isinstance(task, str) or not task:
@@ -160,7 +177,7 @@ class CocoDefects(DefectDataset):
 def _look_up(table: dict, annotation: dict, key: str) -> object:
     identity = annotation.get(key)
     if not isinstance(identity, int | str) or identity not in table:
-        raise ValueError(f'{key} {identity!r} is unknown; the ids are {list(table)[:10]} …')
+        raise ValueError(f'{key} {identity!r:.80} is unknown; the ids are {list(table)[:10]} …')
     return table[identity]
 
 
@@ -170,7 +187,7 @@ def _read_bbox(bbox: object, mask: dict | None) -> list[float]:
             raise ValueError('it has neither a bbox nor a segmentation')
         bbox = coco_mask.toBbox(_as_rle(mask)).tolist()
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):
-        raise ValueError(f'bbox must be the numbers [x, y, width, height], got {bbox!r}')
+        raise ValueError(f'bbox must be the numbers [x, y, width, height], got {bbox!r:.80}')
     x, y, width, height = bbox
     # Decimal coordinates add up to a little more than the image's edge.
     return [float(x), float(y), round(float(x + width), 3), round(float(y + height), 3)]
@@ -187,7 +204,7 @@ def _read_segmentation(segmentation: object, height: int, width: int) -> dict | 
             _check_polygon(polygon, height, width)
         rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
     else:
-        raise ValueError(f'segmentation must be a list or an RLE, got {segmentation!r}')
+        raise ValueError(f'segmentation must be a list or an RLE, got {segmentation!r:.80}')
     if coco_mask.area(rle) == 0:
         raise ValueError('the segmentation covers no pixel')
     return {'type': 'rle', 'size': [height, width], 'counts': rle['counts'].decode('ascii')}
@@ -252,4 +269,7 @@ def _decode_counts(counts: str) -> list[int]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    # Integers of JSON have any length.
+    return -sys.float_info.max <= value <= sys.float_info.max

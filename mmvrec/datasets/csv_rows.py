@@ -33,12 +33,16 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict]:
         rows = list(reader)
     missing = [name for name in columns if name not in present]
     if missing:
-        raise ValueError(f'columns {missing} are missing')
+        raise ValueError(f'columns {missing} are missing, it has {list(present)[:20]}')
     return rows
 
 
 def check_filled(row: dict, columns: Sequence[str]) -> None:
-    """Raise ``ValueError`` where one of ``columns`` is empty."""
+    """Raise ``ValueError`` where one of ``columns`` is empty, or a row has more than its header."""
+    if row.get(None):
+        raise ValueError(
+            f'it has {len(row[None])} more fields than the header; put fields with commas in quotes'
+        )
     empty = [name for name in columns if row.get(name) in (None, '')]
     if empty:
         raise ValueError(f'the columns {empty} are empty')
@@ -90,5 +94,5 @@ def _polygon(text: str | None) -> dict | None:
     except (ValueError, RecursionError) as error:
         raise ValueError(f'points is not a JSON list: {error}') from error
     if not isinstance(points, list):
-        raise TypeError(f'points is not a JSON list but {points!r}')
+        raise TypeError(f'points is not a JSON list but {points!r:.80}')
     return {'type': 'polygon', 'points': [points]}

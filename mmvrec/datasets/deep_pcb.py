@@ -47,8 +47,8 @@ class DeepPCB(DefectDataset):
     def _read_txt(self, path: Path) -> Iterator[dict]:
         folder = path.parent.with_name(path.parent.name.removesuffix('_not'))
         try:
-            lines = path.read_text(encoding='utf-8').splitlines()
-        except UnicodeDecodeError as error:
+            lines = path.read_text(encoding='utf-8-sig').splitlines()
+        except (UnicodeDecodeError, OSError) as error:
             self.report(path, path.stem, f'not a text file: {error}')
             return
         for index, line in enumerate(line for line in lines if line.strip()):

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -74,7 +74,7 @@ class DetectedInstances(DefectDataset):
         self.task_classes = dict(annotated.task_classes)
         self._truths = [annotated.get_data_info(i) for i in range(len(annotated))]
         self.problems = []
-        records = self._check_records(list(self.load_instances()))
+        records = list(self.load_instances())
         self._tell_problems()
         matched = [r for r in records if r['match'] is not None]
         if not matched:
@@ -206,10 +206,6 @@ class DetectedInstances(DefectDataset):
                 f'{list(self.task_classes)} it belongs; load one (categories=[…])'
             )
         return next(iter(self.task_classes))
-
-    def _record_problem(self, record: dict, shapes: Mapping) -> str | None:
-        """Detections are checked as they are read."""
-        return None
 
 
 def find_image(name: str, prefix: str | Path, known: Collection[str]) -> str:

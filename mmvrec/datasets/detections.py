@@ -1,7 +1,6 @@
 """Files with the boxes and masks that a detector has found."""
 
 import io
-import json
 import math
 import pickle
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from mmvrec.utils.files import read_json
 
 #: What the pickles of MMDetection's ``tools/test.py --out`` are made of, and nothing else.
 _SAFE_GLOBALS = {
@@ -84,8 +85,8 @@ def read_detections(path: str | Path, image_file: str | Path | None = None) -> l
 
 def _read_json(path: Path) -> object:
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as error:
+        return read_json(path)
+    except ValueError as error:
         raise ValueError(
             f'{path} is neither a JSON file nor a pickle (.pkl) of detections: {error}'
         ) from error
@@ -129,9 +130,9 @@ def image_names(path: str | Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f'no COCO file with the names of the images at {path}')
     try:
-        images = json.loads(path.read_text(encoding='utf-8'))['images']
+        images = read_json(path)['images']
         return {image['id']: str(image['file_name']) for image in images}
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f'{path} is no COCO file with a list of images: {error!r}') from error
 
 

@@ -59,7 +59,7 @@ class ClassFolders(DefectDataset):
                 img_id = f'{folder.name}/{path.name}'
                 try:
                     height, width = image_shape(path)
-                except ValueError as error:
+                except (ValueError, OSError) as error:
                     self.report(path, img_id, str(error))
                     continue
                 yield {

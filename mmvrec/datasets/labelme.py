@@ -2,18 +2,19 @@
 
 import base64
 import binascii
-import json
 import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mmvrec.datasets.base import DefectDataset, inside
+from mmvrec.datasets.record_checks import as_points
 from mmvrec.registry import DATASETS
 from mmvrec.structures import decode_mask, encode_mask, mask_bbox
+from mmvrec.utils.files import read_json
+from mmvrec.utils.images import MAX_PIXELS, decode_image, is_image_size
 
 #: Corners of the polygon that stands for a circle.
 _CIRCLE_CORNERS = 64
@@ -56,9 +57,9 @@ class LabelMeDefects(DefectDataset):
             )
         for path in paths:
             try:
-                content = _read_json(path)
+                content = _read_file(path)
                 image = self._read_image_entry(path, content)
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 self.report(path, '', str(error))
                 continue
             yield from self._read_shapes(path, image, content['shapes'])
@@ -68,8 +69,11 @@ class LabelMeDefects(DefectDataset):
         if not isinstance(name, str) or not name:
             raise ValueError('it has no imagePath')
         size = tuple(content.get(key) for key in ('imageHeight', 'imageWidth'))
-        if not all(type(side) is int and side > 0 for side in size):
-            raise ValueError(f'imageHeight and imageWidth must be positive integers, got {size}')
+        if not is_image_size(*size):
+            raise ValueError(
+                'imageHeight and imageWidth must be positive integers, of an image of at most '
+                f'{MAX_PIXELS} pixels, got {size}'
+            )
         # LabelMe writes the separators of the system that it ran on.
         file = inside(path.parent, name.replace('\\', '/'), self.data_root)
         return {
@@ -98,11 +102,8 @@ class LabelMeDefects(DefectDataset):
             yield _joined(records)
 
 
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding='utf-8-sig'))
-    except ValueError as error:
-        raise ValueError(f'not a JSON file in UTF-8: {error}') from error
+def _read_file(path: Path) -> dict:
+    content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get('shapes'), list):
         raise ValueError('not a LabelMe file: it has no list "shapes"')
     return content
@@ -113,19 +114,14 @@ def _label_of(shape: object) -> str:
         raise TypeError(f'a shape must be an object, got {shape!r:.60}')
     label = shape.get('label')
     if not isinstance(label, str):
-        raise TypeError(f'the label must be a string, got {label!r}')
+        raise TypeError(f'the label must be a string, got {label!r:.60}')
     return label.strip()
 
 
 def _read_geometry(shape: dict, height: int, width: int) -> dict:
     """Box and mask of a shape; ``ValueError`` when it is none with an area."""
     kind = shape.get('shape_type') or 'polygon'
-    try:
-        points = np.asarray(shape.get('points'), np.float64)
-    except (ValueError, TypeError) as error:
-        raise ValueError('points must be pairs of numbers') from error
-    if points.ndim != 2 or points.shape[1:] != (2,) or not np.isfinite(points).all():
-        raise ValueError('points must be pairs of finite numbers')
+    points = as_points(shape.get('points'))
     if kind in ('rectangle', 'circle', 'mask') and len(points) != 2:
         raise ValueError(f'a {kind} needs 2 points, got {len(points)}')
     if kind == 'rectangle':
@@ -160,9 +156,9 @@ def _embedded_mask(shape: dict, points: np.ndarray, height: int, width: int) -> 
         data = base64.b64decode(shape.get('mask') or '', validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
         raise ValueError(f'its mask is not base64: {error}') from error
-    crop = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if crop is None or crop.ndim != 2:
-        raise ValueError('its mask is not a PNG with one channel')
+    crop = decode_image(data, 'its mask')
+    if crop.ndim != 2:
+        raise ValueError(f'its mask must have one channel, it has {crop.shape[2]}')
     left, top = (int(value) for value in points.min(axis=0))
     bottom, right = top + crop.shape[0], left + crop.shape[1]
     if left < 0 or top < 0 or bottom > height or right > width:

@@ -8,6 +8,7 @@ import numpy as np
 
 from mmvrec.datasets.base import DefectDataset, check_choice
 from mmvrec.structures import encode_mask, mask_bbox
+from mmvrec.utils.images import decode_image
 
 RULES = ('components', 'image')
 
@@ -67,7 +68,7 @@ class MaskImageDefects(DefectDataset):
         try:
             masks = [read_mask(path) > self.threshold for path in mask_paths]
             found = self._instances(masks)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self.report(mask_paths[0], img_id, str(error))
             return
         if not found:
@@ -111,19 +112,15 @@ def read_mask(path: Path) -> np.ndarray:
     """Decode a mask image.
 
     Args:
-        path (Path): the file.
+        path (Path): the file, which exists.
 
     Returns:
-        np.ndarray: uint8 grey values, shape (H, W).
+        np.ndarray: uint8 grey values, shape (H, W), turned by an EXIF orientation of its own.
 
     Raises:
         ValueError: the file is not an image.
     """
-    data = np.fromfile(path, np.uint8)
-    mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-    if mask is None:
-        raise ValueError(f'{path} is damaged or not an image ({data.size} bytes)')
-    return mask
+    return decode_image(path.read_bytes(), str(path), cv2.IMREAD_GRAYSCALE)
 
 
 def connected_components(

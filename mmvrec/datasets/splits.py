@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, read_json
 
 SPLITS = ('support', 'query')
 _FORMAT = 'mmvrec-split'
@@ -83,7 +83,7 @@ def read_split(path: str | Path, ids: Sequence[str]) -> dict[str, list[int]]:
             f'no split file at {path}; write one with tools/misc/make_split.py CONFIG {path}'
         )
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = read_json(path)
     except ValueError as error:
         raise ValueError(f'{path} is not a split file: {error}') from error
     if not isinstance(content, dict) or content.get('format') != _FORMAT:
@@ -96,7 +96,9 @@ def read_split(path: str | Path, ids: Sequence[str]) -> dict[str, list[int]]:
     for name in SPLITS:
         ids_listed = content.get(name, [])
         if not isinstance(ids_listed, list) or not all(isinstance(i, str) for i in ids_listed):
-            raise ValueError(f'{path}: {name!r} must be a list of instance ids, got {ids_listed!r}')
+            raise ValueError(
+                f'{path}: {name!r} must be a list of instance ids, got {ids_listed!r:.80}'
+            )
     position = {identity: i for i, identity in enumerate(ids)}
     listed = [identity for name in SPLITS for identity in content.get(name, [])]
     _check_same_instances(path, listed, position)

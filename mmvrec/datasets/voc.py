@@ -77,7 +77,7 @@ class VOCDefects(DefectDataset):
         try:
             root = ElementTree.parse(path).getroot()
             img_shape = _declared_shape(root)
-        except (ParseError, DefusedXmlException, ValueError) as error:
+        except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
             self.report(path, img_id, f'not a usable XML file: {error!r}')
             return
         seen = set()

@@ -1,10 +1,10 @@
 """Datasets of the user's own with YOLO annotations: boxes and polygons."""
 
-import json
 import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from reprlib import repr as short
 
 import yaml
 
@@ -111,15 +111,17 @@ def read_names(root: Path, layout: str = '') -> dict[int, str]:
     try:
         text = path.read_text(encoding='utf-8-sig')
         names = text.split('\n') if path == listed else _yaml_names(text)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f'{path} cannot be read: {error}') from error
     if path == listed:
         names = [name for name in map(str.strip, names) if name]
     if isinstance(names, list):
         names = dict(enumerate(names))
     wrong = [i for i, n in names.items() if type(i) is not int or not isinstance(n, str) or not n]
+    # What YAML makes of references to references can be longer than any memory.
+    shown = {i: n if isinstance(n, str) else type(n) for i, n in list(names.items())[:10]}
     if wrong or not names or len(set(names.values())) < len(names):
-        raise ValueError(f'{path}: names must be different strings by index, got {names}')
+        raise ValueError(f'{path}: names must be different strings by index, got {shown}')
     return names
 
 
@@ -127,7 +129,7 @@ def _yaml_names(text: str) -> list | dict:
     content = yaml.safe_load(text)
     names = content.get('names') if isinstance(content, dict) else None
     if not isinstance(names, list | dict):
-        raise ValueError(f'it has no names, got {json.dumps(names)}')
+        raise ValueError(f'it has no names, got {type(names)}')
     return names
 
 
@@ -154,7 +156,7 @@ def _read_line(line: str, names: dict[int, str], height: int, width: int) -> tup
     except ValueError as error:
         raise ValueError('expected a class index and numbers') from error
     if index not in names:
-        raise ValueError(f'class {index} has no name; the names are {names}')
+        raise ValueError(f'class {index} has no name; the names are {short(names)}')
     if not all(map(math.isfinite, values)):
         raise ValueError('coordinates must be finite')
     if len(values) == 4:

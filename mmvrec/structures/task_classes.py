@@ -1,6 +1,8 @@
 """The classes of several tasks, told apart by one head."""
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def class_range(task_classes: Mapping[str, Sequence[str]], task: str) -> range:
@@ -29,3 +31,24 @@ def joint_class_names(task_classes: Mapping[str, Sequence[str]]) -> list[str]:
     if len(task_classes) == 1:
         return list(next(iter(task_classes.values())))
     return [f'{task}/{name}' for task, names in task_classes.items() for name in names]
+
+
+def usual_spellings(names: Iterable[str]) -> dict[str, str]:
+    """Class names that are another one but for case, blanks or Unicode form.
+
+    Args:
+        names (Iterable[str]): the class of every instance.
+
+    Returns:
+        dict[str, str]: of every such name the spelling that most instances have, of equally many
+        the first in the alphabet; those themselves are left out.
+    """
+    groups: dict[str, Counter[str]] = {}
+    for name in names:
+        key = ' '.join(unicodedata.normalize('NFKC', name).casefold().split())
+        groups.setdefault(key, Counter())[name] += 1
+    usual = {}
+    for spellings in groups.values():
+        most = min(spellings, key=lambda name: (-spellings[name], name))
+        usual.update({name: most for name in spellings if name != most})
+    return usual

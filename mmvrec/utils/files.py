@@ -1,6 +1,7 @@
 """Files: written whole or not at all, and identified by their content."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,11 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
     Yields:
         Path: the temporary file to write to. It is removed when the block raises.
+
+    Raises:
+        ValueError: no file can be written there, see :func:`check_output`.
     """
+    check_output(path)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept: several writers choose their format by it.
@@ -37,6 +42,36 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_output(path: str | Path) -> None:
+    """Say before the work is done that its result cannot be written.
+
+    Raises:
+        ValueError: ``path`` is a folder, lies in a file, or in a folder that is not writable.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f'{path} is a folder; name a file to write')
+    parent = next(p for p in path.absolute().parents if p.exists())
+    if not parent.is_dir():
+        raise ValueError(f'{path} cannot be written: {parent} is no folder')
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise ValueError(f'{path} cannot be written: the folder {parent} is write-protected')
+
+
+def read_json(path: str | Path) -> object:
+    """Read a JSON file in UTF-8, UTF-16 or UTF-32, with or without byte order mark.
+
+    Raises:
+        ValueError: it cannot be read, is no JSON, or nested too deeply. The caller names the file.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except RecursionError as error:
+        raise ValueError('not a JSON file that can be read: it is nested too deeply') from error
+    except (ValueError, OSError) as error:
+        raise ValueError(f'not a JSON file: {error}') from error
 
 
 def read_npz(path: str | Path, needed: Sequence[str]) -> dict[str, np.ndarray]:

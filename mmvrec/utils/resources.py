@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from mmengine.config import Config
+
 import mmvrec
 
 
@@ -34,6 +36,23 @@ def config_file(name: str) -> Path:
         FileNotFoundError: neither exists.
     """
     return _resource('configs', name)
+
+
+def read_config(name: str) -> Config:
+    """Read a config; see :func:`config_file`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read as a config.
+    """
+    path = config_file(name)
+    try:
+        return Config.fromfile(path)
+    # A config is a program: it raises what it likes.
+    except Exception as error:
+        raise ValueError(
+            f'{path} cannot be read as a config: {type(error).__name__}: {error}'
+        ) from error
 
 
 def tool_file(name: str) -> Path:

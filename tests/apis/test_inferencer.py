@@ -190,7 +190,7 @@ def test_nothing_is_enrolled_where_one_image_is_broken(data, tmp_path):
     (path, mask), _ = data['hole']
     (tmp_path / 'b.png').write_bytes(b'nothing')
     wrong = np.zeros((5, 5, 4), np.uint8)
-    with pytest.raises(ValueError, match=r'b\.png is not a readable image') as error:
+    with pytest.raises(ValueError, match=r'b\.png is damaged or not an image') as error:
         inferencer.enroll([path, str(tmp_path / 'b.png'), wrong], [mask, None, None], 'hole')
     assert 'array 0: an image must be RGB' in str(error.value)
     assert inferencer.ids == inferencer.labels == []

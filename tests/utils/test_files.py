@@ -1,11 +1,12 @@
 """Files that appear whole or not at all."""
 
 import hashlib
+import json
 import os
 
 import pytest
 
-from mmvrec.utils.files import atomic_write, sha256_file
+from mmvrec.utils.files import atomic_write, check_output, read_json, sha256_file
 
 
 def names(folder):
@@ -79,3 +80,56 @@ def test_sha256_of_a_file(tmp_path, content):
 def test_missing_file_has_no_sha256(tmp_path):
     with pytest.raises(FileNotFoundError):
         sha256_file(tmp_path / 'a')
+
+
+@pytest.mark.parametrize('write', [check_output, lambda path: atomic_write(path).__enter__()])
+def test_output_that_cannot_be_written(tmp_path, write):
+    (tmp_path / 'file').write_text('old')
+    for name, message in (('', 'is a folder'), ('file/new/a.json', 'file is no folder')):
+        with pytest.raises(ValueError, match=message):
+            write(tmp_path / name)
+    assert names(tmp_path) == ['file']
+
+
+def test_output_that_can_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'a.json').write_text('old')
+    for path in ('a.json', 'new.json', 'new/folder/a.json', str(tmp_path / 'new' / 'a.json')):
+        check_output(path)
+    assert names(tmp_path) == ['a.json']
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may write everywhere')
+def test_output_in_a_protected_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ValueError, match='write-protected'):
+        check_output(tmp_path / 'a.json')
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le', 'utf-32'])
+def test_json_in_every_unicode(tmp_path, encoding):
+    content = {'name': 'Grüße 缺陷', 'values': [1, 2.5]}
+    path = tmp_path / 'a.json'
+    path.write_bytes(json.dumps(content, ensure_ascii=False).encode(encoding))
+    assert read_json(path) == content
+
+
+BAD_JSON = {
+    'cut off': (b'{"a": ', 'not a JSON file: Expecting value'),
+    'Latin-1': ('{"ü": 1}'.encode('latin-1'), "'utf-8' codec can't decode"),
+    'deep': (b'[' * 100_000, 'nested too deeply'),
+    'long integer': (b'1' * 5000, 'Exceeds the limit'),
+}
+
+
+@pytest.mark.parametrize(('data', 'message'), BAD_JSON.values(), ids=BAD_JSON)
+def test_bad_json(tmp_path, data, message):
+    (tmp_path / 'a.json').write_bytes(data)
+    with pytest.raises(ValueError, match=message) as error:
+        read_json(tmp_path / 'a.json')
+    assert type(error.value) is ValueError
+
+
+def test_json_that_cannot_be_opened(tmp_path):
+    with pytest.raises(ValueError, match=r'not a JSON file: .*Is a directory'):
+        read_json(tmp_path)

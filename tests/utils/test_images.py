@@ -1,11 +1,22 @@
 """Reading images of every bit depth and channel count."""
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from mmvrec.utils.images import image_shape, read_image, to_rgb
+from mmvrec.utils.images import (
+    MAX_PIXELS,
+    image_shape,
+    is_image_size,
+    read_header,
+    read_image,
+    to_rgb,
+    turn_pixels,
+)
 
 HEIGHT, WIDTH = 5, 7
 RGB = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -65,15 +76,125 @@ def test_jpeg_is_read_as_rgb(tmp_path):
     assert np.abs(read_image(tmp_path / 'a.jpg').astype(int) - red).max() <= 3
 
 
-@pytest.mark.parametrize('orientation', [3, 6, 8])
-def test_exif_orientation_is_not_applied(tmp_path, orientation):
-    image = Image.fromarray(np.kron(RGB, np.ones((8, 8, 1), np.uint8)))
-    exif = image.getexif()
-    exif[0x0112] = orientation
-    image.save(tmp_path / 'turned.jpg', exif=exif)
-    image.save(tmp_path / 'plain.jpg')
-    assert np.array_equal(read_image(tmp_path / 'turned.jpg'), read_image(tmp_path / 'plain.jpg'))
-    assert image_shape(tmp_path / 'turned.jpg') == (8 * HEIGHT, 8 * WIDTH)
+def with_orientation(value) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = value
+    return exif
+
+
+STORED = Image.fromarray(np.kron(RGB, np.ones((8, 8, 1), np.uint8)))
+FORMATS = {'a.jpg': {}, 'a.png': {}, 'a.tif': {}, 'a.webp': {'lossless': True}}
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('name', FORMATS)
+def test_exif_orientation_is_applied(tmp_path, name, orientation):
+    path = tmp_path / name
+    STORED.save(path, exif=with_orientation(orientation), **FORMATS[name])
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(read_image(path), expected)
+    assert image_shape(path) == expected.shape[:2]
+    header = read_header(path)
+    assert (header.stored, header.orientation) == ((8 * HEIGHT, 8 * WIDTH), orientation)
+    if name != 'a.webp':  # OpenCV 4 ignores the orientation of WebP files.
+        by_opencv = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+        assert np.array_equal(by_opencv[..., ::-1], expected)
+
+
+SIXTEEN_BITS = {
+    'grey16.png': FULL,
+    'grey16.tif': FULL,
+    'rgb16.tif': RGB[..., ::-1].astype(np.uint16) * 257,
+    'rgb16.png': RGB[..., ::-1].astype(np.uint16) * 257,
+}
+
+
+@pytest.mark.parametrize('orientation', [2, 3, 6, 8])
+@pytest.mark.parametrize('name', SIXTEEN_BITS)
+def test_exif_orientation_of_sixteen_bits(tmp_path, name, orientation):
+    path = tmp_path / name
+    write_with_orientation(path, SIXTEEN_BITS[name], orientation)
+    expected = turn_pixels(to_rgb(SIXTEEN_BITS[name]), orientation)
+    assert np.array_equal(read_image(path), expected)
+    assert image_shape(path) == expected.shape[:2]
+
+
+def write_with_orientation(path, pixels, orientation):
+    """Pillow writes no colours of 16 bits: the tag is added to what OpenCV has written."""
+    content = cv2.imencode(path.suffix, pixels)[1].tobytes()
+    if path.suffix == '.png':
+        content = with_chunk(content, b'eXIf', with_orientation(orientation).tobytes()[6:], 33)
+    else:
+        content = with_tag(content, 0x0112, orientation)
+    path.write_bytes(content)
+
+
+def with_tag(tiff: bytes, tag: int, value: int) -> bytes:
+    """Puts a tag in the place of the planar configuration, whose value is the default one."""
+    (offset,) = struct.unpack_from('<I', tiff, 4)
+    (count,) = struct.unpack_from('<H', tiff, offset)
+    entries = dict(struct.unpack_from('<H10s', tiff, offset + 2 + 12 * k) for k in range(count))
+    del entries[284]
+    entries[tag] = struct.pack('<HIHH', 3, 1, value, 0)
+    directory = b''.join(struct.pack('<H10s', *entry) for entry in sorted(entries.items()))
+    return tiff[: offset + 2] + directory + tiff[offset + 2 + len(directory) :]
+
+
+def with_chunk(png: bytes, kind: bytes, data: bytes, place: int) -> bytes:
+    chunk = kind + data
+    chunk = struct.pack('>I', len(data)) + chunk + struct.pack('>I', zlib.crc32(chunk))
+    return png[:place] + chunk + png[place:]
+
+
+def test_orientation_behind_the_pixels_of_a_png(tmp_path):
+    path = tmp_path / 'a.png'
+    exif = with_orientation(6).tobytes()[6:]
+    content = cv2.imencode('.png', RGB[..., ::-1])[1].tobytes()
+    path.write_bytes(with_chunk(content, b'eXIf', exif, len(content) - 12))
+    assert np.array_equal(read_image(path), np.rot90(RGB, -1))
+    assert image_shape(path) == (WIDTH, HEIGHT)
+
+
+BAD_VALUES = [0, 9, 65535]
+BAD_EXIF = {
+    'empty': b'Exif\0\0',
+    'garbage': b'Exif\0\0garbage garbage',
+    'cut off': with_orientation(6).tobytes()[:18],
+    'no TIFF': b'Exif\0\0XX\0*\0\0\0\x08',
+    'text': with_orientation(6).tobytes().replace(b'\x01\x12\0\x03', b'\x01\x12\0\x02'),
+}
+
+
+def assert_upright(path, name, exif):
+    STORED.save(path / name, exif=exif, **FORMATS[name])
+    STORED.save(path / f'plain_{name}', **FORMATS[name])
+    assert read_header(path / name).orientation == 1
+    assert np.array_equal(read_image(path / name), read_image(path / f'plain_{name}'))
+
+
+@pytest.mark.parametrize('value', BAD_VALUES)
+@pytest.mark.parametrize('name', FORMATS)
+def test_an_orientation_that_is_none_is_upright(tmp_path, name, value):
+    assert_upright(tmp_path, name, with_orientation(value))
+
+
+# A TIFF file has a tag, no EXIF data.
+@pytest.mark.parametrize('exif', BAD_EXIF.values(), ids=BAD_EXIF)
+@pytest.mark.parametrize('name', [name for name in FORMATS if name != 'a.tif'])
+def test_damaged_exif_data_is_upright(tmp_path, name, exif):
+    assert_upright(tmp_path, name, exif)
+
+
+def test_many_more_than_reasonable_pixels_are_refused_before_decoding(tmp_path, monkeypatch):
+    content = bytearray(cv2.imencode('.png', RGB)[1].tobytes())
+    content[16:24] = struct.pack('>II', 60000, 60000)
+    content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+    (tmp_path / 'bomb.png').write_bytes(content)
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('it is decoded'))
+    for read in (read_image, image_shape):
+        with pytest.raises(ValueError, match=r'bomb\.png is not .*3600000000 pixels.* exceeds'):
+            read(tmp_path / 'bomb.png')
 
 
 @pytest.mark.parametrize(
@@ -120,7 +241,7 @@ def test_bad_image_is_named(tmp_path, name):
 @pytest.mark.parametrize('name', ['empty.png', 'text.png'])
 def test_shape_of_what_is_not_an_image(tmp_path, name):
     BAD_FILES[name][0](tmp_path / name)
-    with pytest.raises(ValueError, match=f'{name} is not a readable image'):
+    with pytest.raises(ValueError, match=f'{name} .*{BAD_FILES[name][1]}'):
         image_shape(tmp_path / name)
 
 
@@ -144,3 +265,9 @@ BAD_PIXELS = {
 def test_bad_pixels(image, message):
     with pytest.raises(ValueError, match=message):
         to_rgb(image, 'a.png')
+
+
+def test_sizes_that_an_image_can_have():
+    assert is_image_size(1, MAX_PIXELS)
+    for size in ((1, MAX_PIXELS + 1), (0, 5), (-2, -2), (5, 5.0), (True, 5), ('5', 5), (5, None)):
+        assert not is_image_size(*size)

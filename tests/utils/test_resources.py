@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmvrec.utils.resources import config_file, tool_file
+from mmvrec.utils.resources import config_file, read_config, tool_file
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = 'mvrec/zipa_5shot_synthetic.py'
@@ -46,3 +46,22 @@ def test_missing_config_names_what_there_is(name, message):
 def test_config_is_no_tool():
     with pytest.raises(FileNotFoundError, match='no file'):
         tool_file(CONFIG)
+
+
+def test_a_config_is_read_by_its_name():
+    assert read_config(CONFIG).model.type == 'MVRECClassifier'
+
+
+BAD_CONFIGS = {
+    'no Python': ('a.py', 'model = dict(', 'SyntaxError'),
+    'raises': ('a.py', 'model = 1 / 0', 'ZeroDivisionError'),
+    'no base': ('a.py', "_base_ = 'b.py'", 'FileNotFoundError'),
+    'another format': ('a.txt', 'model = 1', 'Only py/yml/yaml/json'),
+}
+
+
+@pytest.mark.parametrize(('name', 'text', 'message'), BAD_CONFIGS.values(), ids=BAD_CONFIGS)
+def test_config_that_cannot_be_read(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=rf'{name} cannot be read as a config: .*{message}'):
+        read_config(str(tmp_path / name))

@@ -15,8 +15,8 @@ from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmvrec.datasets.coco_export import to_coco
-from mmvrec.registry import DATASETS
-from mmvrec.utils.files import atomic_write
+from mmvrec.datasets.formats import build_dataset
+from mmvrec.utils.files import atomic_write, check_output
 
 
 def main() -> None:
@@ -31,12 +31,12 @@ def main() -> None:
     args = parser.parse_args()
     init_default_scope('mmvrec')
     try:
-        dataset = DATASETS.build(dict(type=args.format, data_root=args.data_root, **args.options))
-        content = to_coco(dataset)
-    except (FileNotFoundError, ValueError, KeyError) as error:
+        check_output(args.out)
+        content = to_coco(build_dataset(args.format, args.data_root, args.options))
+        with atomic_write(args.out) as temporary:
+            temporary.write_text(json.dumps(content), encoding='utf-8')
+    except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
-    with atomic_write(args.out) as temporary:
-        temporary.write_text(json.dumps(content), encoding='utf-8')
     counts = {key: len(values) for key, values in content.items()}
     print(f'{args.out}: {counts}')
 

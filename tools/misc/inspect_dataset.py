@@ -15,8 +15,8 @@ from rich.table import Table
 from mmvrec.datasets import PCB, DefectDataset
 from mmvrec.datasets.reference_counts import reference_count
 from mmvrec.registry import DATASETS
-from mmvrec.utils.files import atomic_write
-from mmvrec.utils.resources import config_file
+from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.resources import read_config
 from mmvrec.visualization.contact_sheet import draw_contact_sheet, pick_examples
 
 _LOADERS = {'support': 'train_dataloader', 'query': 'test_dataloader'}
@@ -133,7 +133,9 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     try:
-        config = Config.fromfile(config_file(args.config))
+        for path in filter(None, (args.out, args.sheet)):
+            check_output(path)
+        config = read_config(args.config)
         config.merge_from_dict(args.cfg_options or {})
         init_default_scope('mmvrec')
         datasets, tasks, problems = inspect(config, args.annotations_only)
@@ -145,7 +147,7 @@ def main() -> None:
         if args.sheet:
             draw_sheet(datasets, args.sheet, args.per_class)
             print(f'examples: {Path(args.sheet)}')
-    except (FileNotFoundError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         sys.exit(f'error: {error}')
 
 

@@ -10,7 +10,7 @@ from mmengine.config import Config, DictAction
 
 from mmvrec.datasets.splits import write_split
 from mmvrec.registry import DATASETS
-from mmvrec.utils.resources import config_file
+from mmvrec.utils.resources import read_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,10 +45,10 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     try:
-        config = Config.fromfile(config_file(args.config))
+        config = read_config(args.config)
         config.merge_from_dict(args.cfg_options or {})
         sizes = make_split(config, args.out)
-    except (FileNotFoundError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         sys.exit(f'error: {error}')
     print(f'{args.out}: {sizes["support"]} support, {sizes["query"]} query instances')
 

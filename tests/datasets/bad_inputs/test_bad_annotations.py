@@ -347,7 +347,7 @@ def test_aitex_name_without_known_code(stem, tmp_path):
 def test_broken_image(data, tmp_path):
     layouts.write_neu(tmp_path)
     (tmp_path / 'IMAGES' / 'crazing_1.jpg').write_bytes(data)
-    with pytest.raises(ValueError, match=r'crazing_1\.xml, crazing_1#0: .* not a readable image'):
+    with pytest.raises(ValueError, match=r'xml, crazing_1#0: .* is damaged or not an image'):
         NEUDET(str(tmp_path))
 
 
