@@ -5,6 +5,7 @@ from mmvrec.datasets.csv_defects import CsvDefects
 from mmvrec.datasets.deep_pcb import DeepPCB
 from mmvrec.datasets.feature_bank import FeatureBankDataset
 from mmvrec.datasets.folders import ClassFolders, MaskFolders
+from mmvrec.datasets.heat_maps import HeatMaps, heat_map_masks
 from mmvrec.datasets.labelme import LabelMeDefects
 from mmvrec.datasets.mtd import MTD
 from mmvrec.datasets.mvtec_fs import MVTecFS
@@ -25,6 +26,7 @@ __all__ = [
     'DeepPCB',
     'DefectDataset',
     'FeatureBankDataset',
+    'HeatMaps',
     'LabelMeDefects',
     'MVTecFS',
     'MaskFolders',
@@ -32,4 +34,5 @@ __all__ = [
     'Problem',
     'SyntheticDefects',
     'YoloDefects',
+    'heat_map_masks',
 ]
