@@ -269,10 +269,10 @@ def test_masks_that_say_nothing_are_told(folders):
 
 
 def test_agreement_is_intersection_over_union(folders):
-    # The instance covers columns 10 to 30 and rows 8 to 20.
-    layouts.write_mask(ad_mask(folders[0], '001'), (10, 8, 30, 33))
+    # The instance covers columns 10 to 30 and rows 8 to 20: 7 rows are common, 19 are of either.
+    layouts.write_mask(ad_mask(folders[0], '001'), (10, 14, 30, 26))
     summary = build(folders)
-    assert summary.agreement['bottle/training/broken_large/001.png'] == 0.5
+    assert summary.agreement['bottle/training/broken_large/001.png'] == 7 / 19
 
 
 def test_tool(folders):
