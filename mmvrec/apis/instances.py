@@ -20,7 +20,8 @@ def image_instances(instances: object, height: int, width: int) -> list[dict]:
             - None: the whole image is one instance;
             - boxes, numbers of shape (N, 4): x1, y1, x2, y2 in pixels;
             - masks, bool or numbers of shape (N, H, W) or (N, 1, H, W); above one half is inside
-              where they are floats (torchvision), not zero where they are not;
+              where they are floats (torchvision), not zero where they are not; those of an anomaly
+              detector's heat-map come from :func:`mmvrec.datasets.heat_map_masks`;
             - a dict or an object with ``bboxes``, ``boxes`` or ``xyxy`` and, or, ``masks`` or
               ``mask``, and perhaps ``scores`` or ``confidence``: torchvision's detections,
               supervision's ``Detections``, MMEngine's ``InstanceData``;

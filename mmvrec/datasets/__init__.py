@@ -6,6 +6,7 @@ from mmvrec.datasets.deep_pcb import DeepPCB
 from mmvrec.datasets.detected import DetectedInstances
 from mmvrec.datasets.feature_bank import FeatureBankDataset
 from mmvrec.datasets.folders import ClassFolders, MaskFolders
+from mmvrec.datasets.heat_maps import HeatMaps, heat_map_masks
 from mmvrec.datasets.labelme import LabelMeDefects
 from mmvrec.datasets.mtd import MTD
 from mmvrec.datasets.mvtec_fs import MVTecFS
@@ -27,6 +28,7 @@ __all__ = [
     'DefectDataset',
     'DetectedInstances',
     'FeatureBankDataset',
+    'HeatMaps',
     'LabelMeDefects',
     'MVTecFS',
     'MaskFolders',
@@ -34,4 +36,5 @@ __all__ = [
     'Problem',
     'SyntheticDefects',
     'YoloDefects',
+    'heat_map_masks',
 ]

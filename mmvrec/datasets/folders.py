@@ -113,34 +113,44 @@ class MaskFolders(MaskImageDefects):
 
     def load_instances(self) -> Iterator[dict]:
         """Read the masks, by product, class and file name."""
-        for name, product in self._products().items():
+        for name, product in self.products('ground_truth').items():
             for folder in subfolders(product / 'ground_truth'):
-                if folder.name in self.MIXED:
-                    self.report(
-                        folder,
-                        '',
-                        'it mixes several classes of defects, so its folder tells no class; leave '
-                        'the folder out or annotate its instances one by one',
-                    )
-                    continue
-                yield from self._read_class(name, product, folder)
+                if not self.is_mixed(folder):
+                    yield from self._read_class(name, product, folder)
 
-    def _products(self) -> dict[str, Path]:
-        """Folders of the chosen products by name."""
+    def is_mixed(self, folder: Path) -> bool:
+        """Whether a folder of masks tells no class, which is reported."""
+        if folder.name not in self.MIXED:
+            return False
+        self.report(
+            folder,
+            '',
+            'it mixes several classes of defects, so its folder tells no class; leave '
+            'the folder out or annotate its instances one by one',
+        )
+        return True
+
+    def products(self, part: str) -> dict[str, Path]:
+        """Folders of the chosen products by name; a product is a folder with a folder ``part``.
+
+        Raises:
+            FileNotFoundError: there is none, or one that ``categories`` names is missing.
+        """
         root = Path(self.data_root)
-        if (root / 'ground_truth').is_dir():
+        if (root / part).is_dir():
             products = {root.resolve().name: root}
         else:
-            products = {p.name: p for p in subfolders(root) if (p / 'ground_truth').is_dir()}
+            products = {p.name: p for p in subfolders(root) if (p / part).is_dir()}
+        kind = type(self).__name__
         if not products:
             raise FileNotFoundError(
-                f'MaskFolders: no folder ground_truth in {self.data_root!r} or below\n{self.LAYOUT}'
+                f'{kind}: no folder {part} in {self.data_root!r} or below\n{self.LAYOUT}'
             )
         names = list(products) if self.categories is None else self.categories
         missing = [name for name in names if name not in products]
         if missing:
             raise FileNotFoundError(
-                f'MaskFolders: no products {missing} in {self.data_root!r}; it has {list(products)}'
+                f'{kind}: no products {missing} in {self.data_root!r}; it has {list(products)}'
             )
         return {name: products[name] for name in names}
 

@@ -44,8 +44,7 @@ class MaskImageDefects(DefectDataset):
     ):
         check_choice('rule', rule, RULES)
         check_choice('connectivity', connectivity, (4, 8))
-        if not (isinstance(threshold, int) and 0 <= threshold <= 254):
-            raise ValueError(f'threshold must be an integer in 0 .. 254, got {threshold!r}')
+        self.check_threshold(threshold)
         if not (isinstance(min_area, int) and min_area >= 1):
             raise ValueError(f'min_area must be an integer of at least 1 pixel, got {min_area!r}')
         self.rule = rule
@@ -53,6 +52,23 @@ class MaskImageDefects(DefectDataset):
         self.connectivity = connectivity
         self.min_area = min_area
         super().__init__(data_root=data_root, **kwargs)
+
+    def check_threshold(self, threshold: int) -> None:
+        """Raise ``ValueError`` for a threshold that no mask image can have."""
+        if not (isinstance(threshold, int) and 0 <= threshold <= 254):
+            raise ValueError(f'threshold must be an integer in 0 .. 254, got {threshold!r}')
+
+    def read_values(self, mask_path: Path, img_path: Path) -> np.ndarray:
+        """Values of a mask file to be compared with the threshold, shape (H, W).
+
+        Args:
+            mask_path (Path): the file.
+            img_path (Path): its image; overridden where the values depend on its size.
+
+        Raises:
+            ValueError: the file is not usable.
+        """
+        return read_mask(mask_path)
 
     def mask_records(
         self, mask_paths: list[Path], img_path: Path, img_id: str, label_name: str
@@ -66,13 +82,13 @@ class MaskImageDefects(DefectDataset):
             label_name (str): class of all its instances.
         """
         try:
-            masks = [read_mask(path) > self.threshold for path in mask_paths]
-            found = self._instances(masks)
+            values = [self.read_values(path, img_path) for path in mask_paths]
+            found = self._instances([grey > self.threshold for grey in values])
         except (ValueError, OSError) as error:
             self.report(mask_paths[0], img_id, str(error))
             return
         if not found:
-            self.report(mask_paths[0], img_id, self._why_none(masks), fatal=False)
+            self.report(mask_paths[0], img_id, self._why_none(values), fatal=False)
         for index, (file_index, mask) in enumerate(found):
             yield {
                 'img_path': str(img_path),
@@ -98,10 +114,13 @@ class MaskImageDefects(DefectDataset):
             for component in connected_components(mask, self.connectivity, self.min_area)
         ]
 
-    def _why_none(self, masks: list[np.ndarray]) -> str:
-        foreground = sum(int(mask.sum()) for mask in masks)
+    def _why_none(self, values: list[np.ndarray]) -> str:
+        foreground = sum(int((grey > self.threshold).sum()) for grey in values)
         if foreground == 0:
-            return f'the mask is empty (no pixel above {self.threshold})'
+            highest = max(grey.max() for grey in values)
+            return (
+                f'the mask is empty: no pixel is above {self.threshold}, the highest is {highest:g}'
+            )
         return (
             f'no component of at least {self.min_area} pixels '
             f'({foreground} pixels above {self.threshold} in all)'

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mmvrec.datasets.archives import archive_hints
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.csv_rows import check_filled, parse_geometry, read_rows
 from mmvrec.registry import DATASETS
@@ -79,7 +80,9 @@ class MVTecFS(DefectDataset):
     LAYOUT = (
         'MVTec-FS (https://github.com/ShuaiLYU/MVTec-FS) looks like this:\n'
         '  data_root/CONFIG/bottle_config1/train.csv, valid.csv\n'
-        '  data_root/image/bottle/training/broken_large/000.png'
+        '  data_root/image/bottle/training/broken_large/000.png\n'
+        'Its images are also in MVTec AD: tools/dataset_converters/build_mvtec_fs.py MVTEC_AD '
+        'ANNOTATIONS OUT builds this folder from them'
     )
 
     def __init__(
@@ -103,9 +106,15 @@ class MVTecFS(DefectDataset):
     def load_instances(self) -> Iterator[dict]:
         """Read the CSV files, category by category, ``train.csv`` first."""
         self._check_files()
-        for category in self.categories:
-            for split in _FILES:
-                yield from self._read_csv(category, split)
+        records = [
+            record
+            for category in self.categories
+            for split in _FILES
+            for record in self._read_csv(category, split)
+        ]
+        if not self.annotations_only:
+            self._report_archives(records)
+        yield from records
 
     def make_split(self, records: list[dict]) -> dict[str, list[int]]:
         """The published split, as indices into ``records``."""
@@ -133,13 +142,23 @@ class MVTecFS(DefectDataset):
 
     def _check_images(self) -> None:
         root = Path(self.data_root)
-        archives = sorted(root.glob('image.tar.0*'))
-        if archives and not (root / 'image').is_dir():
-            raise FileNotFoundError(
-                f'MVTecFS: no folder {root / "image"}, but {archives[0].name}: the archive is not '
-                f'extracted. Run: cd {root} && cat image.tar.* | tar -xvf -'
-            )
-        self.folder('image')
+        missing = [name for name in self.categories if not (root / 'image' / name).is_dir()]
+        if not missing:
+            return
+        present = [name for name in self.categories if name not in missing]
+        hints = archive_hints(root)
+        if present:
+            hints.append(f'To use only what is there: categories={present}')
+        folders = '\n  '.join(str(root / 'image' / name) for name in missing)
+        raise FileNotFoundError(
+            '\n'.join([f'MVTecFS: no folder\n  {folders}', *hints, self.LAYOUT])
+        )
+
+    def _report_archives(self, records: list[dict]) -> None:
+        """Say once why images may be missing; which ones are, the base class reports."""
+        if any(not Path(path).is_file() for path in {r['img_path'] for r in records}):
+            for hint in archive_hints(Path(self.data_root)):
+                self.report(self.data_root, '', f'images are missing. {hint}')
 
     def _read_csv(self, category: str, split: str) -> Iterator[dict]:
         path = self._csv_path(category, split)

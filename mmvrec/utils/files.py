@@ -1,12 +1,13 @@
-"""Files: written whole or not at all, and identified by their content."""
+"""Files and folders: written whole or not at all, and identified by their content."""
 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkstemp
+from tempfile import mkdtemp, mkstemp
 
 import numpy as np
 
@@ -35,10 +36,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # Temporary files allow only the owner; a finished one has the rights of any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _give_rights(temporary, 0o666)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -74,6 +72,50 @@ def read_json(path: str | Path) -> object:
         raise ValueError(f'not a JSON file: {error}') from error
 
 
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``path``, renamed to it when the block ends well.
+
+    Args:
+        path (str | Path): the folder to make; the folders above it are created.
+
+    Yields:
+        Path: the temporary folder to write to. It is removed when the block raises.
+
+    Raises:
+        ValueError: see :func:`check_unused`.
+    """
+    path = Path(path)
+    check_unused(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(mkdtemp(prefix=f'.{path.name}.', dir=path.parent))
+    try:
+        yield temporary
+        _give_rights(temporary, 0o777)
+        # Windows does not rename onto a folder, be it empty.
+        if path.is_dir():
+            path.rmdir()
+        temporary.rename(path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+
+
+def check_unused(folder: str | Path) -> None:
+    """Raise ``ValueError`` unless ``folder`` does not exist or is empty."""
+    folder = Path(folder)
+    empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
+    if os.path.lexists(folder) and not empty:
+        raise ValueError(f'{folder} exists already; name a folder that does not, or an empty one')
+
+
+def _give_rights(path: Path, mode: int) -> None:
+    # Temporary files allow only the owner; a finished one has the rights of any other file.
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)
+
+
 def read_npz(path: str | Path, needed: Sequence[str]) -> dict[str, np.ndarray]:
     """Read all arrays of an npz file, without pickled objects.
 
@@ -96,6 +138,22 @@ def read_npz(path: str | Path, needed: Sequence[str]) -> dict[str, np.ndarray]:
     if missing:
         raise ValueError(f'{path}: fields {missing} are missing, the file has {sorted(data)}')
     return data
+
+
+def read_npy(path: str | Path) -> np.ndarray:
+    """Read the array of an npy file, without pickled objects.
+
+    Args:
+        path (str | Path): the file, which exists.
+
+    Raises:
+        ValueError: the file is damaged, of another format, or holds Python objects.
+    """
+    try:
+        with Path(path).open('rb') as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as error:
+        raise ValueError(f'{path} is not a readable npy file: {error}') from error
 
 
 def sha256_file(path: str | Path) -> str:

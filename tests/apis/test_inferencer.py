@@ -1,6 +1,7 @@
 """Enroll, fit, classify, change classes, save and load."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.saved_model import FORMAT, read_model
+from mmvrec.datasets import HeatMaps, heat_map_masks
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES
 from mmvrec.datasets.synthesis.compose import photograph
 from mmvrec.models.heads.base import temper
@@ -334,3 +336,26 @@ def test_unreadable_metadata_is_refused(fitted, tmp_path, info):
     save_file({'x': torch.zeros(1)}, path, {'format': FORMAT, 'info': info})
     with pytest.raises(ValueError, match='metadata cannot be read'):
         DefectInferencer.load(path)
+
+
+def test_heat_maps(data, tmp_path):
+    """A folder of heat-maps is enrolled, and a single map of another size classified."""
+    for name in CLASSES:
+        for index, (path, masks) in enumerate(data[name]):
+            place = tmp_path / 'plate' / 'test' / name / f'{index}.png'
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(Path(path).read_bytes())
+            values = tmp_path / 'heat_maps' / 'plate' / 'test' / name / f'{index}.npy'
+            values.parent.mkdir(parents=True, exist_ok=True)
+            np.save(values, np.where(masks[0] > 0, np.float32(7.5), np.float32(2)))
+    dataset = HeatMaps(str(tmp_path), threshold=5, rule='image')
+    inferencer = DefectInferencer(small(), device='cpu')
+    assert inferencer.enroll_dataset(dataset)[0] == 'plate/crack/0#0'
+    assert torch.equal(inferencer.feats, enrolled(data, small()).feats)
+    half = np.zeros((48, 48), np.float32)
+    half[10:20, 5:25] = half[40:45, 40:45] = 1
+    masks = heat_map_masks(half, 0.5, size=(96, 96))
+    (results,) = inferencer.fit()(data['hole'][0][0], masks, progress=False)
+    assert [result['bbox'] for result in results] == [[10, 20, 50, 40], [80, 80, 90, 90]]
+    nothing = heat_map_masks(half, 2, size=(96, 96))
+    assert inferencer(data['hole'][0][0], nothing, progress=False) == [[]]

@@ -252,3 +252,31 @@ def write_mask_folders(root: Path) -> Path:
         write_mask(root / 'nut' / 'ground_truth' / name / f'{k:03d}_mask.png', (2, 2, 11, 6))
     write_image(root / 'nut' / 'test' / 'good' / '000.png', 100)
     return root
+
+
+def heat_map(*boxes: tuple[int, int, int, int], value: float = 0.9) -> np.ndarray:
+    """Boxes (x1, y1, x2, y2), the last column and row included, on a ground of 0.1."""
+    values = np.full((HEIGHT, WIDTH), 0.1, np.float32)
+    for x1, y1, x2, y2 in boxes:
+        values[y1 : y2 + 1, x1 : x2 + 1] = value
+    return values
+
+
+def write_map(path: Path, values: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == '.npy':
+        np.save(path, values)
+    else:
+        cv2.imwrite(str(path), values)
+    return path
+
+
+def write_heat_maps(root: Path) -> Path:
+    for seed, (name, k) in enumerate((n, k) for n in ('dent', 'scratch') for k in range(4)):
+        write_image(root / 'nut' / 'test' / name / f'{k:03d}.png', seed)
+        path = root / 'heat_maps' / 'nut' / 'test' / name / f'{k:03d}.tiff'
+        write_map(path, heat_map((2, 2, 11, 6)))
+    # Detectors write maps of good images too.
+    write_image(root / 'nut' / 'test' / 'good' / '000.png', 100)
+    write_map(root / 'heat_maps' / 'nut' / 'test' / 'good' / '000.tiff', heat_map((2, 2, 11, 6)))
+    return root

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -16,6 +17,7 @@ from mmvrec.datasets import (
     ClassFolders,
     CocoDefects,
     CsvDefects,
+    HeatMaps,
     LabelMeDefects,
     MaskFolders,
     PascalVOC,
@@ -31,6 +33,7 @@ FORMATS = {
     'csv': (CsvDefects, layouts.write_csv_defects),
     'class folders': (ClassFolders, layouts.write_class_folders),
     'mask folders': (MaskFolders, layouts.write_mask_folders),
+    'heat-maps': (partial(HeatMaps, threshold=0.5), layouts.write_heat_maps),
     'mtd': (MTD, layouts.write_mtd),
     'coco': (CocoDefects, layouts.write_coco),
 }
@@ -91,6 +94,21 @@ def test_tool(tmp_path):
     assert "{'images': 4, 'annotations': 8, 'categories': 2}" in done.stdout
     written = json.loads((tmp_path / 'all.json').read_text())
     assert written == to_coco(YoloDefects(str(tmp_path / 'data')))
+
+
+def test_tool_takes_the_arguments_of_the_dataset(tmp_path):
+    layouts.write_heat_maps(tmp_path / 'data')
+    tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'
+    command = [sys.executable, tool, 'HeatMaps', 'data', 'all.json']
+    for options, code in (([], 1), (['--options', 'threshold=0.5', 'min_area=50'], 0)):
+        done = subprocess.run(
+            [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert (tmp_path / 'all.json').exists() == (code == 0)
+        assert 'Traceback' not in done.stderr
+        assert ('threshold must be a finite number' in done.stderr) == (code == 1)
+    assert "{'images': 8, 'annotations': 8, 'categories': 2}" in done.stdout
 
 
 def test_tool_tells_what_is_wrong_and_writes_nothing(tmp_path):

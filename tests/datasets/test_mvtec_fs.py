@@ -71,6 +71,39 @@ def test_annotations_only_needs_no_images(tmp_path):
     assert len(MVTecFS(str(root), categories=['bottle'], annotations_only=True)) == 12
 
 
+def test_missing_images_and_their_archive(tmp_path):
+    root = layouts.write_mvtec(tmp_path)
+    (root / 'image').rename(root / 'elsewhere')
+    with pytest.raises(FileNotFoundError, match=r'no folder\n  .*image/bottle\n') as error:
+        MVTecFS(str(root), categories=['bottle'])
+    assert 'tar -x' not in str(error.value)
+    assert 'build_mvtec_fs.py MVTEC_AD ANNOTATIONS OUT' in str(error.value)
+    for number in range(1, 13):
+        (root / f'image.tar.{number:03d}').write_bytes(b'')
+    with pytest.raises(FileNotFoundError, match=r'cat image\.tar\.0\* \| tar -xf -'):
+        MVTecFS(str(root), categories=['bottle'])
+
+
+def test_missing_products_are_all_named(tmp_path):
+    root = layouts.write_mvtec(tmp_path)
+    (root / 'CONFIG' / 'bottle_config1').rename(root / 'CONFIG' / 'cable_config1')
+    layouts.write_mvtec(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r'image/cable\n.*categories=\[.bottle.\]'):
+        MVTecFS(str(root), categories=['bottle', 'cable'])
+
+
+def test_an_archive_that_is_half_extracted_is_told_once(tmp_path):
+    root = layouts.write_mvtec(tmp_path)
+    (root / 'image.tar').write_bytes(b'')
+    assert len(MVTecFS(str(root), categories=['bottle'])) == 12
+    for seed in (0, 1):
+        (root / 'image' / 'bottle' / 'testing' / 'broken_large' / f'{seed:03d}.png').unlink()
+    with pytest.raises(ValueError, match='5 problems') as error:
+        MVTecFS(str(root), categories=['bottle'])
+    assert str(error.value).count('tar -xf image.tar') == 1
+    assert str(error.value).count('no image at') == 4
+
+
 @pytest.mark.parametrize('category', FIVE)
 def test_real_counts(real_data, category):
     root = real_data('mvtec_fs')

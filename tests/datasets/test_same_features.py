@@ -15,6 +15,7 @@ from mmvrec.apis.embedding import embed
 from mmvrec.datasets import (
     CocoDefects,
     CsvDefects,
+    HeatMaps,
     LabelMeDefects,
     MaskFolders,
     PascalVOC,
@@ -144,10 +145,19 @@ def as_mask_folders(root: Path, kind: str):
     return MaskFolders(str(root))
 
 
+def as_heat_maps(root: Path, kind: str):
+    for index, one in enumerate(drawn_instances()):
+        place = Path('nut', 'test', one['label'], f'{index:02d}')
+        layouts.write_image((root / place).with_suffix('.png'), index)
+        path = (root / 'heat_maps' / place).with_suffix('.tiff')
+        layouts.write_map(path, one['mask'] / np.float32(1000))
+    return HeatMaps(str(root), threshold=0.2)
+
+
 FORMATS = {
     'box': (as_coco, as_labelme, as_yolo, as_voc, as_csv),
     'polygon': (as_labelme, as_yolo, as_csv),
-    'mask': (as_coco, as_labelme, as_mask_folders),
+    'mask': (as_coco, as_labelme, as_mask_folders, as_heat_maps),
 }
 
 

@@ -3,8 +3,8 @@
     to_coco.py LabelMeDefects DATA_ROOT OUT.json [--options categories=[bottle] …]
 
 The formats are the registered datasets, e.g. LabelMeDefects, YoloDefects, PascalVOC, CsvDefects,
-MaskFolders, ClassFolders, MTD. The images stay where they are; ``CocoDefects`` reads the result
-with ``data_root=DATA_ROOT``, ``ann_file=OUT.json`` and ``data_prefix=dict(img='')``.
+MaskFolders, HeatMaps, ClassFolders, MTD. The images stay where they are; ``CocoDefects`` reads the
+result with ``data_root=DATA_ROOT``, ``ann_file=OUT.json`` and ``data_prefix=dict(img='')``.
 """
 
 import argparse

@@ -390,15 +390,6 @@ def test_missing_folder(write, cls, folder, tmp_path):
         cls(str(tmp_path))
 
 
-def test_archive_that_is_not_extracted(tmp_path):
-    layouts.write_mvtec(tmp_path)
-    (tmp_path / 'image').rename(tmp_path / 'elsewhere')
-    (tmp_path / 'image.tar.001').write_bytes(b'')
-    match = r'image\.tar\.001: the archive is not extracted.*cat image\.tar\.\* \| tar -xvf -'
-    with pytest.raises(FileNotFoundError, match=match):
-        MVTecFS(str(tmp_path), categories=['bottle'])
-
-
 def test_missing_csv_files_are_all_named(tmp_path):
     layouts.write_mvtec(tmp_path)
     (tmp_path / 'CONFIG' / 'cable_config1').mkdir()

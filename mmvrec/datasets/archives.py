@@ -1,0 +1,42 @@
+"""Archives of MVTec AD and MVTec-FS that were downloaded but not extracted."""
+
+import shlex
+from pathlib import Path
+
+#: MVTec-FS publishes its images as ``image.tar.001`` to ``image.tar.012``.
+_PARTS = [f'image.tar.{number:03d}' for number in range(1, 13)]
+
+
+def archive_hints(folder: Path) -> list[str]:
+    """What to do with the archives in a folder, one sentence or a few for each kind.
+
+    Args:
+        folder (Path): may be missing.
+
+    Returns:
+        list[str]: empty where there are none.
+    """
+    parts = sorted(path.name for path in folder.glob('image.tar.[0-9]*'))
+    whole = sorted(path.name for suffix in ('tar', 'tar.xz') for path in folder.glob(f'*.{suffix}'))
+    # A joined archive beside its parts needs no joining.
+    if 'image.tar' in whole:
+        parts = []
+    hints = [_hint_of_parts(folder, parts)] if parts else []
+    hints += [
+        f'{folder / name} is an archive that may not be extracted yet. Run: '
+        f'cd {shlex.quote(str(folder))} && tar -xf {shlex.quote(name)}'
+        for name in whole
+    ]
+    return hints
+
+
+def _hint_of_parts(folder: Path, parts: list[str]) -> str:
+    found = f'{folder} holds {len(parts)} of {len(_PARTS)} parts of an archive, {parts[0]} first.'
+    missing = [name for name in _PARTS if name not in parts]
+    if missing:
+        return f'{found} Get the others before it can be extracted: {", ".join(missing)}'
+    return (
+        f'{found} If they are not extracted yet, join and extract them: '
+        f'cd {shlex.quote(str(folder))} && cat image.tar.0* | tar -xf -   '
+        '(Windows: copy /b image.tar.0* image.tar, then tar -xf image.tar)'
+    )
