@@ -11,6 +11,7 @@ from mmvrec.cli import doctor
 from mmvrec.cli.main import main
 from mmvrec.datasets import LabelMeDefects
 from mmvrec.models.backbones import embedded
+from mmvrec.models.backbones.weights import describe_weights
 
 
 @pytest.fixture
@@ -89,3 +90,35 @@ def test_doctor_tells_what_is_missing(capsys, monkeypatch, tmp_path):
     assert 'PROBLEM: no-such-package is missing: pip install no-such-package==1.0' in out
     assert 'mvrec-tiny.safetensors is missing; install the package again' in out
     assert '2 problems' in out
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch) -> Path:
+    """The folder in which weights are looked for; no other has any."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setenv('MMVREC_WEIGHTS', str(tmp_path / 'weights'))
+    (tmp_path / 'weights').mkdir()
+    return tmp_path / 'weights'
+
+
+def test_doctor_tells_where_weights_are(weights, capsys):
+    (weights / 'alphaclip_vit-l14.safetensors').write_bytes(b'1234')
+    assert main(['doctor']) == 0
+    out = capsys.readouterr().out
+    assert f'{weights} (MMVREC_WEIGHTS)' in out
+    file = weights / 'alphaclip_vit-l14.safetensors'
+    assert f'weights alphaclip_vit-l14.safetensors: {file}, 4 bytes\n' in out
+    assert 'not here: alphaclip_vit-b16.safetensors: written by' in out
+    assert f'not here: {describe_weights("ViT-L-14.pt")}\n' in out
+
+
+def test_doctor_finds_bad_weights(weights, capsys, monkeypatch):
+    (weights / 'ViT-L-14.pt').write_bytes(b'not whole')
+    assert main(['doctor']) == 1
+    assert 'ViT-L-14.pt is not the published file, get it again: CLIP' in capsys.readouterr().out
+    monkeypatch.setenv('MMVREC_WEIGHTS', 'gone')
+    assert main(['doctor']) == 1
+    assert "PROBLEM: the environment variable MMVREC_WEIGHTS names 'gone'" in (
+        capsys.readouterr().out
+    )
