@@ -1,6 +1,7 @@
 """The command line, in this process."""
 
 import json
+import re
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -46,6 +47,33 @@ def test_enroll_and_classify(learnt, capsys):
         assert f'{100 * one["score"]:.1f} %' in line
 
 
+def test_inspect_tells_what_a_model_knows(learnt, capsys):
+    capsys.readouterr()
+    assert main(['inspect', 'm.safetensors', '--out', 'about.json']) == 0
+    out = capsys.readouterr().out
+    loaded = DefectInferencer.load('m.safetensors', device='cpu')
+    about = json.loads(Path('about.json').read_text())
+    config = about.pop('config')
+    assert about == {
+        'format_version': 1,
+        'task': 'default',
+        'classes': {'dent': 4, 'scratch': 4},
+        'threshold': loaded.threshold,
+        'quantile': 0.05,
+        'weights': 'mvrec-tiny',
+        'weights_digest': loaded.model.backbone.weights_digest(),
+    }
+    assert config['model']['head'] == {'type': 'ZipAdapterFHead'}
+    assert re.search('dent .* 4 .*\n.* scratch .* 4 ', out)
+    for told in (
+        'format version: 1, task: default',
+        f'weights: mvrec-tiny (digest {about["weights_digest"]})',
+        f'threshold: {loaded.threshold:.4f} (quantile 0.05)',
+        "'type': 'MultiViewRegionContext', 'scales': [128, 192, 256]",
+    ):
+        assert told in out
+
+
 BAD = {
     'format': (['enroll', 'NoSuchFormat', 'data', 'n.safetensors'], 'NoSuchFormat'),
     'folder': (['enroll', 'LabelMeDefects', 'nowhere', 'n.safetensors'], "no folder 'nowhere'"),
@@ -56,6 +84,7 @@ BAD = {
     'boxes': (['classify', 'm.safetensors', 'a.png', '--boxes', 'b.json'], 'no file of boxes'),
     'no COCO': (['classify', 'm.safetensors', 'a.png', '--boxes', 'bad.json'], 'not a COCO file'),
     'same names': (['classify', 'm.safetensors', 'a.png', '--boxes', 'two.json'], "['a.png']"),
+    'inspect': (['inspect', 'n.safetensors'], 'no saved model'),
     'other images': (['classify', 'm.safetensors', 'a.png', '--boxes', 'o.json'], "['a.png']"),
 }
 
@@ -67,7 +96,8 @@ def test_bad_input_is_told_in_one_message(learnt, capsys):
     Path('two.json').write_text(json.dumps({'images': two, 'annotations': []}))
     before = sorted(learnt.iterdir())
     for command, message in BAD.values():
-        assert main([*command, '--device', 'cpu']) == 1, command
+        device = [] if command[0] == 'inspect' else ['--device', 'cpu']
+        assert main([*command, *device]) == 1, command
         told = capsys.readouterr().err
         assert message in told, command
         assert 'Traceback' not in told
