@@ -10,6 +10,8 @@ from mmengine.config import Config
 
 from mmvrec.engine import FewShotRunner
 from mmvrec.models import CLIPText
+from mmvrec.models.backbones.embedded import EMBEDDED
+from mmvrec.models.backbones.weights import CONVERTED, PUBLISHED
 from mmvrec.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -38,6 +40,9 @@ def test_config_follows_the_contract(name):
         (support,) = [t for t in cfg.train_dataloader.dataset.pipeline if 'img_size' in t]
         assert views == support
         assert views.img_size == {'tiny': 112, 'vit-l/14': 224}[backbone.arch]
+        assert backbone.checkpoint in (*EMBEDDED, *CONVERTED)
+    if cfg.model.get('text', {}).get('checkpoint'):
+        assert cfg.model.text.checkpoint in PUBLISHED
 
 
 def small(cfg: Config, folder: Path) -> Config:

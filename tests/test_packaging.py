@@ -5,6 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import modelindex
 import pytest
 
 REPO = Path(__file__).parents[1]
@@ -38,8 +39,21 @@ def files_under(folder: str, pattern: str) -> set[str]:
 def test_wheel_carries_every_config_tool_and_the_index(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = files_under('configs', '*.py') | files_under('tools', '*.py') | {'model-index.yml'}
+    expected |= files_under('configs', '*.yml') | files_under('configs', '*.md')
     assert len(expected) > 40
     assert {f'mmvrec/.mim/{name}' for name in expected} <= names
+
+
+def test_model_index_of_the_wheel_is_whole(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    index = modelindex.load(str(tmp_path / 'mmvrec' / '.mim' / 'model-index.yml'))
+    assert index.check(silent=True) == []
+    models = list(index.models)
+    assert models
+    for model in models:
+        assert (tmp_path / 'mmvrec' / '.mim' / model.config).is_file()
+        assert list((tmp_path / model.weights).glob('*.safetensors'))
 
 
 def test_wheel_carries_every_module_and_no_test(wheel):

@@ -1,7 +1,7 @@
 _base_ = '../mvrec/zipa_5shot_neudet.py'
 
 model = dict(
-    text=dict(type='CLIPText', checkpoint='checkpoints/ViT-L-14.pt'),
+    text=dict(type='CLIPText', checkpoint='ViT-L-14.pt'),
     head=dict(_delete_=True, type='TipAdapterFHead'),
 )
 train_cfg = dict(max_iters=100)

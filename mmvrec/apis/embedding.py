@@ -34,6 +34,10 @@ class EmbeddedInstances:
     view_boxes: np.ndarray
     pictures: Tensor
 
+    def select(self, rows: Sequence[int]) -> 'EmbeddedInstances':
+        """Some of the instances, in this order."""
+        return EmbeddedInstances(self.feats[rows], self.view_boxes[rows], self.pictures[rows])
+
 
 class Instances(Dataset):
     """Records of instances through a pipeline; notes crops and picture of each.

@@ -9,7 +9,7 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
+from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances, build_model, embed
 from mmvrec.apis.output import show_results, write_results
 from mmvrec.apis.records import (
     Image,
@@ -133,7 +133,10 @@ class DefectInferencer:
         ids = [record['instance_id'] for record in records]
         repeated = sorted({i for i in ids if i in self.ids or ids.count(i) > 1})
         if repeated:
-            raise ValueError(f'instances {repeated[:5]} are enrolled already')
+            raise ValueError(
+                f'instances {repeated[:5]} are enrolled already; those of several folders are told '
+                'apart by their paths if the folder above is the data_root'
+            )
         spellings = usual_spellings([*self.labels, *names])
         if spellings:
             pairs = ', '.join(f'{name!r} and {usual!r}' for name, usual in spellings.items())
@@ -304,17 +307,26 @@ class DefectInferencer:
                 is not enrolled.
         """
         self._check_fitted()
-        records = [
-            r for r in records_of_dataset(dataset, self.task) if r['instance_id'] not in self.ids
-        ]
+        records = records_of_dataset(dataset, self.task)
         strange = sorted({r['label_name'] for r in records} - set(self.classes))
         if strange:
             raise ValueError(f'classes {strange} are not enrolled; enrolled are {self.classes}')
-        if not records:
-            raise ValueError('all instances of the dataset are enrolled; judge others')
         found = embed(self.model, self._pipeline_cfg, records, batch_size)
+        others = [
+            row for row, record in enumerate(records) if not self._is_enrolled(record, found, row)
+        ]
+        if not others:
+            raise ValueError('all instances of the dataset are enrolled; judge others')
+        records, found = [records[row] for row in others], found.select(others)
         results = make_results(self, records, found, neighbours)
         return write_evaluation(self, records, found.feats, results, path, max_mistakes)
+
+    def _is_enrolled(self, record: dict, found: EmbeddedInstances, row: int) -> bool:
+        """Whether an instance is enrolled: another folder may have files of the same names."""
+        if record['instance_id'] not in self.ids:
+            return False
+        own = self.feats[self.ids.index(record['instance_id'])]
+        return torch.allclose(found.feats[row], own, atol=1e-4)
 
     def save(self, path: str | Path) -> None:
         """Write everything but the backbone's weights to one safetensors file.

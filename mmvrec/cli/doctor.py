@@ -4,12 +4,19 @@ import argparse
 import platform
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import torch
 
 import mmvrec
-from mmvrec.models.backbones.embedded import EMBEDDED, weights_file
+from mmvrec.models.backbones.embedded import EMBEDDED
+from mmvrec.models.backbones.weights import (
+    CONVERTED,
+    PUBLISHED,
+    describe_weights,
+    find_weights,
+    weights_folders,
+)
+from mmvrec.utils.files import sha256_file
 
 #: Packages, and the versions that are tested together.
 TESTED = {
@@ -19,18 +26,15 @@ TESTED = {
     'mmcv-lite': '2.2.0',
     'mmpretrain': '1.2.0',
 }
-#: Where configs look for CLIP's and AlphaCLIP's weights.
-CHECKPOINTS = {
-    'checkpoints/alphaclip_vit-l14.safetensors': 'ViT-L/14, the configs without _tiny',
-}
+#: Weights that configs name and the package does not have: backbones, and CLIP for its text tower.
+NAMED_IN_CONFIGS = (*CONVERTED, 'ViT-L-14.pt')
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is found; 1 where something must be done."""
     print(f'mmvrec {mmvrec.__version__}, Python {platform.python_version()}, {platform.platform()}')
-    problems = [*_packages(), *_imports(), *_embedded_weights()]
+    problems = [*_packages(), *_imports(), *_embedded_weights(), *_other_weights()]
     _device()
-    _checkpoints()
     for problem in problems:
         print(f'PROBLEM: {problem}')
     print(f'{len(problems)} problems' if problems else 'everything is in order')
@@ -80,18 +84,29 @@ def _embedded_weights() -> list[str]:
     problems = []
     for name in EMBEDDED:
         try:
-            print(f'  weights {name}: {weights_file(name)}')
+            print(f'  weights {name}: {find_weights(name)}')
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
     return problems
 
 
-def _checkpoints() -> None:
-    for path, use in CHECKPOINTS.items():
-        if Path(path).is_file():
-            print(f'  weights {path}: {Path(path).stat().st_size / 1e6:.0f} MB')
-        else:
-            print(
-                f'  weights {path}: not here ({use}). They are not part of this package: get them '
-                'from their authors, mind their licence, and convert them (README, "Weights")'
-            )
+def _other_weights() -> list[str]:
+    """Not all of them are needed, so one that is missing is no problem."""
+    try:
+        folders = weights_folders()
+    except FileNotFoundError as error:
+        return [str(error)]
+    places = ', '.join(f'{folder.absolute()} ({what})' for what, folder in folders.items())
+    print(f'  weights by file name are looked for in {places}')
+    problems = []
+    for name in NAMED_IN_CONFIGS:
+        try:
+            path = find_weights(name)
+        except FileNotFoundError:
+            print(f'  not here: {describe_weights(name)}'.replace('\n', '\n  '))
+            continue
+        print(f'  weights {name}: {path}, {path.stat().st_size} bytes')
+        published = PUBLISHED.get(name)
+        if published and published.sha256 != sha256_file(path):
+            problems.append(f'{path} is not the published file, get it again: {published}')
+    return problems

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import DictAction
 
-from mmvrec.cli import classify, doctor, enroll, report
+from mmvrec.cli import classify, doctor, enroll, inspection, report
 
 DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
 
@@ -59,6 +59,18 @@ def parser() -> argparse.ArgumentParser:
     )
     page.add_argument('--device')
     page.set_defaults(run=report.run)
+
+    look = commands.add_parser('inspect', help='what is in a dataset or in a saved model')
+    look.add_argument(
+        'target', metavar='FORMAT', help='as of enroll, with data_root; or MODEL.safetensors alone'
+    )
+    look.add_argument('data_root', nargs='?', help='folder of the dataset')
+    look.add_argument(
+        '--options', nargs='+', action=DictAction, default={}, help='arguments of the dataset'
+    )
+    look.add_argument('--out', metavar='OUT.json', help='write all of it')
+    look.add_argument('--sheet', metavar='OUT.png', help='draw examples of every class')
+    look.set_defaults(run=inspection.run)
     return main_parser
 
 

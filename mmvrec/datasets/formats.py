@@ -9,7 +9,7 @@ from mmvrec.registry import DATASETS
 
 def format_names() -> list[str]:
     """Names of the datasets of defects that come with the package."""
-    return [name for name in mmvrec.datasets.__all__ if _is_format(getattr(mmvrec.datasets, name))]
+    return [name for name in mmvrec.datasets.__all__ if is_format(getattr(mmvrec.datasets, name))]
 
 
 def build_dataset(name: str, data_root: str, options: dict | None = None) -> DefectDataset:
@@ -27,7 +27,7 @@ def build_dataset(name: str, data_root: str, options: dict | None = None) -> Def
         FileNotFoundError: the folder, or a file in it, is missing.
         ValueError: there is no such dataset, it has no such option, or bad annotations.
     """
-    if not _is_format(DATASETS.get(name)):
+    if not is_format(DATASETS.get(name)):
         raise ValueError(f'no dataset format {name!r}; there are {format_names()}')
     try:
         return DATASETS.build({'type': name, 'data_root': data_root, **(options or {})})
@@ -35,7 +35,8 @@ def build_dataset(name: str, data_root: str, options: dict | None = None) -> Def
         raise ValueError(f'{name} cannot be built with the options {options}: {error}') from error
 
 
-def _is_format(kind: object) -> bool:
+def is_format(kind: object) -> bool:
+    """Whether a registered type is a dataset of annotated images."""
     is_class = isinstance(kind, type) and issubclass(kind, DefectDataset)
     # Detections are read beside a dataset, not as one.
     return kind is PCB or (is_class and kind not in (DefectDataset, DetectedInstances))

@@ -10,6 +10,8 @@ import mmpretrain
 
 from mmvrec.utils.resources import config_file
 
+# Stands for a checkpoint where there is none.
+_NO_CHECKPOINT = 'none'
 # The options of the stock test.py: flags, and those that take a value.
 _TEST_FLAGS = ('--amp', '--show', '--no-pin-memory', '--tta')
 _TEST_OPTIONS = (
@@ -43,7 +45,8 @@ def stock_test_arguments(arguments: Sequence[str]) -> list[str]:
     Without a checkpoint the runner is told to load none, which runs the few-shot protocol.
 
     Args:
-        arguments (Sequence[str]): the command line; the config is named as in ``config_file``.
+        arguments (Sequence[str]): the command line; the config is named as in ``config_file``. A
+            checkpoint ``none`` is no checkpoint, for launchers that insist on one (``mim test``).
 
     Returns:
         list[str]: the command line for the stock script.
@@ -60,9 +63,10 @@ def stock_test_arguments(arguments: Sequence[str]) -> list[str]:
         parser.add_argument(option, dest=option)
     args, unknown = parser.parse_known_intermixed_args(arguments)
     overrides = list(args.cfg_options)
-    if args.checkpoint is None:
+    checkpoint = args.checkpoint or _NO_CHECKPOINT
+    if checkpoint == _NO_CHECKPOINT:
         overrides.append('load_from=None')
-    translated = [_resolved(args.config), args.checkpoint or 'none', *(args.flags or []), *unknown]
+    translated = [_resolved(args.config), checkpoint, *(args.flags or []), *unknown]
     for option in _TEST_OPTIONS:
         value = getattr(args, option)
         if value is not None:

@@ -1,11 +1,12 @@
 """One picture with examples of every class of a dataset."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from mmengine.dataset import BaseDataset
 from PIL import Image, ImageDraw, ImageFont
 
 from mmvrec.utils.files import atomic_write
@@ -73,6 +74,34 @@ def draw_contact_sheet(samples: Iterable[dict], path: str | Path, columns: int =
         top += height
     with atomic_write(path) as temporary:
         sheet.save(temporary)
+
+
+def draw_dataset_sheet(
+    datasets: Mapping[str, BaseDataset], path: str | Path, per_class: int = 8
+) -> None:
+    """Draw examples of every class of several datasets together.
+
+    Args:
+        datasets (Mapping[str, BaseDataset]): by their names, which go into the captions; items have
+            image and mask as :func:`mmvrec.datasets.inspection.build_to_inspect` makes them.
+        path (str | Path): see :func:`draw_contact_sheet`.
+        per_class (int): examples of a class at most. Defaults to 8.
+
+    Raises:
+        ValueError: a dataset holds features, an image is broken, or there is no instance.
+    """
+    items = [(name, i) for name, data in datasets.items() for i in range(len(data))]
+    records = [datasets[name].get_data_info(i) for name, i in items]
+    if not all('img_path' in record for record in records):
+        raise ValueError('a contact sheet needs images, the dataset holds features')
+
+    def samples() -> Iterator[dict]:
+        for position in pick_examples(records, per_class):
+            name, index = items[position]
+            caption = f'{name}: {records[position]["instance_id"]}'
+            yield {**datasets[name][index], 'caption': caption}
+
+    draw_contact_sheet(samples(), path)
 
 
 def _row_height() -> int:

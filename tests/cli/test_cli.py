@@ -1,6 +1,7 @@
 """The command line, in this process."""
 
 import json
+import re
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -11,6 +12,7 @@ from mmvrec.cli import doctor
 from mmvrec.cli.main import main
 from mmvrec.datasets import LabelMeDefects
 from mmvrec.models.backbones import embedded
+from mmvrec.models.backbones.weights import describe_weights
 
 
 @pytest.fixture
@@ -45,6 +47,61 @@ def test_enroll_and_classify(learnt, capsys):
         assert f'{100 * one["score"]:.1f} %' in line
 
 
+def test_classify_draws(learnt):
+    command = ['classify', 'm.safetensors', 'data/images/0.png', '--device', 'cpu']
+    assert main([*command, '--out-dir', 'out']) == 0
+    assert sorted(str(p) for p in Path('out').rglob('*.*')) == ['out/preds/0.json', 'out/vis/0.png']
+
+
+def test_report(learnt, capsys):
+    command = ['report', 'm.safetensors', 'LabelMeDefects', 'data', 'out/r.html']
+    assert main([*command, '--device', 'cpu']) == 1
+    assert 'all instances of the dataset are enrolled' in capsys.readouterr().err
+    assert not Path('out').exists()
+    # Other images of the same names are other instances.
+    for k in range(3):
+        layouts.write_image(learnt / f'data/images/{k}.png', seed=k + 10)
+    assert main([*command, '--device', 'cpu']) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told.startswith('out/r.html: accuracy ')
+    assert 'of 6 instances' in told
+    assert Path('out/r.html').is_file()
+
+
+def test_enroll_calibrates(learnt):
+    command = ['enroll', 'LabelMeDefects', 'data', 'c.safetensors', '--calibrate', '--cfg-options']
+    assert main([*command, 'train_cfg.max_iters=3']) == 0
+    assert DefectInferencer.load('c.safetensors', device='cpu').temperature != 1
+
+
+def test_inspect_tells_what_a_model_knows(learnt, capsys):
+    capsys.readouterr()
+    assert main(['inspect', 'm.safetensors', '--out', 'about.json']) == 0
+    out = capsys.readouterr().out
+    loaded = DefectInferencer.load('m.safetensors', device='cpu')
+    about = json.loads(Path('about.json').read_text())
+    config = about.pop('config')
+    assert about == {
+        'format_version': 1,
+        'task': 'default',
+        'classes': {'dent': 4, 'scratch': 4},
+        'threshold': loaded.threshold,
+        'quantile': 0.05,
+        'temperature': 1.0,
+        'weights': 'mvrec-tiny',
+        'weights_digest': loaded.model.backbone.weights_digest(),
+    }
+    assert config['model']['head'] == {'type': 'ZipAdapterFHead'}
+    assert re.search('dent .* 4 .*\n.* scratch .* 4 ', out)
+    for told in (
+        'format version: 1, task: default',
+        f'weights: mvrec-tiny (digest {about["weights_digest"]})',
+        f'threshold: {loaded.threshold:.4f} (quantile 0.05)',
+        "'type': 'MultiViewRegionContext', 'scales': [128, 192, 256]",
+    ):
+        assert told in out
+
+
 BAD = {
     'format': (['enroll', 'NoSuchFormat', 'data', 'n.safetensors'], 'NoSuchFormat'),
     'folder': (['enroll', 'LabelMeDefects', 'nowhere', 'n.safetensors'], "no folder 'nowhere'"),
@@ -55,6 +112,7 @@ BAD = {
     'boxes': (['classify', 'm.safetensors', 'a.png', '--boxes', 'b.json'], 'no file of boxes'),
     'no COCO': (['classify', 'm.safetensors', 'a.png', '--boxes', 'bad.json'], 'not a COCO file'),
     'same names': (['classify', 'm.safetensors', 'a.png', '--boxes', 'two.json'], "['a.png']"),
+    'inspect': (['inspect', 'n.safetensors'], 'no saved model'),
     'other images': (['classify', 'm.safetensors', 'a.png', '--boxes', 'o.json'], "['a.png']"),
 }
 
@@ -66,7 +124,8 @@ def test_bad_input_is_told_in_one_message(learnt, capsys):
     Path('two.json').write_text(json.dumps({'images': two, 'annotations': []}))
     before = sorted(learnt.iterdir())
     for command, message in BAD.values():
-        assert main([*command, '--device', 'cpu']) == 1, command
+        device = [] if command[0] == 'inspect' else ['--device', 'cpu']
+        assert main([*command, *device]) == 1, command
         told = capsys.readouterr().err
         assert message in told, command
         assert 'Traceback' not in told
@@ -89,3 +148,35 @@ def test_doctor_tells_what_is_missing(capsys, monkeypatch, tmp_path):
     assert 'PROBLEM: no-such-package is missing: pip install no-such-package==1.0' in out
     assert 'mvrec-tiny.safetensors is missing; install the package again' in out
     assert '2 problems' in out
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch) -> Path:
+    """The folder in which weights are looked for; no other has any."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setenv('MMVREC_WEIGHTS', str(tmp_path / 'weights'))
+    (tmp_path / 'weights').mkdir()
+    return tmp_path / 'weights'
+
+
+def test_doctor_tells_where_weights_are(weights, capsys):
+    (weights / 'alphaclip_vit-l14.safetensors').write_bytes(b'1234')
+    assert main(['doctor']) == 0
+    out = capsys.readouterr().out
+    assert f'{weights} (MMVREC_WEIGHTS)' in out
+    file = weights / 'alphaclip_vit-l14.safetensors'
+    assert f'weights alphaclip_vit-l14.safetensors: {file}, 4 bytes\n' in out
+    assert 'not here: alphaclip_vit-b16.safetensors: written by' in out
+    assert f'not here: {describe_weights("ViT-L-14.pt")}\n' in out
+
+
+def test_doctor_finds_bad_weights(weights, capsys, monkeypatch):
+    (weights / 'ViT-L-14.pt').write_bytes(b'not whole')
+    assert main(['doctor']) == 1
+    assert 'ViT-L-14.pt is not the published file, get it again: CLIP' in capsys.readouterr().out
+    monkeypatch.setenv('MMVREC_WEIGHTS', 'gone')
+    assert main(['doctor']) == 1
+    assert "PROBLEM: the environment variable MMVREC_WEIGHTS names 'gone'" in (
+        capsys.readouterr().out
+    )

@@ -18,6 +18,7 @@ CASES = {
     'config only': ([NAME], [CONFIG, 'none', *PROTOCOL]),
     'config as a path': ([CONFIG], [CONFIG, 'none', *PROTOCOL]),
     'checkpoint': ([NAME, 'a.pth'], [CONFIG, 'a.pth']),
+    'no checkpoint, named': ([NAME, 'none', '--amp'], [CONFIG, 'none', '--amp', *PROTOCOL]),
     'checkpoint after options': (
         [NAME, '--work-dir', 'w', 'a.pth'],
         [CONFIG, 'a.pth', '--work-dir', 'w'],

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmvrec.visualization.contact_sheet import _crop, draw_contact_sheet, pick_examples
+from mmvrec.datasets import FeatureBankDataset
+from mmvrec.visualization.contact_sheet import (
+    _crop,
+    draw_contact_sheet,
+    draw_dataset_sheet,
+    pick_examples,
+)
 
 
 def sample(label='dent', caption='support: a#0', height=60, width=80):
@@ -50,6 +56,13 @@ def test_a_long_caption_is_cut_not_drawn_over_the_next(tmp_path):
     assert Image.open(tmp_path / 'long.png').size == Image.open(tmp_path / 'short.png').size
     right_margin = np.asarray(Image.open(tmp_path / 'long.png'))[:, -6:]
     assert (right_margin == 255).all()
+
+
+def test_a_dataset_of_features_is_refused(tmp_path):
+    np.savez(tmp_path / 'f.npz', feats=np.ones((2, 1, 4), np.float32), labels=np.arange(2))
+    dataset = FeatureBankDataset(str(tmp_path / 'f.npz'))
+    with pytest.raises(ValueError, match='needs images, the dataset holds features'):
+        draw_dataset_sheet({'all': dataset}, tmp_path / 'sheet.png')
 
 
 def test_nothing_to_draw(tmp_path):

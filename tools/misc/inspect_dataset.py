@@ -12,12 +12,11 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
-from mmvrec.datasets import PCB, DefectDataset
+from mmvrec.datasets.inspection import inspect_dataset, print_problems
 from mmvrec.datasets.reference_counts import reference_count
-from mmvrec.registry import DATASETS
 from mmvrec.utils.files import atomic_write, check_output
 from mmvrec.utils.resources import read_config
-from mmvrec.visualization.contact_sheet import draw_contact_sheet, pick_examples
+from mmvrec.visualization.contact_sheet import draw_dataset_sheet
 
 _LOADERS = {'support': 'train_dataloader', 'query': 'test_dataloader'}
 
@@ -43,42 +42,20 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def build_dataset(config: Config, split: str, annotations_only: bool) -> BaseDataset:
-    """The dataset of one split, with bad instances left out."""
-    dataset = config[_LOADERS[split]].dataset.copy()
-    kind = DATASETS.get(dataset.type)
-    if kind is PCB or (isinstance(kind, type) and issubclass(kind, DefectDataset)):
-        dataset.on_problem = 'skip'
-        dataset.annotations_only = annotations_only
-        dataset.pipeline = [{'type': 'LoadDefectImage'}, {'type': 'LoadInstanceMask'}]
-    return DATASETS.build(dataset)
-
-
-def count_instances(dataset: BaseDataset) -> dict[str, dict[str, int]]:
-    """Number of instances by task and label, zeros included."""
-    classes = dataset.metainfo['task_classes']
-    counts = {task: dict.fromkeys(labels, 0) for task, labels in classes.items()}
-    for index in range(len(dataset)):
-        record = dataset.get_data_info(index)
-        counts[record['task']][classes[record['task']][record['gt_label']]] += 1
-    return counts
-
-
 def inspect(
     config: Config, annotations_only: bool
 ) -> tuple[dict[str, BaseDataset], dict[str, dict], list[dict]]:
     """Build both datasets; a split that cannot be built is a problem with no instances."""
     datasets, tasks, problems = {}, {}, []
-    for split in _LOADERS:
-        try:
-            datasets[split] = dataset = build_dataset(config, split, annotations_only)
-        except ValueError as error:
-            source = str(config[_LOADERS[split]].dataset.get('data_root', ''))
-            problems.append({'file': source, 'instance': '', 'message': str(error), 'fatal': True})
-            continue
-        for task, counts in count_instances(dataset).items():
-            tasks.setdefault(task, {name: {} for name in _LOADERS})[split] = counts
-        problems += getattr(dataset, 'problem_dicts', list)()
+    for split, loader in _LOADERS.items():
+        dataset, counts, found = inspect_dataset(
+            config[loader].dataset, annotations_only=annotations_only
+        )
+        if dataset is not None:
+            datasets[split] = dataset
+        for task, labels in counts.items():
+            tasks.setdefault(task, {name: {} for name in _LOADERS})[split] = labels
+        problems += found
     # Both splits of a dataset without a published one are read from the same files.
     unique = {tuple(problem.values()): problem for problem in problems}
     return datasets, tasks, list(unique.values())
@@ -102,31 +79,12 @@ def print_report(tasks: dict[str, dict], problems: list[dict]) -> None:
     table.add_row('sum', '', *(str(totals[name]) for name in (*_LOADERS, 'all')))
     console = Console()
     console.print(table)
-    console.print(f'{len(problems)} problems; the instances concerned are left out')
-    for problem in problems:
-        line = f'  {problem["file"]}, {problem["instance"]}: {problem["message"]}'
-        console.print(line.replace(', :', ':'), markup=False, highlight=False, soft_wrap=True)
+    print_problems(problems, console)
 
 
 def _with_reference(count: int, task: str, label: str, split: str) -> str:
     reference = reference_count(task, label, split)
     return str(count) if reference is None else f'{count} ({reference})'
-
-
-def draw_sheet(datasets: dict[str, BaseDataset], path: str, per_class: int) -> None:
-    """Draw examples of every class, of both splits together."""
-    items = [(split, i) for split, data in datasets.items() for i in range(len(data))]
-    records = [datasets[split].get_data_info(i) for split, i in items]
-    if not all('img_path' in record for record in records):
-        raise ValueError('--sheet: the dataset holds features, not images')
-
-    def samples():
-        for position in pick_examples(records, per_class):
-            split, index = items[position]
-            caption = f'{split}: {records[position]["instance_id"]}'
-            yield {**datasets[split][index], 'caption': caption}
-
-    draw_contact_sheet(samples(), path)
 
 
 def main() -> None:
@@ -145,7 +103,7 @@ def main() -> None:
                 content = {'tasks': tasks, 'problems': problems}
                 temporary.write_text(json.dumps(content, indent=1), encoding='utf-8')
         if args.sheet:
-            draw_sheet(datasets, args.sheet, args.per_class)
+            draw_dataset_sheet(datasets, args.sheet, args.per_class)
             print(f'examples: {Path(args.sheet)}')
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f'error: {error}')

@@ -5,7 +5,8 @@
 
 ``--clip`` takes OpenAI's TorchScript archive or state dict, ``--alpha`` an AlphaCLIP visual
 checkpoint, which holds the whole vision tower; either is enough. CLIP alone gets a zero alpha
-kernel. The architecture is read off the shapes, and noted in the file with the sources' SHA-256.
+kernel. Sources are paths, or file names that are found as a config's weights are. The architecture
+is read off the shapes, and noted in the file with the sources' SHA-256.
 """
 
 import argparse

@@ -3,7 +3,7 @@ model = dict(
     backbone=dict(
         type='AlphaCLIP',
         arch='vit-b/16',
-        checkpoint='checkpoints/alphaclip_vit-b16.safetensors',
+        checkpoint='alphaclip_vit-b16.safetensors',
     ),
     head=dict(type='ZipAdapterHead', beta=32.0),
 )

@@ -3,7 +3,7 @@ model = dict(
     backbone=dict(
         type='AlphaCLIP',
         arch='vit-l/14@336px',
-        checkpoint='checkpoints/alphaclip_vit-l14-336px.safetensors',
+        checkpoint='alphaclip_vit-l14-336px.safetensors',
     ),
     head=dict(type='ZipAdapterHead', beta=32.0),
 )

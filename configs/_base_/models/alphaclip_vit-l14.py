@@ -3,7 +3,7 @@ model = dict(
     backbone=dict(
         type='AlphaCLIP',
         arch='vit-l/14',
-        checkpoint='checkpoints/alphaclip_vit-l14.safetensors',
+        checkpoint='alphaclip_vit-l14.safetensors',
     ),
     head=dict(type='ZipAdapterHead', beta=32.0),
 )

@@ -9,6 +9,7 @@ from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
 from mmvrec.models.backbones.clip_weights import infer_arch, load_backbone_weights
+from mmvrec.models.backbones.weights import find_weights
 from mmvrec.registry import MODELS
 
 
@@ -27,7 +28,8 @@ class AlphaCLIP(VisionTransformer):
     Args:
         arch (str | dict, optional): a name of ``ARCHS`` or a dict with the same keys. None infers
             it from ``checkpoint``. Defaults to None.
-        checkpoint (str, optional): CLIP (OpenAI), AlphaCLIP visual or converted weights.
+        checkpoint (str, optional): CLIP (OpenAI), AlphaCLIP visual, converted or embedded
+            weights, see :func:`mmvrec.models.backbones.weights.find_weights`.
         alpha_checkpoint (str, optional): AlphaCLIP visual weights on top of ``checkpoint``.
         img_size (int, optional): input size in pixels, a multiple of the patch size. Another size
             than the weights' needs ``interpolate_pos_embed``. Defaults to that of ``arch``.
@@ -173,7 +175,8 @@ class AlphaCLIP(VisionTransformer):
         self._is_init = True
 
     def _load_named_weights(self) -> None:
-        source = ' + '.join(str(p) for p in (self.checkpoint, self.alpha_checkpoint) if p)
+        named = [p for p in (self.checkpoint, self.alpha_checkpoint) if p]
+        source = ' + '.join(map(str, named))
         state = load_backbone_weights(self.checkpoint, self.alpha_checkpoint)
         expected = self.state_dict()
         missing, unexpected = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
@@ -198,7 +201,8 @@ class AlphaCLIP(VisionTransformer):
             )
         self.load_state_dict(state)
         self.weights_source = source
-        print_log(f'AlphaCLIP weights: {source}', logger='current')
+        files = ', '.join(str(find_weights(p)) for p in named)
+        print_log(f'AlphaCLIP weights: {source} ({files})', logger='current')
 
     def _interpolated(self, pos_embed: Tensor) -> Tensor:
         side = round((pos_embed.shape[1] - 1) ** 0.5)

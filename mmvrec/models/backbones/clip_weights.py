@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmvrec.models.backbones.embedded import EMBEDDED, weights_file
+from mmvrec.models.backbones.weights import find_weights
 from mmvrec.utils.files import atomic_write, sha256_file
 
 FORMAT = 'mmvrec-alphaclip'
@@ -55,8 +55,9 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read the tensors of a checkpoint in any of the file types in use.
 
     Args:
-        path (str | Path): ``.safetensors``, a TorchScript archive, or a file of ``torch.save``
-            (loaded with ``weights_only=True``; a dict under ``state_dict`` or ``model`` is taken).
+        path (str | Path): as in :func:`find_weights`: ``.safetensors``, a TorchScript archive, or
+            a file of ``torch.save`` (loaded with ``weights_only=True``; a dict under
+            ``state_dict`` or ``model`` is taken).
 
     Returns:
         tuple: the tensors by name, and the metadata (empty unless safetensors).
@@ -65,14 +66,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or holds no tensors.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'no weights at {path}. CLIP and AlphaCLIP weights are not part of this package: '
-            'download them from their authors and convert them with '
-            'tools/model_converters/alphaclip_to_mmvrec.py (README, "Weights"). Those that are are '
-            f'named {list(EMBEDDED)}'
-        )
+    path = find_weights(path)
     try:
         if path.suffix == '.safetensors':
             with safe_open(path, framework='pt') as file:
@@ -202,8 +196,8 @@ def load_backbone_weights(
     """Weights of a vision tower from one or two files.
 
     Args:
-        checkpoint (str | None): CLIP, AlphaCLIP or converted weights, or the name of embedded
-            ones (``mvrec-tiny``).
+        checkpoint (str | None): CLIP, AlphaCLIP or converted weights, or embedded ones, see
+            :func:`find_weights`.
         alpha_checkpoint (str | None): AlphaCLIP visual weights that replace those of
             ``checkpoint``.
 
@@ -218,7 +212,7 @@ def load_backbone_weights(
     for path in (checkpoint, alpha_checkpoint):
         if path is None:
             continue
-        tensors, metadata = read_weights(weights_file(path))
+        tensors, metadata = read_weights(path)
         try:
             _check_metadata(metadata)
             renamed = to_backbone_names(tensors)
@@ -247,9 +241,10 @@ def convert(out: str | Path, checkpoint: str | None, alpha_checkpoint: str | Non
         ValueError: ``out`` has another ending, no source is given, or see
             :func:`load_backbone_weights`.
     """
-    paths = [weights_file(p) for p in (checkpoint, alpha_checkpoint) if p is not None]
-    if Path(out).suffix != '.safetensors' or not paths:
+    named = [p for p in (checkpoint, alpha_checkpoint) if p is not None]
+    if Path(out).suffix != '.safetensors' or not named:
         raise ValueError(f'need at least one source and an output in .safetensors, got {out}')
+    paths = [find_weights(p) for p in named]
     state = load_backbone_weights(checkpoint, alpha_checkpoint)
     info = {
         'version': FORMAT_VERSION,

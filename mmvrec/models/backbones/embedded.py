@@ -13,25 +13,22 @@ EMBEDDED = {
 }
 
 
-def weights_file(checkpoint: str | Path) -> Path:
-    """The file that ``checkpoint`` names: embedded weights, or the path itself.
+def embedded_file(name: str) -> Path:
+    """The file of embedded weights, its content checked.
 
     Args:
-        checkpoint (str | Path): a name in :data:`EMBEDDED`, or a path.
+        name (str): a name in :data:`EMBEDDED`.
 
     Returns:
-        Path: the file; of embedded weights one whose content has been checked.
+        Path: the file in the package.
 
     Raises:
         FileNotFoundError: the package lacks its weights.
         ValueError: they have been altered.
     """
-    digest = EMBEDDED.get(str(checkpoint))
-    if digest is None:
-        return Path(checkpoint)
-    path = WEIGHTS / f'{checkpoint}.safetensors'
+    path = WEIGHTS / f'{name}.safetensors'
     if not path.is_file():
         raise FileNotFoundError(f'{path} is missing; install the package again')
-    if sha256_file(path) != digest:
+    if sha256_file(path) != EMBEDDED[name]:
         raise ValueError(f'{path} is damaged, its SHA-256 is wrong; install the package again')
     return path

@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmvrec.models.backbones.clip_weights import HEAD_DIMS, read_weights
+from mmvrec.models.backbones.weights import find_weights
 from mmvrec.models.text.prompts import DEFAULT_TEMPLATES, check_templates, prompts
 from mmvrec.registry import MODELS
 
@@ -36,7 +37,8 @@ class CLIPText:
     Args:
         arch (str): architecture of random weights, one of ``ARCHS``; with a checkpoint it is read
             off the file. Defaults to ``vit-l/14``.
-        checkpoint (str, optional): CLIP weights of OpenAI (TorchScript archive or state dict).
+        checkpoint (str, optional): CLIP weights of OpenAI (TorchScript archive or state dict), see
+            :func:`mmvrec.models.backbones.weights.find_weights`.
         templates (Sequence[str]): sentences with ``{label}`` and, if wanted, ``{task}``. Defaults
             to the released code's one.
         random_seed (int): seed of the random weights when no checkpoint is named. Defaults to 0.
@@ -109,14 +111,11 @@ class CLIPText:
         if self._tower is None:
             if self.checkpoint is None:
                 self._tower = random_tower(**self.ARCHS[self.arch], seed=self.random_seed)
+                message, level = f'RANDOM weights: {self.weights_source}', 30
             else:
                 self._tower = load_tower(self.checkpoint)
-            print_log(
-                f'The text tower has {"" if self.checkpoint else "RANDOM weights: "}'
-                f'{self.weights_source}',
-                logger='current',
-                level=20 if self.checkpoint else 30,
-            )
+                message, level = f'{self.checkpoint} ({find_weights(self.checkpoint)})', 20
+            print_log(f'The text tower has {message}', logger='current', level=level)
         return self._tower
 
 
@@ -171,6 +170,9 @@ def random_tower(width: int, layers: int, out_dims: int, seed: int) -> nn.Module
 
 def load_tower(path: str) -> nn.Module:
     """The text tower of a CLIP checkpoint, its architecture read off the shapes.
+
+    Args:
+        path (str): see :func:`mmvrec.models.backbones.weights.find_weights`.
 
     Raises:
         FileNotFoundError: there is no such file.

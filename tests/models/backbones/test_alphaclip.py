@@ -361,9 +361,10 @@ def test_bad_images(shape):
         small()(torch.zeros(shape))
 
 
-def test_missing_file_says_where_weights_come_from():
-    with pytest.raises(FileNotFoundError, match=r'no weights at nowhere.pt.*not part of this pack'):
-        AlphaCLIP('tiny', checkpoint='nowhere.pt').init_weights()
+@pytest.mark.parametrize('option', ['checkpoint', 'alpha_checkpoint'])
+def test_missing_file_names_the_weights_of_the_package(option):
+    with pytest.raises(FileNotFoundError, match=r'(?s)no weights nowhere\.pt .*mvrec-tiny'):
+        AlphaCLIP('tiny', **{option: 'nowhere.pt'}).init_weights()
 
 
 BAD_ARCHS = {

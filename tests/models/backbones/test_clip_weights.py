@@ -348,7 +348,7 @@ def test_bad_file_is_named_in_the_error(tmp_path, name, monkeypatch):
 
 @pytest.mark.parametrize('name', ['gone.pth', 'gone.safetensors', ''])
 def test_missing_file(tmp_path, name):
-    with pytest.raises(FileNotFoundError, match=r'no weights at .*alphaclip_to_mmvrec\.py'):
+    with pytest.raises(FileNotFoundError, match='no weights at '):
         read_weights(tmp_path / name)
 
 

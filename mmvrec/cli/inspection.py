@@ -1,0 +1,165 @@
+"""``mmvrec inspect``: what is in a dataset, or in a saved model."""
+
+import argparse
+import json
+from collections import Counter
+
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from rich.console import Console
+from rich.table import Table
+
+from mmvrec.apis.saved_model import read_model
+from mmvrec.datasets.formats import format_names
+from mmvrec.datasets.inspection import (
+    count_image_sizes,
+    inspect_dataset,
+    print_problems,
+)
+from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.visualization.contact_sheet import draw_dataset_sheet
+
+#: Image sizes that are printed; the JSON file has all.
+_SIZES_SHOWN = 5
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is found, write JSON file and sheet; 1 where a problem stops the dataset."""
+    for path in filter(None, (args.out, args.sheet)):
+        check_output(path)
+    if args.data_root is not None:
+        return _inspect_dataset(args)
+    if not args.target.endswith('.safetensors'):
+        raise ValueError(
+            'inspect takes the format and the folder of a dataset, or a saved model, which ends in '
+            f'.safetensors; got {args.target!r} alone'
+        )
+    if args.sheet or args.options:
+        raise ValueError('--sheet and --options belong to a dataset, not to a saved model')
+    content = describe_model(args.target)
+    _print_model(content)
+    _write(args.out, content)
+    return 0
+
+
+def _inspect_dataset(args: argparse.Namespace) -> int:
+    if args.target not in format_names():
+        raise ValueError(f'no dataset format {args.target!r}; there are {format_names()}')
+    init_default_scope('mmvrec')
+    cfg = {**args.options, 'type': args.target, 'data_root': args.data_root}
+    try:
+        dataset, tasks, problems = inspect_dataset(cfg)
+    except TypeError as error:
+        if 'unexpected keyword argument' not in str(error):
+            raise
+        raise ValueError(f'--options: {args.target} takes no such argument: {error}') from error
+    sizes = _image_sizes(dataset)
+    _print_dataset(tasks, sizes, problems)
+    content = {
+        'format': args.target,
+        'data_root': args.data_root,
+        'tasks': tasks,
+        'images': {'count': sum(one['images'] for one in sizes), 'sizes': sizes},
+        'problems': problems,
+    }
+    _write(args.out, content)
+    if args.sheet and dataset is not None:
+        draw_dataset_sheet({dataset.split: dataset}, args.sheet)
+        print(f'examples: {args.sheet}')
+    fatal = sum(problem['fatal'] for problem in problems)
+    if fatal and dataset is not None:
+        print(f"{fatal} of them stop the dataset from loading, unless on_problem='skip'")
+    return 1 if fatal else 0
+
+
+def _image_sizes(dataset: BaseDataset | None) -> list[dict]:
+    """Sizes in pixels with the number of images, the commonest first; None where unknown."""
+    if dataset is None:
+        return []
+    return [
+        {'width': shape and shape[1], 'height': shape and shape[0], 'images': number}
+        for shape, number in count_image_sizes(dataset).most_common()
+    ]
+
+
+def _print_dataset(tasks: dict[str, dict], sizes: list[dict], problems: list[dict]) -> None:
+    table = Table('task', 'label', title='Instances')
+    table.add_column('number', justify='right')
+    for task, counts in tasks.items():
+        for label, number in counts.items():
+            table.add_row(task, label, str(number))
+        table.add_section()
+    table.add_row('sum', '', str(sum(sum(counts.values()) for counts in tasks.values())))
+    console = Console()
+    console.print(table)
+    if sizes:
+        _print_sizes(sizes)
+    print_problems(problems, console)
+
+
+def _print_sizes(sizes: list[dict]) -> None:
+    shown = [f'{one["width"]} x {one["height"]} ({one["images"]})' for one in sizes[:_SIZES_SHOWN]]
+    more = f', and {len(sizes) - len(shown)} other sizes' if len(sizes) > len(shown) else ''
+    total = sum(one['images'] for one in sizes)
+    print(f'{total} images, width x height in pixels (images): {", ".join(shown)}{more}')
+
+
+def describe_model(path: str) -> dict:
+    """What a saved model tells about itself, for JSON.
+
+    Args:
+        path (str): the file.
+
+    Returns:
+        dict: ``format_version``; ``task``; ``classes``, number of enrolled instances by class;
+        ``threshold`` of similarity below which an instance is unknown, None where there is none;
+        ``quantile`` that it was set by; ``temperature`` of the scores, 1 where not calibrated;
+        ``weights`` of the backbone and their ``weights_digest`` (SHA-256); ``config``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, foreign, or of another version.
+    """
+    info, _ = read_model(path)
+    counts = Counter(info['labels'])
+    return {
+        'format_version': info['version'],
+        'task': info['task'],
+        'classes': {name: counts[name] for name in info['classes']},
+        'threshold': info['threshold'],
+        'quantile': info['quantile'],
+        'temperature': info['temperature'],
+        'weights': info['weights_source'],
+        'weights_digest': info['weights_digest'],
+        'config': info['config'],
+    }
+
+
+def _print_model(content: dict) -> None:
+    table = Table('class', title='Enrolled instances')
+    table.add_column('number', justify='right')
+    for name, number in content['classes'].items():
+        table.add_row(name, str(number))
+    Console().print(table)
+    print(f'format version: {content["format_version"]}, task: {content["task"]}')
+    print(f'weights: {content["weights"]} (digest {content["weights_digest"]})')
+    threshold = content['threshold']
+    if threshold is None:
+        print('threshold: none, no class has two instances')
+    else:
+        print(f'threshold: {threshold:.4f} (quantile {content["quantile"]})')
+    temperature = content['temperature']
+    print('scores: ' + ('as fitted' if temperature == 1 else f'temperature {temperature:.4g}'))
+    print('config:')
+    model = content['config']['model']
+    pipeline = content['config']['test_dataloader']['dataset']['pipeline']
+    for name in model:
+        print(f'  {name}: {model[name]}')
+    for transform in pipeline:
+        print(f'  {transform}')
+
+
+def _write(path: str | None, content: dict) -> None:
+    if path:
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(content, indent=1), encoding='utf-8')

@@ -1,0 +1,91 @@
+"""What a dataset holds, and what is wrong with it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from mmengine.dataset import BaseDataset
+from rich.console import Console
+
+from mmvrec.datasets.base import DefectDataset, Problem
+from mmvrec.datasets.formats import is_format
+from mmvrec.registry import DATASETS
+from mmvrec.structures import UNLABELLED
+
+
+def build_to_inspect(cfg: Mapping, **changes: object) -> BaseDataset:
+    """Build a dataset whose bad instances are left out and whose items are image and mask.
+
+    Args:
+        cfg (Mapping): config of any registered dataset. One of features is built as it is.
+        **changes (object): further arguments for a dataset of images.
+
+    Returns:
+        BaseDataset: the dataset.
+
+    Raises:
+        FileNotFoundError: its files are missing.
+        ValueError: no usable instance is left.
+    """
+    if is_format(DATASETS.get(cfg['type'])):
+        pipeline = [{'type': 'LoadDefectImage'}, {'type': 'LoadInstanceMask'}]
+        cfg = {**cfg, 'on_problem': 'skip', 'pipeline': pipeline, **changes}
+    return DATASETS.build(dict(cfg))
+
+
+def inspect_dataset(
+    cfg: Mapping, **changes: object
+) -> tuple[BaseDataset | None, dict[str, dict[str, int]], list[dict]]:
+    """Build a dataset, count its instances and collect its problems.
+
+    Args:
+        cfg (Mapping): see :func:`build_to_inspect`.
+        **changes (object): see :func:`build_to_inspect`.
+
+    Returns:
+        tuple: the dataset; its instances as of :func:`count_instances`; its problems, dictionaries
+        with the fields of :class:`Problem`. One that cannot be built is None, without instances,
+        and that is a fatal problem.
+
+    Raises:
+        FileNotFoundError: its files are missing.
+    """
+    try:
+        dataset = build_to_inspect(cfg, **changes)
+    except ValueError as error:
+        problem = Problem(str(cfg.get('data_root', '')), '', str(error))
+        return None, {}, [asdict(problem)]
+    return dataset, count_instances(dataset), getattr(dataset, 'problem_dicts', list)()
+
+
+def count_instances(dataset: BaseDataset) -> dict[str, dict[str, int]]:
+    """Number of instances by task and label, zeros included; those without a class are left out."""
+    classes = dataset.metainfo['task_classes']
+    counts = {task: dict.fromkeys(labels, 0) for task, labels in classes.items()}
+    for index in range(len(dataset)):
+        record = dataset.get_data_info(index)
+        if record['gt_label'] == UNLABELLED:
+            continue
+        counts[record['task']][classes[record['task']][record['gt_label']]] += 1
+    return counts
+
+
+def count_image_sizes(dataset: DefectDataset) -> Counter[tuple[int, int] | None]:
+    """Number of images with instances by (height, width) in pixels.
+
+    None is a size that the annotations do not tell, where only they are looked at.
+    """
+    shapes = {}
+    for index in range(len(dataset)):
+        record = dataset.get_data_info(index)
+        shape = record['img_shape']
+        shapes[record['img_id']] = None if shape is None else tuple(shape)
+    return Counter(shapes.values())
+
+
+def print_problems(problems: Iterable[Mapping], console: Console) -> None:
+    """Print the number of problems, and each as ``file, instance: message``."""
+    lines = [str(Problem(**problem)) for problem in problems]
+    console.print(f'{len(lines)} problems; the instances concerned are left out')
+    for line in lines:
+        console.print(f'  {line}', markup=False, highlight=False, soft_wrap=True)
