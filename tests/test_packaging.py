@@ -42,11 +42,11 @@ def test_wheel_carries_every_config_tool_and_the_index(wheel):
     assert {f'mmvrec/.mim/{name}' for name in expected} <= names
 
 
-def test_wheel_carries_every_module_and_no_test(wheel):
+def test_wheel_carries_every_module_and_no_test_or_page(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert files_under('mmvrec', '*.py') - files_under('mmvrec/.mim', '*') <= names
     assert files_under('mmvrec/weights', '*') <= names
-    assert not [n for n in names if n.startswith('tests/')]
+    assert not [n for n in names if n.startswith(('tests/', 'docs/'))]
 
 
 def test_installed_wheel_finds_its_configs_from_another_folder(wheel, tmp_path):
