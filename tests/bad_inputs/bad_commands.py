@@ -63,6 +63,15 @@ def tool_on_data(name: str, *arguments: str) -> Prepare:
     return prepare
 
 
+def beside_a_folder(name: str, prepare: Prepare) -> Prepare:
+    def with_folder(root: Path):
+        call = prepare(root)
+        (root / name).mkdir()
+        return call
+
+    return with_folder
+
+
 def boxes(name: str, box: list, **size) -> dict:
     annotation = {'id': 1, 'image_id': 1, 'bbox': box}
     return {'images': [{'id': 1, 'file_name': name, **size}], 'annotations': [annotation]}
@@ -167,13 +176,10 @@ CASES = [
         enroll('LabelMeDefects', 'data', 'm.pth'),
     ),
     case(
-        'an output that is a folder',
-        'error: data.safetensors is a folder; name a file to write',
+        'an output that is a folder (told before the dataset is read)',
+        'error: m.safetensors is a folder; name a file to write',
         'name a file in it',
-        lambda root: (
-            (root / 'data.safetensors').mkdir()
-            or enroll('LabelMeDefects', 'data', 'data.safetensors')(root)
-        ),
+        beside_a_folder(OUT, enroll('LabelMeDefects', 'nowhere', OUT)),
     ),
     case(
         'an output within a file',
@@ -254,10 +260,10 @@ CASES = [
         classify(OUT, 'a.png', '--boxes', 'nan.json', '--out', 'r.json', *CPU),
     ),
     case(
-        'results into a folder',
+        'results into a folder (told before the model is read)',
         'error: data is a folder; name a file to write',
         'name a file in it',
-        lambda root: (root / 'data').mkdir() or classify(OUT, 'a.png', '--out', 'data')(root),
+        beside_a_folder('data', classify('none.safetensors', 'a.png', '--out', 'data')),
     ),
     case(
         'to_coco.py: an unknown dataset format',
@@ -269,7 +275,7 @@ CASES = [
         'to_coco.py: an output that is a folder',
         'error: data is a folder; name a file to write',
         'name a file in it',
-        tool_on_data('dataset_converters/to_coco.py', 'LabelMeDefects', 'data', 'data'),
+        tool_on_data('dataset_converters/to_coco.py', 'LabelMeDefects', 'nowhere', 'data'),
     ),
     case(
         'make_split.py: an output within a file',

@@ -96,11 +96,14 @@ def blanks_around_labels(root: Path):
     layouts.write_labelme(root)
     path = root / 'labels' / '0.json'
     path.write_text(path.read_text().replace('"dent"', '" dent "'))
-    return lambda: classes_are(LabelMeDefects(str(root)), ['dent', 'scratch'])
+    layouts.write_class_folders(root / 'folders')
+    (root / 'folders' / 'dent').rename(root / 'folders' / ' dent ')
 
+    def call():
+        for dataset in (LabelMeDefects(str(root)), ClassFolders(str(root / 'folders'))):
+            assert list(dataset.task_classes.values()) == [['dent', 'scratch']]
 
-def classes_are(dataset, expected):
-    assert list(dataset.task_classes.values()) == [expected]
+    return call
 
 
 def linked_to_itself(root: Path):
