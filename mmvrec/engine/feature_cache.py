@@ -13,7 +13,8 @@ from torch import Tensor
 from mmvrec.utils.files import atomic_write
 
 FORMAT = 'mmvrec-features'
-FORMAT_VERSION = 1
+#: 2: images are upright.
+FORMAT_VERSION = 2
 
 
 class FeatureCache:
