@@ -270,14 +270,14 @@ CASES = [
     ),
     BadInput(
         'masks that are all zero (one of many is told, and left out)',
-        'no usable instance in …the mask is empty (no pixel above 127)',
+        'no usable instance in …the mask is empty: no pixel is above 127',
         'draw the masks, or lower `threshold`',
         mask_file(value=0, every=True),
         ('000_mask.png, nut/dent/000',),
     ),
     BadInput(
         'masks of values 0 and 1',
-        'no usable instance in …the mask is empty (no pixel above 127)',
+        'no usable instance in …the mask is empty: no pixel is above 127',
         'set `threshold=0`',
         mask_file(value=1, every=True),
         ('000_mask.png, nut/dent/000',),

@@ -165,7 +165,7 @@ def bank_of(model, dataset) -> tuple[torch.Tensor, list[str]]:
     """Features and labels by the name of the image."""
     records = sorted(records_of(dataset), key=lambda record: Path(record['img_path']).stem)
     assert len(records) == NUMBER
-    return embed(model, PIPELINE, records, 5, False), [r['label_name'] for r in records]
+    return embed(model, PIPELINE, records, 5, False).feats, [r['label_name'] for r in records]
 
 
 @pytest.mark.parametrize('kind', FORMATS)

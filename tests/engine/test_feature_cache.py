@@ -51,7 +51,7 @@ def flip_bit_of_header(data: bytes) -> bytes:
 
 
 def other_version(data: bytes) -> bytes:
-    return data.replace(b'"version":"1"', b'"version":"9"')
+    return data.replace(b'"version":"2"', b'"version":"9"')
 
 
 def empty(data: bytes) -> bytes:

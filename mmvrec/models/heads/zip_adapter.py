@@ -28,12 +28,30 @@ class ZeroInitProjection(nn.Module):
         return x + F.silu(self.linear(x))
 
 
+def balanced_values(labels: Tensor, num_classes: int) -> Tensor:
+    """One-hot labels, those of a class with n of the M instances times M / (N n).
+
+    Affinities are summed, so a class with more instances would win by their number alone. With K
+    instances of every class, as in the paper, the factor is 1.
+
+    Args:
+        labels (Tensor): class indices, int64, (M,); every class occurs.
+        num_classes (int): N.
+
+    Returns:
+        Tensor: float32, (M, N).
+    """
+    counts = labels.bincount(minlength=num_classes)
+    return F.one_hot(labels, num_classes) * (len(labels) / (num_classes * counts))
+
+
 @MODELS.register_module()
 class ZipAdapterHead(FewShotHead):
     """Training-free Zip-Adapter, equations 1 to 3 of `MVREC <https://arxiv.org/abs/2412.16897>`_.
 
     Keys are the support instances' features, averaged over their views; values their one-hot
-    labels. Queries and keys pass the same zero-initialised projection, then
+    labels, weighted where classes differ in number (:func:`balanced_values`). Queries and keys pass
+    the same zero-initialised projection, then
     ``logits = exp(-beta (1 - cos(query, key))) @ values / tau``. Without training the projection
     is the identity. It looks at one query at a time.
 
@@ -65,7 +83,7 @@ class ZipAdapterHead(FewShotHead):
         """Cache the support set, with the projection the identity."""
         self.projection.reset()
         self.support_keys.copy_(feats.mean(1))
-        self.support_values.copy_(F.one_hot(labels, num_classes))
+        self.support_values.copy_(balanced_values(labels, num_classes))
 
     @torch.no_grad()
     def take_over(self, trained: 'ZipAdapterHead', rows: Sequence[int | None]) -> None:

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from head_battery import HeadBattery
 
-from mmvrec.models.heads import ZipAdapterHead
+from mmvrec.models.heads import ZipAdapterFHead, ZipAdapterHead
 from mmvrec.models.heads.base import normalized_entropy
-from mmvrec.models.heads.zip_adapter import ZeroInitProjection
+from mmvrec.models.heads.zip_adapter import ZeroInitProjection, balanced_values
 from mmvrec.registry import MODELS
 
 BETAS = [32, 1]
@@ -134,11 +134,11 @@ def test_projection_adds_the_silu_of_the_linear_layer():
 
 
 def test_logits_by_hand():
-    """Cosines 1, 0.6 and 0 with keys of classes 0, 0 and 1."""
+    """Cosines 1, 0.6 and 0 with keys of classes 0, 0 and 1, which weigh 3/4, 3/4 and 3/2."""
     support = torch.tensor([[[2.0, 0.0]], [[3.0, 4.0]], [[0.0, 5.0]]])
     head = ZipAdapterHead(beta=2.0, tau=0.5).fit(support, torch.tensor([0, 0, 1]), 2)
     logits = head(torch.tensor([[[7.0, 0.0]]]))
-    expected = [(1 + math.exp(-0.8)) / 0.5, math.exp(-2) / 0.5]
+    expected = [0.75 * (1 + math.exp(-0.8)) / 0.5, 1.5 * math.exp(-2) / 0.5]
     assert logits[0].tolist() == pytest.approx(expected)
 
 
@@ -195,3 +195,25 @@ def test_is_registered():
 def test_bad_options(name, value):
     with pytest.raises(ValueError, match=f'{name} must be positive, got {value}'):
         ZipAdapterHead(**{name: value})
+
+
+def test_classes_of_any_number_weigh_the_same():
+    labels = torch.tensor([0, 0, 0, 1, 2, 2])
+    values = balanced_values(labels, 3)
+    torch.testing.assert_close(values.sum(0), torch.full((3,), 2.0))
+    assert values[0].tolist() == pytest.approx([2 / 3, 0, 0])
+    # With as many of each class they are the one-hot labels, exactly.
+    assert balanced_values(torch.tensor([2, 0, 1, 0, 1, 2]), 3).tolist() == [
+        [0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize('head', [ZipAdapterHead(beta=1.0), ZipAdapterFHead()])
+def test_an_instance_that_is_enrolled_twice_changes_nothing(head):
+    feats = torch.randn(3, 2, 8, generator=torch.Generator().manual_seed(0))
+    rows = [0, 1, 2, 2, 2]
+    once = head.fit(feats, torch.arange(3), 3).predict(feats)
+    again = head.fit(feats[rows], torch.tensor(rows), 3).predict(feats)
+    # The factor 5/3 of all logits is a temperature.
+    logits = again.log() - once.log() * (5 / 3)
+    torch.testing.assert_close(logits, logits.mean(1, keepdim=True).expand(3, 3))
