@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.apis.coco_boxes import read_boxes
+from mmvrec.apis.image_boxes import read_instances
 from mmvrec.apis.output import as_json
 from mmvrec.utils.files import atomic_write, check_output
 
@@ -14,9 +14,11 @@ def run(args: argparse.Namespace) -> int:
     """Print a line for every instance, and write the JSON file."""
     if args.out:
         check_output(args.out)
-    boxes = None if args.boxes is None else read_boxes(args.boxes, args.images)
+    given = None
+    if args.boxes is not None:
+        given = read_instances(args.boxes, args.images, args.image_file, args.score_threshold)
     inferencer = DefectInferencer.load(args.model, device=args.device)
-    found = inferencer(args.images, boxes, show=args.show, out_dir=args.out_dir)
+    found = inferencer(args.images, given, show=args.show, out_dir=args.out_dir)
     for image, instances in zip(args.images, found, strict=True):
         for one in instances:
             box = ' '.join(f'{value:.0f}' for value in one['bbox'])

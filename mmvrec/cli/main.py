@@ -41,7 +41,18 @@ def parser() -> argparse.ArgumentParser:
         'images', nargs='+', help='image files; each is one instance, unless --boxes'
     )
     judge.add_argument(
-        '--boxes', metavar='COCO.json', help='COCO file with the boxes of the images'
+        '--boxes',
+        metavar='COCO.json',
+        help="COCO annotations, COCO results, or the pickle of MMDetection's tools/test.py --out",
+    )
+    judge.add_argument(
+        '--image-file', metavar='COCO.json', help='names of the images, for COCO results'
+    )
+    judge.add_argument(
+        '--score-threshold',
+        type=float,
+        default=0.3,
+        help='detections with lower scores are left out (default: %(default)s)',
     )
     judge.add_argument('--out', metavar='OUT.json', help='write all results, with all scores')
     judge.add_argument('--out-dir', help='write a picture and the results of every image')

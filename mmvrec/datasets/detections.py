@@ -73,7 +73,9 @@ def read_detections(path: str | Path, image_file: str | Path | None = None) -> l
     for index, entry in enumerate(entries):
         try:
             found += _of_sample(entry, names) if is_pickle else [_of_result(entry, names)]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except KeyError as error:
+            problems.append(f'  entry {index}: it has no {error}')
+        except (ValueError, TypeError, AttributeError) as error:
             problems.append(f'  entry {index}: {error}')
     if problems:
         more = f'\n  … and {len(problems) - 10} more' if len(problems) > 10 else ''

@@ -36,7 +36,13 @@ def classify(*arguments: str, status: int = 1) -> Prepare:
         (root / 'cut.safetensors').write_bytes(saved()[:100])
         layouts.write_image(root / 'a.png')
         (root / 'cut.png').write_bytes((root / 'a.png').read_bytes()[:500])
-        layouts.write_text(root / 'list.json', '[]')
+        layouts.write_json(root / 'dict.json', {'shapes': []})
+        result = {'image_id': 1, 'bbox': [1, 2, 3, 4], 'score': 0.9}
+        layouts.write_json(root / 'results.json', [result])
+        layouts.write_json(root / 'mixed.json', [
+            {**result, 'image_id': 'a.png', 'segmentation': {'size': [48, 64], 'counts': 'm0'}},
+            {**result, 'image_id': 'a.png'},
+        ])  # fmt: skip
         layouts.write_json(root / 'other.json', boxes('b.png', [1, 2, 3, 4]))
         layouts.write_json(root / 'nan.json', boxes('a.png', [1, 2, float('nan'), 4]))
         layouts.write_json(root / 'size.json', boxes('a.png', [1, 2, 3, 4], height=9, width=9))
@@ -231,9 +237,27 @@ CASES = [
     ),
     case(
         'a file of boxes of another kind',
-        'error: list.json is not a COCO file with images, annotations and their bbox',
+        'error: dict.json is not a COCO file with images, annotations and their bbox',
         'export COCO',
-        classify(OUT, 'a.png', '--boxes', 'list.json'),
+        classify(OUT, 'a.png', '--boxes', 'dict.json'),
+    ),
+    case(
+        'results of a detector whose ids have no names',
+        'error: results.json: 1 entries cannot be used',
+        'give the COCO file that the detector was run on (`--image-file`)',
+        classify(OUT, 'a.png', '--boxes', 'results.json'),
+    ),
+    case(
+        'results of a detector on other images',
+        "error: results.json does not know the images ['a.png']; it has ['b.png']",
+        'name the images as the file does',
+        classify(OUT, 'a.png', '--boxes', 'results.json', '--image-file', 'other.json'),
+    ),
+    case(
+        'results of a detector, some with masks and some without',
+        'error: a.png: only 1 of 2 detections have masks',
+        'let the detector write all masks, or none',
+        classify(OUT, 'a.png', '--boxes', 'mixed.json'),
     ),
     case(
         'a file of boxes of other images',

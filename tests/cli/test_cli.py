@@ -110,7 +110,7 @@ BAD = {
     'model': (['classify', 'n.safetensors', 'a.png'], 'no saved model'),
     'image': (['classify', 'm.safetensors', 'missing.png'], 'no image at missing.png'),
     'boxes': (['classify', 'm.safetensors', 'a.png', '--boxes', 'b.json'], 'no file of boxes'),
-    'no COCO': (['classify', 'm.safetensors', 'a.png', '--boxes', 'bad.json'], 'not a COCO file'),
+    'no COCO': (['classify', 'm.safetensors', 'a.png', '--boxes', 'bad.json'], "no 'image_id'"),
     'same names': (['classify', 'm.safetensors', 'a.png', '--boxes', 'two.json'], "['a.png']"),
     'inspect': (['inspect', 'n.safetensors'], 'no saved model'),
     'other images': (['classify', 'm.safetensors', 'a.png', '--boxes', 'o.json'], "['a.png']"),

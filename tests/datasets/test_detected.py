@@ -89,7 +89,7 @@ def test_a_pickle_runs_nothing(tmp_path):
 BAD = {
     'no JSON': ('[{', 'neither a JSON file nor a pickle'),
     'no list': ('{"a": 1}', 'no list of detections'),
-    'no image': ('[{"bbox": [1, 2, 3, 4], "score": 1}]', "entry 0: 'image_id'"),
+    'no image': ('[{"bbox": [1, 2, 3, 4], "score": 1}]', "entry 0: it has no 'image_id'"),
     'number': (json.dumps([result(3, [1, 2, 3, 4])]), 'image 3 is not known; give the COCO file'),
     'NaN': ('[{"image_id": "a", "bbox": [NaN, 2, 3, 4], "score": 1}]', 'a: the box .*NaN'),
     'score': (json.dumps([result('a', [1, 2, 3, 4], 97.0)]), r'a: the score 97\.0'),

@@ -13,7 +13,7 @@ from dataset_battery import ids_of, records_of
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mmvrec.apis.coco_boxes import read_boxes
+from mmvrec.apis.image_boxes import read_instances
 from mmvrec.datasets import (
     ClassFolders,
     CocoDefects,
@@ -246,8 +246,8 @@ def test_boxes_of_a_coco_file(tmp_path, orientation):
         annotation = {'image_id': 1, 'bbox': [x1, y1, x2 - x1, y2 - y1]}
         content = {'images': [image], 'annotations': [annotation]}
         path = layouts.write_json(tmp_path / 'boxes.json', content)
-        assert read_boxes(path, [str(tmp_path / 'a.png')]) == [[BOX]]
+        assert read_instances(path, [str(tmp_path / 'a.png')]) == [{'bboxes': [BOX]}]
     content['images'][0]['height'] = 9
     layouts.write_json(path, content)
     with pytest.raises(ValueError, match=r'boxes\.json: the annotation is for an image of 9 x'):
-        read_boxes(path, [str(tmp_path / 'a.png')])
+        read_instances(path, [str(tmp_path / 'a.png')])
