@@ -7,7 +7,7 @@ from mmvrec.datasets.base import DefectDataset, inside
 from mmvrec.structures import decode_mask, encode_mask
 
 
-def to_coco(dataset: DefectDataset) -> dict:
+def to_coco(dataset: DefectDataset, single_class: str | None = None) -> dict:
     """The instances of a dataset as the content of a COCO detection file.
 
     Masks are written as compressed RLE of the pixels that this package draws, so that
@@ -16,6 +16,8 @@ def to_coco(dataset: DefectDataset) -> dict:
 
     Args:
         dataset (DefectDataset): the dataset, of images on disk, loaded.
+        single_class (str, optional): name of the one category of all instances, for detectors that
+            only find. Defaults to None: their classes.
 
     Returns:
         dict: ``images`` (``file_name`` relative to ``data_root``), ``annotations`` and
@@ -27,6 +29,8 @@ def to_coco(dataset: DefectDataset) -> dict:
     """
     records = [dataset.get_data_info(index) for index in range(len(dataset))]
     names = dict.fromkeys(name for classes in dataset.task_classes.values() for name in classes)
+    if single_class is not None:
+        names = {single_class: None}
     categories = {name: identity for identity, name in enumerate(names, start=1)}
     images: dict[str, dict] = {}
     annotations = []
@@ -42,7 +46,9 @@ def to_coco(dataset: DefectDataset) -> dict:
             {
                 'id': identity,
                 'image_id': image['id'],
-                'category_id': categories[record['label_name']],
+                'category_id': categories[
+                    record['label_name'] if single_class is None else single_class
+                ],
                 'task': record['task'],
                 **_geometry(record),
             }

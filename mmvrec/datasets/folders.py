@@ -101,6 +101,8 @@ class MaskFolders(MaskImageDefects):
     )
     #: Folders that hold defects of several classes.
     MIXED = ('combined',)
+    #: Folder of the images without defect.
+    GOOD = 'good'
 
     def __init__(
         self,
@@ -114,9 +116,16 @@ class MaskFolders(MaskImageDefects):
     def load_instances(self) -> Iterator[dict]:
         """Read the masks, by product, class and file name."""
         for name, product in self.products('ground_truth').items():
-            for folder in subfolders(product / 'ground_truth'):
+            folders = subfolders(product / 'ground_truth')
+            for folder in folders:
                 if not self.is_mixed(folder):
                     yield from self._read_class(name, product, folder)
+            with_masks = {self.GOOD, *(folder.name for folder in folders)}
+            images = product / 'test'
+            for folder in subfolders(images) if images.is_dir() else ():
+                if folder.name not in with_masks:
+                    missing = product / 'ground_truth' / folder.name
+                    self.report(folder, '', f'not used: no folder {missing} of its masks', False)
 
     def is_mixed(self, folder: Path) -> bool:
         """Whether a folder of masks tells no class, which is reported."""

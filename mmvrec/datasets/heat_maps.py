@@ -51,8 +51,6 @@ class HeatMaps(MaskFolders):
         '  data_root/bottle/test/broken_large/000.png\n'
         "  data_root/heat_maps/bottle/test/broken_large/000.tiff (map_dir='heat_maps/')"
     )
-    #: Folder of the images without defect.
-    GOOD = 'good'
 
     def __init__(
         self,

@@ -138,7 +138,10 @@ def _check_finite(feats: Tensor, samples: list) -> None:
 def _cache_entry(
     model: MVRECClassifier, dataset, cache_dir: str, fp16: bool
 ) -> tuple[Path, dict[str, str]]:
-    """File and key of a dataset's features. The name tells settings apart, the key contents."""
+    """File and key of a dataset's features.
+
+    The name of the file tells settings and names of weights apart, the key contents.
+    """
     settings = {
         'views': json.dumps([_description(t) for t in dataset.pipeline.transforms]),
         'preprocessing': json.dumps(model.data_preprocessor.settings),
@@ -149,7 +152,9 @@ def _cache_entry(
         'weights': model.backbone.weights_digest(),
         'tokens': str(model.backbone.num_patch_tokens),
     }
-    where = f'{dataset.data_root}|{dataset.split}|{model.backbone.embed_dims}|{settings}'
+    backbone = model.backbone
+    weights = f'{backbone.embed_dims}|{backbone.checkpoint}|{backbone.alpha_checkpoint}'
+    where = f'{dataset.data_root}|{dataset.split}|{weights}|{settings}'
     name = f'{dataset.NAME}-{dataset.split}-{hashlib.sha256(where.encode()).hexdigest()[:12]}'
     return Path(cache_dir) / f'{name}.safetensors', settings | content
 

@@ -96,6 +96,21 @@ def test_tool(tmp_path):
     assert written == to_coco(YoloDefects(str(tmp_path / 'data')))
 
 
+def test_tool_of_a_single_class(tmp_path):
+    layouts.write_yolo(tmp_path / 'data')
+    tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'
+    command = [sys.executable, tool, 'YoloDefects', 'data', 'one.json', '--single-class', 'defect']
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    written = json.loads((tmp_path / 'one.json').read_text())
+    everything = to_coco(YoloDefects(str(tmp_path / 'data')))
+    assert written['categories'] == [{'id': 1, 'name': 'defect'}]
+    assert {one['category_id'] for one in everything['annotations']} == {1, 2}
+    assert written['images'] == everything['images']
+    assert written['annotations'] == [
+        {**one, 'category_id': 1} for one in everything['annotations']
+    ]
+
+
 def test_tool_takes_the_arguments_of_the_dataset(tmp_path):
     layouts.write_heat_maps(tmp_path / 'data')
     tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'

@@ -172,6 +172,14 @@ class TestMaskFolders(DatasetBattery):
         (problem,) = self.build(root).problems
         assert '000.png: not used: no mask' in str(problem)
 
+    def test_a_class_without_masks_is_told(self, root):
+        for name in ('good', 'bent'):
+            layouts.write_image(root / 'nut' / 'test' / name / '000.png')
+        dataset = self.build(root)
+        (problem,) = dataset.problems
+        assert f'bent: not used: no folder {self._masks(root) / "bent"}' in str(problem)
+        assert len(dataset) == self.SIZE
+
     def test_a_folder_of_several_classes_is_named(self, root):
         (self._masks(root) / 'combined').mkdir()
         with pytest.raises(ValueError, match='combined: it mixes several classes'):

@@ -114,6 +114,16 @@ def test_other_weights_are_stale_and_told(tmp_path, counted, told, dataset):
     assert not torch.equal(first.feats, second.feats)
 
 
+def test_named_weights_and_random_ones_have_a_file_each(tmp_path, counted, told):
+    views = {**VIEWS, 'img_size': 112}
+    dataset = DATASETS.build(synthetic_dataset(pipeline=[*PIPELINE[:2], views, PIPELINE[3]]))
+    models = [small_model(arch='tiny'), small_model(arch='tiny', checkpoint='mvrec-tiny')]
+    for model in models * 2:
+        build_bank(model, loader(dataset), str(tmp_path))
+    assert len(counted) == len(list(tmp_path.iterdir())) == 2
+    assert not told
+
+
 def test_one_changed_weight_is_enough(tmp_path, counted, told, dataset):
     build_bank(small_model(), loader(dataset), str(tmp_path))
     model = small_model()

@@ -1,6 +1,7 @@
 """Write the instances of a dataset in any format as one COCO file.
 
     to_coco.py LabelMeDefects DATA_ROOT OUT.json [--options categories=[bottle] …]
+        [--single-class defect]
 
 The formats are the registered datasets, e.g. LabelMeDefects, YoloDefects, PascalVOC, CsvDefects,
 MaskFolders, HeatMaps, ClassFolders, MTD. The images stay where they are; ``CocoDefects`` reads the
@@ -28,11 +29,16 @@ def main() -> None:
     parser.add_argument('data_root')
     parser.add_argument('out')
     parser.add_argument('--options', nargs='+', action=DictAction, default={})
+    parser.add_argument(
+        '--single-class', metavar='NAME', help='write all instances as of one class, for a detector'
+    )
     args = parser.parse_args()
     init_default_scope('mmvrec')
     try:
         check_output(args.out)
-        content = to_coco(build_dataset(args.format, args.data_root, args.options))
+        content = to_coco(
+            build_dataset(args.format, args.data_root, args.options), args.single_class
+        )
         with atomic_write(args.out) as temporary:
             temporary.write_text(json.dumps(content), encoding='utf-8')
     except (OSError, ValueError) as error:
