@@ -25,10 +25,11 @@ def similarities(feats: Tensor, support: Tensor) -> Tensor:
 def leave_one_out_threshold(
     support: Tensor, labels: Tensor, quantile: float = 0.05
 ) -> float | None:
-    """The similarity below which an instance is unlike its own class.
+    """The similarity below which an instance is unlike the support set.
 
-    Every support instance is compared with the others of its class, as if it were a query; of the
-    greatest similarities that they have so, this is a low quantile.
+    Every support instance is compared with all others, as if it were a query; of the greatest
+    similarities that they have so, this is a low quantile. Instances without another of their class
+    do not count: to the rest they are as an unknown class is.
 
     Args:
         support (Tensor): view features, float, (M, V, C).
@@ -39,10 +40,8 @@ def leave_one_out_threshold(
     Returns:
         float | None: None where no class has two instances.
     """
-    similar = similarities(support, support)
-    others = labels[:, None].eq(labels) & ~torch.eye(len(labels), dtype=torch.bool)
-    has_other = others.any(1)
+    has_other = labels[:, None].eq(labels).sum(1) > 1
     if not has_other.any():
         return None
-    nearest = similar.masked_fill(~others, -torch.inf).amax(1)[has_other]
+    nearest = similarities(support, support).fill_diagonal_(-torch.inf).amax(1)[has_other]
     return float(nearest.quantile(quantile))

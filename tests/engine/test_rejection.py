@@ -19,8 +19,22 @@ def test_similarities_are_cosines_of_means():
 def test_threshold_leaves_one_out():
     support, labels = drawn(5, 1, 8), torch.tensor([0, 0, 1, 1, 2])
     cosine = similarities(support, support)
-    # Of two instances each is the other's nearest; the class of one says nothing.
-    pairs = sorted([float(cosine[0, 1]), float(cosine[2, 3])])
-    assert leave_one_out_threshold(support, labels, 0.0) == pytest.approx(pairs[0])
-    assert leave_one_out_threshold(support, labels, 1.0) == pytest.approx(pairs[1])
+    # As a query it would be compared with all others; the only one of a class is as an unknown.
+    nearest = sorted(
+        max(float(cosine[i, j]) for j in range(5) if j != i) for i in range(5) if labels[i] != 2
+    )
+    assert leave_one_out_threshold(support, labels, 0.0) == pytest.approx(nearest[0])
+    assert leave_one_out_threshold(support, labels, 1.0) == pytest.approx(nearest[-1])
     assert leave_one_out_threshold(support, torch.arange(5)) is None
+
+
+def test_as_many_known_queries_are_rejected_as_asked_for():
+    # 20 classes of one cluster each; queries are drawn as the support set is.
+    centres = 3 * F.normalize(drawn(20, 1, 1, 32), dim=-1)
+    support = (centres + 0.3 * drawn(20, 10, 1, 32, seed=1)).flatten(0, 1)
+    queries = (centres + 0.3 * drawn(20, 50, 1, 32, seed=2)).flatten(0, 1)
+    labels = torch.arange(20).repeat_interleave(10)
+    for quantile in (0.05, 0.2):
+        threshold = leave_one_out_threshold(support, labels, quantile)
+        rejected = (similarities(queries, support).amax(1) < threshold).float().mean()
+        assert rejected.item() == pytest.approx(quantile, abs=0.03)

@@ -38,16 +38,25 @@ class MMDetDetector:
         config (str): path of its config, or ``mmdet::`` and the name of one of MMDetection's.
         checkpoint (str, optional): its weights. Defaults to None: random ones.
         device (str, optional): defaults to the GPU where there is one.
+        cfg_options (dict, optional): overrides of the config, by dotted names, e.g.
+            ``{'model.test_cfg.score_thr': 0.1}``.
 
     Raises:
         ImportError: MMDetection, or MMCV with operators, is not installed.
         FileNotFoundError: there is no such config or checkpoint.
     """
 
-    def __init__(self, config: str, checkpoint: str | None = None, device: str | None = None):
+    def __init__(
+        self,
+        config: str,
+        checkpoint: str | None = None,
+        device: str | None = None,
+        cfg_options: dict | None = None,
+    ):
         from mmdet.apis import init_detector
 
         cfg = get_config(config) if '::' in config else Config.fromfile(config)
+        cfg.merge_from_dict(cfg_options or {})
         # Weights that only start a training would be downloaded.
         if checkpoint is None and 'backbone' in cfg.model:
             cfg.model.backbone.init_cfg = None

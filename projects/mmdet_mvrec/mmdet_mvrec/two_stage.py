@@ -84,12 +84,8 @@ class TwoStageInferencer:
         """The surest detections; what has no pixel in the image is left out, and told."""
         pixels = read_image(image)
         found = self.detector(pixels)
-        keep = np.flatnonzero(found.scores >= self.score_threshold)[: self.max_per_image]
-        height, width = pixels.shape[:2]
-        boxes = found.bboxes[keep].clip(0, [width, height, width, height])
-        usable = (boxes[:, 2:] > boxes[:, :2]).all(1)
-        if found.masks is not None:
-            usable &= found.masks[keep].any((1, 2))
+        sure = np.flatnonzero(found.scores >= self.score_threshold)
+        usable = _in_image(found, *pixels.shape[:2])[sure]
         if not usable.all():
             print_log(
                 f'{image}: {(~usable).sum()} detections have no pixel in the image, and are left '
@@ -97,6 +93,13 @@ class TwoStageInferencer:
                 logger='current',
                 level=30,
             )
-        keep = keep[usable]
+        keep = sure[usable][: self.max_per_image]
         masks = None if found.masks is None else found.masks[keep]
         return Detections(found.bboxes[keep], found.scores[keep], masks)
+
+
+def _in_image(found: Detections, height: int, width: int) -> np.ndarray:
+    """Which detections have a pixel in the image, bool, (N,)."""
+    boxes = found.bboxes.reshape(-1, 4).clip(0, [width, height, width, height])
+    inside = (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return inside if found.masks is None else inside & found.masks.any((1, 2))
