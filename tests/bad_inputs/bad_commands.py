@@ -319,4 +319,22 @@ CASES = [
         'name a file in it',
         tool_on_data('misc/inspect_dataset.py', 'config.py', '--out', 'o.json', '--sheet', 'data'),
     ),
+    case(
+        'draw_views.py: an instance that the query set does not have',
+        'error: --index must be in 0 to 7, got 8',
+        'take one of these',
+        tool_on_data('misc/draw_views.py', 'config.py', 'views.png', '--index', '8'),
+    ),
+    case(
+        'draw_views.py: a picture into a folder',
+        'error: data is a folder; name a file to write',
+        'name a file in it',
+        tool_on_data('misc/draw_views.py', 'broken.py', 'data'),
+    ),
+    case(
+        'embed_texts.py: a config that is no Python',
+        'error: broken.py cannot be read as a config: SyntaxError',
+        'mend the config',
+        tool_on_data('misc/embed_texts.py', 'broken.py', 'text.npz'),
+    ),
 ]

@@ -1,12 +1,14 @@
 """Draw the views of one instance with their masks: tools/misc/draw_views.py CONFIG OUT.png."""
 
 import argparse
+import sys
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmvrec.registry import DATASETS
-from mmvrec.utils.resources import config_file
+from mmvrec.utils.files import check_output
+from mmvrec.utils.resources import read_config
 from mmvrec.visualization.views import draw_views
 
 
@@ -18,15 +20,26 @@ def main() -> None:
     parser.add_argument('--index', type=int, default=0, help='which query instance')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     args = parser.parse_args()
-    cfg = Config.fromfile(config_file(args.config))
-    cfg.merge_from_dict(args.cfg_options)
-    init_default_scope(cfg.default_scope)
+    try:
+        print(f'{args.out}: {draw(args.config, args.out, args.index, args.cfg_options)}')
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f'error: {error}')
+
+
+def draw(config: str, out: str, index: int, cfg_options: dict) -> str:
+    """Draw the views of one query instance; gives the title of the picture."""
+    check_output(out)
+    cfg = read_config(config)
+    cfg.merge_from_dict(cfg_options)
+    init_default_scope('mmvrec')
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    item = dataset[args.index]
+    if not 0 <= index < len(dataset):
+        raise ValueError(f'--index must be in 0 to {len(dataset) - 1}, got {index}')
+    item = dataset[index]
     sample = item['data_samples']
     title = f'{sample.instance_id}: {sample.label_name}, {len(item["inputs"])} views'
-    draw_views(item['inputs'], sample.view_boxes, args.out, title)
-    print(f'{args.out}: {title}')
+    draw_views(item['inputs'], sample.view_boxes, out, title)
+    return title
 
 
 if __name__ == '__main__':

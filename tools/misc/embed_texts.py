@@ -9,12 +9,13 @@ The config's ``model.text`` makes them. Another config then reads the file, with
 import argparse
 import sys
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmvrec.models.text.stored import save_text_feats
 from mmvrec.registry import DATASETS, MODELS
-from mmvrec.utils.resources import config_file
+from mmvrec.utils.files import check_output
+from mmvrec.utils.resources import read_config
 
 
 def main() -> None:
@@ -34,7 +35,8 @@ def main() -> None:
 
 def embed_texts(config: str, out: str, cfg_options: dict) -> str:
     """Write the features of all classes of the query set; gives a line that says what was done."""
-    cfg = Config.fromfile(config_file(config))
+    check_output(out)
+    cfg = read_config(config)
     cfg.merge_from_dict(cfg_options)
     init_default_scope('mmvrec')
     if cfg.model.get('text') is None:
