@@ -143,6 +143,19 @@ def test_masks_of_results():
     assert (decode_mask(mask, [], 48, 64) > 0).tolist() == masks[0].tolist()
 
 
+def test_fields_of_the_config_are_checked(tmp_path):
+    (tmp_path / 'c.py').write_text("detector = dict(type='TorchvisionDetector')\nthreshold = 0.5\n")
+    with pytest.raises(ValueError, match=r"unknown: \['threshold'\], .* missing: \['classifier'\]"):
+        TwoStageInferencer.from_config(tmp_path / 'c.py')
+
+
+def test_output_is_checked_before_the_detector_runs(tmp_path, monkeypatch):
+    command = ['write_detections.py', TORCHVISION, 'none.json', str(tmp_path)]
+    monkeypatch.setattr(sys, 'argv', command)
+    with pytest.raises(SystemExit, match='is a folder; name a file to write'):
+        write_detections.main()
+
+
 def test_missing_weights_are_told(folder, monkeypatch):
     command = ['detect.py', TORCHVISION, 'a.png', '--out-dir', str(folder / 'out')]
     monkeypatch.setattr(sys, 'argv', command)

@@ -1,16 +1,17 @@
 """A detector finds the defects, MVREC names them."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.logging import print_log
 from rich.progress import track
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.utils.images import read_image
+from mmvrec.utils.resources import read_config
 
 from .detectors import DETECTORS, Detections
 
@@ -51,10 +52,22 @@ class TwoStageInferencer:
         Args:
             path (str | Path): the config.
             options (dict, optional): overrides, by dotted names.
+
+        Raises:
+            FileNotFoundError: no such config, or see the class.
+            ValueError: it cannot be read, or its fields are not the arguments.
         """
-        cfg = Config.fromfile(path)
+        cfg = read_config(str(path))
         cfg.merge_from_dict(options or {})
-        return cls(**cfg.to_dict())
+        fields, known = cfg.to_dict(), list(inspect.signature(cls).parameters)
+        unknown = sorted(set(fields) - set(known))
+        missing = sorted({'detector', 'classifier'} - set(fields))
+        if unknown or missing:
+            raise ValueError(
+                f'{path}: fields that are unknown: {unknown}, that are missing: {missing}; a '
+                f'config of two stages has {known}'
+            )
+        return cls(**fields)
 
     def __call__(
         self,

@@ -11,13 +11,14 @@ import json
 import sys
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from rich.progress import track
 
 from mmvrec.datasets.detections import image_names
 from mmvrec.structures import encode_mask
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, check_output
 from mmvrec.utils.images import read_image
+from mmvrec.utils.resources import read_config
 from projects.mmdet_mvrec.mmdet_mvrec import DETECTORS
 
 
@@ -49,10 +50,13 @@ def main() -> None:
     parser.add_argument('--prefix', default='.')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     args = parser.parse_args()
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options)
     try:
+        check_output(args.out)
         names = image_names(args.images)
+        cfg = read_config(args.config)
+        cfg.merge_from_dict(args.cfg_options)
+        if 'detector' not in cfg:
+            raise ValueError(f'{args.config} names no detector')
         detector = DETECTORS.build(cfg.detector)
         results = [
             entry
