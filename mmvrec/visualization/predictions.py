@@ -8,8 +8,8 @@ from mmengine.visualization import Visualizer
 
 from mmvrec.structures import decode_mask
 
-#: Colour of instances that are called unknown, RGB.
-_UNKNOWN = (130, 130, 130)
+#: Colour of instances that are called unknown, RGB; no class and hardly any surface has it.
+_UNKNOWN = (255, 0, 255)
 _PALETTE = [
     (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75),
     (227, 119, 194), (188, 189, 34), (23, 190, 207), (255, 187, 120), (152, 223, 138),
@@ -17,6 +17,9 @@ _PALETTE = [
 #: Text is as high as this share of the image's shorter side, within limits in points.
 _TEXT_SHARE = 0.03
 _TEXT_LIMITS = (7, 28)
+#: Smaller images are enlarged so that their shorter side has about so many pixels, at most so much.
+_SHORT_SIDE = 480
+_MAX_SCALE = 8
 
 
 def draw_predictions(
@@ -25,7 +28,7 @@ def draw_predictions(
     results: Sequence[Mapping],
     classes: Sequence[str],
 ) -> np.ndarray:
-    """Draw boxes, outlines of masks, labels and scores.
+    """Draw boxes, outlines of masks, labels and scores; small images are enlarged for it.
 
     Args:
         image (np.ndarray): uint8, RGB, (H, W, 3).
@@ -34,37 +37,44 @@ def draw_predictions(
         classes (Sequence[str]): all class names; a class has the same colour in every image.
 
     Returns:
-        np.ndarray: uint8, RGB, (H, W, 3).
+        np.ndarray: uint8, RGB, (S * H, S * W, 3) with a whole number S, 1 for images whose shorter
+        side has more than 320 pixels.
     """
+    scale = int(np.clip(round(_SHORT_SIDE / min(image.shape[:2])), 1, _MAX_SCALE))
     canvas = Visualizer()
-    canvas.set_image(_with_outlines(image, records, results, classes))
-    size = float(np.clip(_TEXT_SHARE * min(image.shape[:2]), *_TEXT_LIMITS))
+    picture = _with_outlines(image, scale, records, results, classes)
+    canvas.set_image(picture)
+    size = float(np.clip(_TEXT_SHARE * min(picture.shape[:2]), *_TEXT_LIMITS))
     for record, result in zip(records, results, strict=True):
         colour = _colour(result, classes)
-        x1, y1, x2, y2 = record['bbox']
+        height, width = picture.shape[:2]
+        box = scale * np.array(record['bbox'])
+        x1, y1, x2, y2 = box.clip(0, [width - 1, height - 1, width - 1, height - 1])
         if record['mask'] is None:
             canvas.draw_bboxes(np.array([[x1, y1, x2, y2]]), edge_colors=colour, line_widths=1.5)
         text = f'{result["label"]} {100 * result["score"]:.0f} %'
-        # Above the box; below it where there is no room.
-        above = y1 > 2 * size
+        # Above the box, below it where there is no room; towards the middle of the image.
+        above, to_left = y1 > 2 * size, x1 + x2 > width
         canvas.draw_texts(
             f'unknown ({text})' if result['unknown'] else text,
-            np.array([x1, y1 if above else y2]),
+            np.array([x2 if to_left else x1, y1 if above else y2]),
             font_sizes=size,
             colors='white',
             vertical_alignments='bottom' if above else 'top',
-            horizontal_alignments='right' if x1 > image.shape[1] / 2 else 'left',
+            horizontal_alignments='right' if to_left else 'left',
             bboxes={'facecolor': np.array(colour) / 255, 'alpha': 0.8, 'pad': 1, 'linewidth': 0},
         )
     return canvas.get_image()
 
 
-def _with_outlines(image, records, results, classes) -> np.ndarray:
-    drawn = image.copy()
-    thickness = max(1, round(min(image.shape[:2]) / 300))
+def _with_outlines(image, scale, records, results, classes) -> np.ndarray:
+    size = (scale * image.shape[1], scale * image.shape[0])
+    drawn = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    thickness = max(1, round(min(size) / 300))
     for record, result in zip(records, results, strict=True):
         if record['mask'] is not None:
             mask = decode_mask(record['mask'], record['bbox'], *image.shape[:2])
+            mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(drawn, contours, -1, _colour(result, classes), thickness)
     return drawn

@@ -29,11 +29,19 @@ def record(mask=None) -> dict:
 
 
 def drawn(tmp_path, own, found) -> np.ndarray:
-    """Where the picture differs from the grey image it was drawn on."""
+    """The picture of an instance on a grey image of 120 x 160 pixels."""
     write_results(tmp_path, [np.full((120, 160, 3), 128, np.uint8)], [[own]], [[found]], CLASSES)
     picture = cv2.imread(str(tmp_path / 'vis/array_0.png'))[..., ::-1].astype(int)
-    assert picture.shape == (120, 160, 3)
+    # Four times as large, so that what is written can be read.
+    assert picture.shape == (480, 640, 3)
     return picture
+
+
+@pytest.mark.parametrize(('side', 'expected'), [(30, 240), (200, 400), (330, 330), (900, 900)])
+def test_small_images_are_enlarged_by_a_whole_number(tmp_path, side, expected):
+    image = np.random.default_rng(0).integers(0, 255, (side, 2 * side, 3), dtype=np.uint8)
+    write_results(tmp_path, [image], [[]], [[]], CLASSES)
+    assert cv2.imread(str(tmp_path / 'vis/array_0.png')).shape == (expected, 2 * expected, 3)
 
 
 def test_files_of_every_image(tmp_path):
@@ -61,20 +69,32 @@ def test_boxes_have_the_colour_of_their_class(tmp_path):
     for label in CLASSES:
         picture = drawn(tmp_path / label, record(), result(label))
         # The left edge of the box, and nothing within it.
-        edges[label] = picture[75, 18:23][np.abs(picture[75, 18:23] - 128).sum(1).argmax()]
-        assert (picture[65:85, 30:50] == 128).all()
+        edge = picture[300, 76:85]
+        edges[label] = edge[np.abs(edge - 128).sum(1).argmax()]
+        assert (picture[250:350, 90:230] == 128).all()
     assert edges['crack'][2] > edges['crack'][0] + 50  # blue
     assert edges['dent'][0] > edges['dent'][2] + 50  # orange
 
 
-def test_masks_are_outlined_and_unknown_is_grey(tmp_path):
+def test_masks_are_outlined_and_unknown_has_a_colour_of_its_own(tmp_path):
     mask = np.zeros((120, 160), bool)
     mask[70:80, 30:50] = True
     picture = drawn(tmp_path / 'known', record(encode_mask(mask)), result())
-    assert picture[70, 40, 2] > picture[70, 40, 0] + 50
-    assert (picture[75, 35:45] == 128).all()
+    assert picture[280, 160, 2] > picture[280, 160, 0] + 50
+    assert (picture[300, 130:190] == 128).all()
     unknown = drawn(tmp_path / 'unknown', record(encode_mask(mask)), result(unknown=True))
-    assert np.ptp(unknown[70, 40]) <= 10
+    assert unknown[280, 160].tolist() == pytest.approx([255, 0, 255], abs=40)
+
+
+@pytest.mark.parametrize('x1', [0.0, 60.0, 120.0])
+def test_labels_are_written_towards_the_middle(tmp_path, x1):
+    own = {'bbox': [x1, 60.0, x1 + 40, 90.0], 'mask': None}
+    picture = drawn(tmp_path, own, result(unknown=True))
+    (columns,) = np.nonzero((picture[200:236] != 128).any((0, 2)))
+    assert columns.min() > 0 or x1 == 0
+    assert columns.max() < 639 or x1 == 120
+    # All of the longest label, whose width does not depend on the place.
+    assert len(columns) > 150
 
 
 def test_windows_show_the_same_pictures(monkeypatch):

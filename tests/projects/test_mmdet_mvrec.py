@@ -110,7 +110,7 @@ def test_torchvision_with_one_config_and_one_call(folder, weights, monkeypatch, 
     assert [one['det_score'] for one in stored] == pytest.approx(found.scores[:3].tolist())
     for one, box in zip(stored, found.bboxes, strict=False):
         assert one['bbox'] == pytest.approx(box.tolist(), abs=1e-4)
-    assert cv2.imread(str(folder / 'out/vis/0.png')).shape == (48, 64, 3)
+    assert cv2.imread(str(folder / 'out/vis/0.png')).shape == (384, 512, 3)
 
 
 def test_results_for_the_det_configs(folder, weights, monkeypatch):
