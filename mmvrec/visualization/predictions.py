@@ -53,18 +53,26 @@ def draw_predictions(
         if record['mask'] is None:
             canvas.draw_bboxes(np.array([[x1, y1, x2, y2]]), edge_colors=colour, line_widths=1.5)
         text = f'{result["label"]} {100 * result["score"]:.0f} %'
-        # Above the box, below it where there is no room; towards the middle of the image.
-        above, to_left = y1 > 2 * size, x1 + x2 > width
+        y, alignment = _text_place(y1, y2, height, room=2 * size)
+        # Towards the middle of the image.
+        to_left = x1 + x2 > width
         canvas.draw_texts(
             f'unknown ({text})' if result['unknown'] else text,
-            np.array([x2 if to_left else x1, y1 if above else y2]),
+            np.array([x2 if to_left else x1, y]),
             font_sizes=size,
             colors='white',
-            vertical_alignments='bottom' if above else 'top',
+            vertical_alignments=alignment,
             horizontal_alignments='right' if to_left else 'left',
             bboxes={'facecolor': np.array(colour) / 255, 'alpha': 0.8, 'pad': 1, 'linewidth': 0},
         )
     return canvas.get_image()
+
+
+def _text_place(y1: float, y2: float, height: int, room: float) -> tuple[float, str]:
+    """Above the box; else below it; else within it, at its top: position and alignment."""
+    if y1 > room:
+        return y1, 'bottom'
+    return (y2, 'top') if y2 < height - room else (y1, 'top')
 
 
 def _with_outlines(image, scale, records, results, classes) -> np.ndarray:

@@ -97,6 +97,19 @@ def test_labels_are_written_towards_the_middle(tmp_path, x1):
     assert len(columns) > 150
 
 
+@pytest.mark.parametrize(
+    ('y1', 'y2', 'rows'),
+    # Above, below, and within a box that leaves no room for either.
+    [(60.0, 90.0, (200, 240)), (0.0, 60.0, (240, 280)), (0.0, 120.0, (0, 40))],
+)
+def test_labels_are_written_where_there_is_room(tmp_path, y1, y2, rows):
+    picture = drawn(tmp_path, {'bbox': [40.0, y1, 100.0, y2], 'mask': None}, result(unknown=True))
+    # Only the letters are white.
+    found = np.unique(np.nonzero((picture > 230).all(2))[0])
+    assert len(found) > 10
+    assert rows[0] <= found.min() and found.max() < rows[1]
+
+
 def test_windows_show_the_same_pictures(monkeypatch):
     shown = []
     monkeypatch.setattr(

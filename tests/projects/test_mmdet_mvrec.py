@@ -132,6 +132,12 @@ def test_results_for_the_det_configs(folder, weights, monkeypatch):
     np.testing.assert_allclose([one.score for one in own], expected.scores)
 
 
+def test_no_more_are_written_than_coco_looks_at():
+    scores = np.linspace(1, 0, 150)
+    entries = write_detections.coco_results(3, Detections(np.ones((150, 4)), scores))
+    assert [entry['score'] for entry in entries] == scores[:100].tolist()
+
+
 def test_masks_of_results():
     masks = np.zeros((1, 48, 64), bool)
     masks[0, 8:20, 10:30] = True

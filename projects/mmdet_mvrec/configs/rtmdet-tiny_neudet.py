@@ -5,6 +5,8 @@
 #       --single-class defect
 # and the same with split=query, to query_single.json.
 _base_ = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
+# Lets PyTorch 2.6 and newer read the runner's checkpoints, to test and to resume.
+custom_imports = dict(imports=['mmvrec'])
 
 data_root = 'data/neu_det/'
 metainfo = dict(classes=('defect',))
@@ -16,6 +18,7 @@ model = dict(
     backbone=dict(init_cfg=None, norm_cfg=norm_cfg),
     neck=dict(norm_cfg=norm_cfg),
     bbox_head=dict(num_classes=1, norm_cfg=norm_cfg),
+    test_cfg=dict(nms=dict(iou_threshold=0.5)),
 )
 
 train_pipeline = [

@@ -2,7 +2,8 @@
 
     write_detections.py CONFIG IMAGES.json OUT.json [--prefix FOLDER] [--cfg-options ...]
 
-IMAGES.json is written by ``tools/dataset_converters/to_coco.py``; its file names start in FOLDER.
+Of every image the 100 surest are written. IMAGES.json comes from
+``tools/dataset_converters/to_coco.py``; its file names start in FOLDER.
 The ``…_det.py`` configs evaluate OUT.json.
 """
 
@@ -21,11 +22,14 @@ from mmvrec.utils.images import read_image
 from mmvrec.utils.resources import read_config
 from projects.mmdet_mvrec.mmdet_mvrec import DETECTORS
 
+#: The surest detections of an image that are written; COCO's evaluation looks at no more.
+MAX_PER_IMAGE = 100
+
 
 def coco_results(image_id: object, found) -> list[dict]:
-    """Entries of COCO results for the :class:`Detections` of one image."""
+    """Entries of COCO results for the :class:`Detections` of one image, the surest."""
     entries = []
-    for index, (x1, y1, x2, y2) in enumerate(found.bboxes.tolist()):
+    for index, (x1, y1, x2, y2) in enumerate(found.bboxes[:MAX_PER_IMAGE].tolist()):
         entry = {
             'image_id': image_id,
             'category_id': 1,
