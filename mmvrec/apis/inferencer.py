@@ -154,13 +154,14 @@ class DefectInferencer:
         self.head = None
         return ids
 
-    def fit(self, calibrate: bool = False) -> 'DefectInferencer':
+    def fit(self, calibrate: bool = False, progress: bool = True) -> 'DefectInferencer':
         """Fit the head on all enrolled instances, and train it if it is one that trains.
 
         Args:
             calibrate (bool): temper the scores, so that they say how often they are right, by what
                 heads that are fitted without some of the instances make of these; it takes five
                 more fits. The labels stay the same. Defaults to False.
+            progress (bool): show a progress bar where the head trains. Defaults to True.
 
         Returns:
             DefectInferencer: self.
@@ -178,10 +179,10 @@ class DefectInferencer:
         support, settings = self._support(), TrainingSettings.from_config(self.cfg)
         temperature = 1.0
         if calibrate:
-            held_out = held_out_scores(self.model.build_head, support, settings)
+            held_out = held_out_scores(self.model.build_head, support, settings, progress=progress)
             temperature = fit_temperature(*held_out)
         head = self.model.build_head().to(support.feats.device)
-        self.head = fit_head(head, support, settings)
+        self.head = fit_head(head, support, settings, 'Training' if progress else None)
         self.temperature = temperature
         self._set_threshold()
         return self

@@ -45,6 +45,7 @@ def held_out_scores(
     support: SupportSet,
     settings: TrainingSettings,
     folds: int = 5,
+    progress: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Probabilities of support instances by heads that are fitted without them.
 
@@ -53,6 +54,7 @@ def held_out_scores(
         support (SupportSet): all support instances.
         settings (TrainingSettings): how heads are trained.
         folds (int): see :func:`leave_out_folds`. Defaults to 5.
+        progress (bool): show a progress bar for each training. Defaults to False.
 
     Returns:
         tuple[Tensor, Tensor]: float32, (M', N), and class indices, int64, (M',), of the instances
@@ -62,11 +64,13 @@ def held_out_scores(
         ValueError: no class has two instances.
     """
     scores, labels = [], []
-    for out in leave_out_folds(support.labels.cpu(), folds):
+    left_out = leave_out_folds(support.labels.cpu(), folds)
+    for number, out in enumerate(left_out, start=1):
         rest = SupportSet(
             support.feats[~out], support.labels[~out], support.task_classes, support.text_feats
         )
-        head = fit_head(build_head().to(support.feats.device), rest, settings)
+        told = f'Calibrating, {number} of {len(left_out)}' if progress else None
+        head = fit_head(build_head().to(support.feats.device), rest, settings, told)
         with torch.no_grad():
             scores.append(head.predict(support.feats[out]).cpu())
         labels.append(support.labels[out].cpu())

@@ -8,6 +8,7 @@ import torch
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from mmengine.utils import digit_version
+from rich.progress import track
 from torch import nn
 
 from mmvrec.engine.support import SupportSet
@@ -62,13 +63,20 @@ class TrainingSettings:
         )
 
 
-def fit_head(head: FewShotHead, support: SupportSet, settings: TrainingSettings) -> FewShotHead:
+def fit_head(
+    head: FewShotHead,
+    support: SupportSet,
+    settings: TrainingSettings,
+    progress: str | None = None,
+) -> FewShotHead:
     """Fit a head, and train it if it is one that trains.
 
     Args:
         head (FewShotHead): the head, on its device.
         support (SupportSet): what it is fitted on, on the same device.
         settings (TrainingSettings): how it is trained.
+        progress (str, optional): what stands at the progress bar of a training. Defaults to None:
+            no bar.
 
     Returns:
         FewShotHead: ``head``, in eval mode.
@@ -82,7 +90,7 @@ def fit_head(head: FewShotHead, support: SupportSet, settings: TrainingSettings)
                 losses = head.loss(support.feats, support.labels)
             wrapper.update_params(sum(losses.values()))
 
-        _iterate(head, settings.optim_wrapper, settings, step)
+        _iterate(head, settings.optim_wrapper, settings, step, progress)
     return head.eval()
 
 
@@ -138,13 +146,14 @@ def _iterate(
     optim_wrapper: dict,
     settings: TrainingSettings,
     step: Callable[[OptimWrapper], None],
+    progress: str | None = None,
 ) -> None:
     wrapper = build_optim_wrapper(module, deepcopy(optim_wrapper))
     schedulers = [
         PARAM_SCHEDULERS.build(deepcopy(cfg), default_args={'optimizer': wrapper})
         for cfg in settings.param_scheduler
     ]
-    for _ in range(settings.max_iters):
+    for _ in track(range(settings.max_iters), progress or '', disable=progress is None):
         step(wrapper)
         for scheduler in schedulers:
             scheduler.step()

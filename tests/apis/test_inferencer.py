@@ -298,6 +298,17 @@ def test_calibrated_scores(data, tmp_path):
     assert calibrated.fit().temperature == 1
 
 
+def test_training_shows_progress(data, capsys):
+    trained = enrolled(data, small('zipaf'))
+    capsys.readouterr()
+    trained.fit(calibrate=True)
+    told = capsys.readouterr().out
+    for what in ('Calibrating, 1 of 2', 'Calibrating, 2 of 2', 'Training'):
+        assert what in told
+    trained.fit(calibrate=True, progress=False)
+    assert 'Training' not in capsys.readouterr().out
+
+
 def test_a_class_without_instances_is_not_added(fitted, data):
     with pytest.raises(ValueError, match="no instance of class 'new'"):
         fitted.add_class('new', data['hole'][0][0], [])
