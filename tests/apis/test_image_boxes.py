@@ -84,6 +84,8 @@ def test_results_by_id_by_name_and_pickled(folder):
         assert c['bboxes'].shape == (0, 4)
         (everything, *_) = read_instances(path, IMAGES, image_file, score_threshold=0)
         assert everything['scores'].tolist() == [0.9, 0.4, 0.2]
+        (limit, *_) = read_instances(path, IMAGES, image_file, score_threshold=0.4)
+        assert limit['scores'].tolist() == [0.9, 0.4]
         assert image_instances(c, 48, 64) == []
 
 

@@ -40,6 +40,12 @@ def test_numbers_by_hand():
     assert found['fewshot/known_rejected'] == pytest.approx(50)
     assert found['fewshot/unknown_found'] == pytest.approx(50)
     assert found['fewshot/auroc_std'] == 0
+    # All of the unknown, and a third of the known.
+    told = evaluate(
+        [*FOUR[:2], sample(True, 0.8, False), *[{**s, 'unknown': True} for s in FOUR[2:]]]
+    )
+    assert told['fewshot/known_rejected'] == pytest.approx(100 / 3)
+    assert told['fewshot/unknown_found'] == pytest.approx(100)
 
 
 def test_each_class_left_out_counts_alone():
