@@ -65,32 +65,35 @@ def test_temperature_of_scores_that_are_too_sure():
     scores = torch.tensor([[0.99, 0.01]]).repeat(100, 1)
     labels = torch.tensor([0] * 80 + [1] * 20)
     temperature = fit_temperature(scores, labels)
-    # The most likely score is the smoothed share of right answers, (80 · 101 + 20) / 100 / 102.
-    expected = (80 * 101 + 20) / 100 / 102
-    assert float(temper(scores[0], temperature)[0]) == pytest.approx(expected, abs=1e-3)
-    assert temperature > 1
+    assert float(temper(scores[0], temperature)[0]) == pytest.approx(81 / 102, abs=1e-6)
+    assert temperature == pytest.approx(np.log(99) / np.log(81 / 21), rel=1e-5)
 
 
-def test_temperature_is_the_best_of_a_fine_search():
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(40, 4, generator=generator) * 5
+@given(st.integers(0, 1000), st.floats(0.3, 8))
+def test_mean_score_is_the_share_of_right_answers(seed, sharpness):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(40, 4, generator=generator, dtype=torch.float64) * sharpness
     labels = torch.where(torch.rand(40, generator=generator) < 0.7, logits.argmax(1), 0)
-    scores = logits.softmax(1)
-    targets = torch.full((40, 4), 1 / 44)
-    targets[torch.arange(40), labels] = 41 / 44
-
-    def loss(temperature):
-        return float(-(targets * (logits / temperature).log_softmax(1)).sum(1).mean())
-
-    grid = np.geomspace(0.05, 20, 2000)
-    best = grid[np.argmin([loss(t) for t in grid])]
-    assert fit_temperature(scores, labels) == pytest.approx(best, rel=0.01)
+    right = int(logits.argmax(1).eq(labels).sum())
+    temperature = fit_temperature(logits.softmax(1), labels)
+    tempered = (logits / temperature).softmax(1).amax(1).mean()
+    assert float(tempered) == pytest.approx((right + 1) / 42, abs=1e-6)
 
 
 def test_a_few_right_answers_do_not_make_certain():
     scores = torch.tensor([[0.6, 0.2, 0.2]]).repeat(5, 1)
     tempered = temper(scores, fit_temperature(scores, torch.zeros(5, dtype=torch.long)))
-    assert float(tempered[0, 0]) == pytest.approx(6 / 8, abs=0.01)
+    assert float(tempered[0, 0]) == pytest.approx(6 / 7, abs=1e-4)
+
+
+@pytest.mark.parametrize(('scores', 'label', 'expected'), [
+    # Equal scores cannot be made sharper; with all answers wrong none can be flat enough.
+    ([0.25, 0.25, 0.25, 0.25], 0, 1e-4),
+    ([0.7, 0.3, 0.0, 0.0], 1, 1e2),
+])  # fmt: skip
+def test_temperatures_have_limits(scores, label, expected):
+    scores = torch.tensor([scores]).repeat(30, 1)
+    assert fit_temperature(scores, torch.full((30,), label)) == expected
 
 
 def test_temper():
