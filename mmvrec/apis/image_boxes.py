@@ -43,6 +43,12 @@ def read_instances(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'no file of boxes at {path}')
+    given = [Path(image).name for image in dict.fromkeys(map(str, images))]
+    if len(set(given)) < len(given):
+        raise ValueError(
+            f'several of the images have one name, by which {path} knows them; give them apart: '
+            f'{sorted({name for name in given if given.count(name) > 1})[:5]}'
+        )
     if path.suffix in ('.pkl', '.pickle') or _holds_results(path):
         return _detected(path, images, image_file, score_threshold)
     return _annotated(path, images)

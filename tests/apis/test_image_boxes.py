@@ -126,6 +126,14 @@ def test_results_of_other_images_are_told(folder):
         read_instances('r.json', IMAGES)
 
 
+def test_images_of_one_name_are_refused(folder):
+    write_json('names.json', named(RESULTS))
+    with pytest.raises(ValueError, match=r"several of the images have one name.*\['a\.png'\]"):
+        read_instances('names.json', [IMAGES[0], 'elsewhere/a.png'])
+    # The same image twice is no question.
+    assert len(read_instances('names.json', [IMAGES[0], IMAGES[0]])) == 2
+
+
 def test_classify_reads_results(folder, model_file, capsys):
     write_json('ids.json', RESULTS)
     command = ['classify', str(model_file), *IMAGES, '--boxes', 'ids.json']

@@ -9,6 +9,7 @@ import pytest
 import torch
 from engine_parts import TINY_ARCH
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from safetensors.torch import load_file, save_file
 
 from mmvrec.apis import DefectInferencer
@@ -296,6 +297,17 @@ def test_calibrated_scores(data, tmp_path):
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
     np.testing.assert_allclose(scores(loaded, data), expected, atol=1e-5)
     assert calibrated.fit().temperature == 1
+
+
+def test_the_scope_of_another_library_is_left_alone(data, tmp_path):
+    # As MMDetection's DetInferencer sets it for the rest of the process.
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        other = enrolled(data, small('zipaf')).fit()
+        other.save(tmp_path / 'm.safetensors')
+        found = scores(DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu'), data)
+        other.remove_class(CLASSES[0])
+        assert DefaultScope.get_current_instance().scope_name == 'mmpretrain'
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
 
 
 def test_training_shows_progress(data, capsys):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from dataset_layouts import write_labelme
 from mmengine.config import Config
+from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 from torchvision.models import get_model
 
@@ -216,3 +217,18 @@ def test_detectors_of_mmdetection(folder, config):
         assert scores == pytest.approx(expected.scores[inside][order].tolist(), rel=1e-5)
         np.testing.assert_allclose([one['bbox'] for one in found], boxes[inside][order], atol=1e-3)
         assert {one['label'] for one in found} <= {'dent', 'scratch'}
+
+
+def test_samples_of_det_inferencer(folder):
+    apis = pytest.importorskip('mmdet.apis', reason='MMDetection, with operators, is not installed')
+    inferencer = DefectInferencer.load(folder / 'defects.safetensors', device='cpu')
+    path = images_of(folder)[0]
+    torch.manual_seed(0)
+    config = get_config('mmdet::retinanet/retinanet_r18_fpn_1x_coco.py')
+    # It leaves MMEngine's default scope at MMDetection's.
+    detector = apis.DetInferencer(config, device='cpu', scope='mmdet', show_progress=False)
+    (sample,) = detector(path, return_datasamples=True)['predictions']
+    (found,) = inferencer([path], [sample])
+    assert [one['det_score'] for one in found] == sample.pred_instances.scores.tolist()
+    boxes = sample.pred_instances.bboxes.clip(0).numpy().clip(max=[64, 48, 64, 48])
+    np.testing.assert_allclose([one['bbox'] for one in found], boxes)
