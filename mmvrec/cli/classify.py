@@ -11,7 +11,7 @@ from mmvrec.utils.files import atomic_write, check_output
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line for every instance, and write the JSON file."""
+    """Print a line for every instance, or that there is none, and write the JSON file."""
     if args.out:
         check_output(args.out)
     given = None
@@ -20,6 +20,8 @@ def run(args: argparse.Namespace) -> int:
     inferencer = DefectInferencer.load(args.model, device=args.device)
     found = inferencer(args.images, given, show=args.show, out_dir=args.out_dir)
     for image, instances in zip(args.images, found, strict=True):
+        if not instances:
+            print(f'{image}: no instance')
         for one in instances:
             box = ' '.join(f'{value:.0f}' for value in one['bbox'])
             note = ' (unknown)' if one['unknown'] else ''

@@ -140,6 +140,7 @@ def test_classify_reads_results(folder, model_file, capsys):
     command += ['--image-file', 'images.json', '--score-threshold', '0.45', '--device', 'cpu']
     assert main([*command, '--out', 'r.json']) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith('parts/')]
+    assert lines.pop() == 'parts/c.png: no instance'
     assert [line.split(']')[0] for line in lines] == [
         'parts/a.png [40 20 50 30',
         'parts/b.png [1 2 4 6',

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -42,6 +44,7 @@ def test_enroll_and_classify(learnt, capsys):
     found, none = (result['instances'] for result in results)
     assert none == []
     assert [one['bbox'] for one in found] == [[10, 8, 30, 20], [40, 20, 50, 30]]
+    assert lines.pop() == 'data/images/1.png: no instance'
     for line, one in zip(lines, found, strict=True):
         assert one['label'] in line
         assert f'{100 * one["score"]:.1f} %' in line
@@ -180,3 +183,10 @@ def test_doctor_finds_bad_weights(weights, capsys, monkeypatch):
     assert "PROBLEM: the environment variable MMVREC_WEIGHTS names 'gone'" in (
         capsys.readouterr().out
     )
+
+
+def test_a_command_starts_without_warnings(tmp_path):
+    command = [sys.executable, '-c', 'from mmvrec.cli.main import main; main(["doctor"])']
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert 'everything is in order' in done.stdout
+    assert done.stderr == ''

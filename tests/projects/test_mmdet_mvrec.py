@@ -114,6 +114,17 @@ def test_torchvision_with_one_config_and_one_call(folder, weights, monkeypatch, 
     assert cv2.imread(str(folder / 'out/vis/0.png')).shape == (384, 512, 3)
 
 
+def test_an_image_without_defects_is_told(folder, weights, monkeypatch, capsys):
+    path = images_of(folder)[0]
+    options = [f'detector.checkpoint={weights}', 'detector.device=cpu', 'score_threshold=1.1']
+    options += [f'classifier={folder / "defects.safetensors"}']
+    command = ['detect.py', TORCHVISION, path, '--out-dir', str(folder / 'out')]
+    monkeypatch.setattr(sys, 'argv', [*command, '--cfg-options', *options])
+    detect.main()
+    assert f'{path}: nothing found' in capsys.readouterr().out
+    assert json.loads((folder / 'out/preds/0.json').read_text()) == []
+
+
 def test_results_for_the_det_configs(folder, weights, monkeypatch):
     annotated = LabelMeDefects(data_root=str(folder / 'data'))
     (folder / 'i.json').write_text(json.dumps(to_coco(annotated)))

@@ -14,7 +14,7 @@ from projects.mmdet_mvrec.mmdet_mvrec import TwoStageInferencer
 
 
 def main() -> None:
-    """Read the command line, and print a line for every instance."""
+    """Read the command line, and print a line for every instance, or that there is none."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,6 +30,8 @@ def main() -> None:
     except (FileNotFoundError, ValueError, ImportError) as error:
         sys.exit(f'error: {error}')
     for image, found in zip(args.images, results, strict=True):
+        if not found:
+            print(f'{image}: nothing found')
         for one in found:
             box = ' '.join(f'{value:.0f}' for value in one['bbox'])
             note = ' (unknown)' if one['unknown'] else ''
