@@ -184,14 +184,16 @@ def test_missing_weights_are_told(folder, monkeypatch):
 
 #: Detectors of MMDetection, and what lets even random weights find something.
 MMDETECTION = {
-    'rtmdet/rtmdet_tiny_8xb32-300e_coco.py': {},
-    'retinanet/retinanet_r18_fpn_1x_coco.py': {},
-    'faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py': {'model.test_cfg.rcnn.score_thr': 0.0},
-    'mask_rcnn/mask-rcnn_r18_fpn_8xb8-amp-lsj-200e_coco.py': {
+    'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py': {},
+    'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py': {},
+    'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py': {'model.test_cfg.rcnn.score_thr': 0.0},
+    'mmdet::mask_rcnn/mask-rcnn_r18_fpn_8xb8-amp-lsj-200e_coco.py': {
         'model.test_cfg.rcnn.score_thr': 0.0,
         'model.test_cfg.rcnn.mask_thr_binary': 0.0,
     },
-    'deformable_detr/deformable-detr_r50_16xb2-50e_coco.py': {},
+    'mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py': {},
+    # Its own.
+    'projects/mmdet_mvrec/configs/rtmdet-tiny_neudet.py': {},
 }
 
 
@@ -202,7 +204,7 @@ def test_detectors_of_mmdetection(folder, config):
     both = TwoStageInferencer.from_config(
         'projects/mmdet_mvrec/configs/rtmdet-tiny_mvrec.py',
         {
-            'detector.config': f'mmdet::{config}',
+            'detector.config': config,
             'detector.checkpoint': None,
             'detector.device': 'cpu',
             'detector.cfg_options': MMDETECTION[config],
