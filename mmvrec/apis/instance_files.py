@@ -1,0 +1,146 @@
+"""Instances of images, from files that name the images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmvrec.datasets.detections import Detection, image_names, read_detections
+from mmvrec.structures import annotation_orientation, decode_mask, turn_box
+from mmvrec.utils.files import read_json
+from mmvrec.utils.images import image_shape, read_header
+
+
+def read_instances(
+    path: str | Path,
+    images: Sequence[str],
+    image_file: str | Path | None = None,
+    score_threshold: float = 0.3,
+) -> list[dict]:
+    """Boxes or masks of images, from annotations or from what a detector has found.
+
+    Images are known by the name of their file, without folder, which must tell them apart.
+
+    Args:
+        path (str | Path): a COCO file with ``images`` and ``annotations``, of which the boxes are
+            read; or what :func:`mmvrec.datasets.detections.read_detections` reads: COCO results, or
+            the pickle of MMDetection's ``tools/test.py --out``.
+        images (Sequence[str]): the images.
+        image_file (str | Path, optional): COCO file with the names of the images, where results
+            have only their ids.
+        score_threshold (float): detections with lower scores are left out. Defaults to 0.3.
+
+    Returns:
+        list[dict]: of every image what :func:`image_instances` reads, in upright pixels:
+        ``bboxes`` of annotations; ``bboxes`` or ``masks``, and ``scores``, of detections, the
+        surest first. An image may have none.
+
+    Raises:
+        FileNotFoundError: a file or an image is missing.
+        ValueError: it is no such file, several images share a name, annotations lack one of the
+            images or are made for one of another size, or results are of other images.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'no file of boxes at {path}')
+    if not 0 <= score_threshold <= 1:
+        raise ValueError(f'score_threshold must be in [0, 1], got {score_threshold}')
+    given = [Path(image).name for image in dict.fromkeys(map(str, images))]
+    if len(set(given)) < len(given):
+        raise ValueError(
+            f'several of the images have one name, by which {path} knows them; give them apart: '
+            f'{sorted({name for name in given if given.count(name) > 1})[:5]}'
+        )
+    if path.suffix not in ('.pkl', '.pickle'):
+        try:
+            content = read_json(path)
+        except ValueError as error:
+            raise ValueError(f'{path} is not a COCO file: {error}') from error
+        # COCO results are a list.
+        if not isinstance(content, list):
+            return _annotated(path, content, images)
+    return _detected(path, images, image_file, score_threshold)
+
+
+def _annotated(path: Path, content: object, images: Sequence[str]) -> list[dict]:
+    try:
+        names = {image['id']: Path(image['file_name']).name for image in content['images']}
+        sizes = {names[i['id']]: (i.get('height'), i.get('width')) for i in content['images']}
+        boxes: dict[str, list] = {name: [] for name in names.values()}
+        for annotation in content['annotations']:
+            x, y, width, height = map(float, annotation['bbox'])
+            boxes[names[annotation['image_id']]].append([x, y, x + width, y + height])
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(
+            f'{path} is not a COCO file with images, annotations and their bbox: {error!r}'
+        ) from error
+    _refuse_repeated([*names.values()], path)
+    missing = [image for image in images if Path(image).name not in boxes]
+    if missing:
+        raise ValueError(f'{path} does not know the images {missing[:5]}; it has {list(boxes)[:5]}')
+    return [
+        {'bboxes': _upright(boxes[Path(image).name], sizes[Path(image).name], image, path)}
+        for image in images
+    ]
+
+
+def _upright(
+    boxes: list[list[float]], size: tuple[int | None, int | None], image: str, path: Path
+) -> list[list[float]]:
+    header = read_header(image)
+    try:
+        orientation = annotation_orientation(None if None in size else size, header, image)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    return [turn_box(box, header.shape, orientation) for box in boxes]
+
+
+def _detected(
+    path: Path, images: Sequence[str], image_file: str | Path | None, score_threshold: float
+) -> list[dict]:
+    detections = read_detections(path, image_file)
+    names = {detection.image for detection in detections}
+    if image_file is not None:
+        names |= {*image_names(image_file).values()}
+    known = [Path(name).name for name in sorted(names)]
+    _refuse_repeated(known, path if image_file is None else image_file)
+    found: dict[str, list[Detection]] = {Path(image).name: [] for image in images}
+    # An image without any detection is not in the results; whether they are of others altogether
+    # can be told all the same.
+    if not set(known) & set(found):
+        raise ValueError(f'{path} does not know the images {list(images)[:5]}; it has {known[:5]}')
+    for detection in sorted(detections, key=lambda d: -d.score):
+        name = Path(detection.image).name
+        if name in found and detection.score >= score_threshold:
+            found[name].append(detection)
+    try:
+        return [_of_image(found[Path(image).name], image) for image in images]
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def _of_image(detections: Sequence[Detection], image: str) -> dict:
+    """The boxes of the detections, or their masks where they have them."""
+    scores = np.array([detection.score for detection in detections])
+    with_mask = [detection for detection in detections if detection.mask is not None]
+    if not with_mask:
+        return {'bboxes': np.array([d.bbox for d in detections]).reshape(-1, 4), 'scores': scores}
+    if len(with_mask) < len(detections):
+        raise ValueError(
+            f'{image}: only {len(with_mask)} of {len(detections)} detections have masks'
+        )
+    height, width = image_shape(image)
+    try:
+        masks = [
+            decode_mask({'type': 'rle', **detection.mask}, detection.bbox, height, width) > 0
+            for detection in detections
+        ]
+    except ValueError as error:
+        raise ValueError(f'{image}: {error}') from error
+    return {'masks': np.stack(masks), 'scores': scores}
+
+
+def _refuse_repeated(names: Sequence[str], path: Path) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f'{path} has several images of one name: {repeated[:5]}')

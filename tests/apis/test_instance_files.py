@@ -1,0 +1,169 @@
+"""Instances of images, from annotations and from results of detectors."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dataset_layouts import write_image, write_labelme
+
+from mmvrec.apis import DefectInferencer
+from mmvrec.apis.instance_files import read_instances
+from mmvrec.apis.instances import image_instances
+from mmvrec.cli.main import main
+from mmvrec.datasets import LabelMeDefects
+from mmvrec.structures import encode_mask
+
+IMAGES = ['parts/a.png', 'parts/b.png', 'parts/c.png']
+#: Not in the order of the scores, and one on an image that nobody asks for.
+RESULTS = [
+    {'image_id': 1, 'bbox': [10, 8, 20, 12], 'score': 0.4},
+    {'image_id': 1, 'bbox': [40, 20, 10, 10], 'score': 0.9},
+    {'image_id': 1, 'bbox': [0, 0, 5, 5], 'score': 0.2},
+    {'image_id': 2, 'bbox': [1, 2, 3, 4], 'score': 0.5},
+    {'image_id': 4, 'bbox': [1, 2, 3, 4], 'score': 0.5},
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for image in IMAGES:
+        write_image(tmp_path / image)
+    names = [{'id': k, 'file_name': f'{name}.png'} for k, name in enumerate('abcd', start=1)]
+    write_json('images.json', {'images': names})
+    return tmp_path
+
+
+@pytest.fixture
+def model_file(folder) -> Path:
+    write_labelme(folder / 'data')
+    inferencer = DefectInferencer('mvrec/zipa_5shot_mtd_tiny.py', device='cpu')
+    inferencer.enroll_dataset(LabelMeDefects(data_root=str(folder / 'data')))
+    inferencer.fit().save(folder / 'm.safetensors')
+    return folder / 'm.safetensors'
+
+
+def write_json(path: str, content: object) -> None:
+    Path(path).write_text(json.dumps(content))
+
+
+def named(results: list[dict]) -> list[dict]:
+    return [{**one, 'image_id': f'x/{"abcd"[one["image_id"] - 1]}.png'} for one in results]
+
+
+def samples(results: list[dict]) -> list[dict]:
+    """As MMDetection's ``DetDataSample.to_dict()``."""
+    found: dict[str, list] = {}
+    for one in named(results):
+        found.setdefault(one['image_id'], []).append(one)
+    return [
+        {
+            'img_path': image,
+            'pred_instances': {
+                'bboxes': np.array(
+                    [[x, y, x + w, y + h] for x, y, w, h in (o['bbox'] for o in own)]
+                ),
+                'scores': np.array([one['score'] for one in own]),
+            },
+        }
+        for image, own in found.items()
+    ]
+
+
+def test_results_by_id_by_name_and_pickled(folder):
+    write_json('ids.json', RESULTS)
+    write_json('names.json', named(RESULTS))
+    Path('out.pkl').write_bytes(pickle.dumps(samples(RESULTS)))
+    for path, image_file in (('ids.json', 'images.json'), ('names.json', None), ('out.pkl', None)):
+        a, b, c = read_instances(path, IMAGES, image_file)
+        assert a['bboxes'].tolist() == [[40, 20, 50, 30], [10, 8, 30, 20]]
+        assert a['scores'].tolist() == [0.9, 0.4]
+        assert b['bboxes'].tolist() == [[1, 2, 4, 6]]
+        assert c['bboxes'].shape == (0, 4)
+        (everything, *_) = read_instances(path, IMAGES, image_file, score_threshold=0)
+        assert everything['scores'].tolist() == [0.9, 0.4, 0.2]
+        (limit, *_) = read_instances(path, IMAGES, image_file, score_threshold=0.4)
+        assert limit['scores'].tolist() == [0.9, 0.4]
+        assert image_instances(c, 48, 64) == []
+
+
+def test_masks_are_the_region(folder):
+    masks = np.zeros((2, 48, 64), bool)
+    masks[0, 8:20, 10:30] = masks[1, 0:3, 60:64] = True
+    results = [
+        {
+            'image_id': 'a.png',
+            'bbox': [0, 0, 64, 48],
+            'score': score,
+            'segmentation': {'size': [48, 64], 'counts': encode_mask(mask)['counts']},
+        }
+        for mask, score in zip(masks, (0.5, 0.6), strict=True)
+    ]
+    write_json('r.json', results)
+    (a,) = read_instances('r.json', IMAGES[:1])
+    np.testing.assert_array_equal(a['masks'], masks[::-1])
+    assert [one['bbox'] for one in image_instances(a, 48, 64)] == [[60, 0, 64, 3], [10, 8, 30, 20]]
+    write_json('r.json', [results[0], {**results[1], 'segmentation': None}])
+    with pytest.raises(
+        ValueError, match=r'r\.json: parts/a\.png: only 1 of 2 detections have masks'
+    ):
+        read_instances('r.json', IMAGES[:1])
+
+
+def test_a_mask_that_cannot_be_drawn_is_named(folder):
+    mask = {'size': [10, 10], 'counts': 'd3'}
+    write_json(
+        'r.json', [{'image_id': 'a.png', 'bbox': [1, 2, 3, 4], 'score': 1, 'segmentation': mask}]
+    )
+    with pytest.raises(
+        ValueError, match=r'r\.json: parts/a\.png: the mask is made for an image of 10 x'
+    ):
+        read_instances('r.json', IMAGES[:1])
+
+
+@pytest.mark.parametrize('threshold', [float('nan'), -0.1, 1.5])
+def test_threshold_is_checked(folder, threshold):
+    write_json('names.json', named(RESULTS))
+    with pytest.raises(ValueError, match=r'score_threshold must be in \[0, 1\]'):
+        read_instances('names.json', IMAGES, score_threshold=threshold)
+
+
+def test_results_of_other_images_are_told(folder):
+    write_json('r.json', named(RESULTS))
+    with pytest.raises(
+        ValueError, match=r"does not know the images \['z\.png'\]; it has \['a\.png'"
+    ):
+        read_instances('r.json', ['z.png'])
+    # Nothing found on any of them is no error where the images are known.
+    write_json('r.json', [])
+    assert len(read_instances('r.json', IMAGES[:1], 'images.json')[0]['scores']) == 0
+    with pytest.raises(ValueError, match=r'r\.json does not know the images'):
+        read_instances('r.json', IMAGES[:1])
+    write_json('r.json', [*named(RESULTS), {**named(RESULTS)[0], 'image_id': 'y/a.png'}])
+    with pytest.raises(ValueError, match=r"r\.json has several images of one name: \['a\.png'\]"):
+        read_instances('r.json', IMAGES)
+
+
+def test_images_of_one_name_are_refused(folder):
+    write_json('names.json', named(RESULTS))
+    with pytest.raises(ValueError, match=r"several of the images have one name.*\['a\.png'\]"):
+        read_instances('names.json', [IMAGES[0], 'elsewhere/a.png'])
+    # The same image twice is no question.
+    assert len(read_instances('names.json', [IMAGES[0], IMAGES[0]])) == 2
+
+
+def test_classify_reads_results(folder, model_file, capsys):
+    write_json('ids.json', RESULTS)
+    command = ['classify', str(model_file), *IMAGES, '--boxes', 'ids.json']
+    command += ['--image-file', 'images.json', '--score-threshold', '0.45', '--device', 'cpu']
+    assert main([*command, '--out', 'r.json']) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith('parts/')]
+    assert lines.pop() == 'parts/c.png: no instance'
+    assert [line.split(']')[0] for line in lines] == [
+        'parts/a.png [40 20 50 30',
+        'parts/b.png [1 2 4 6',
+    ]
+    stored = [one for image in json.loads(Path('r.json').read_text()) for one in image['instances']]
+    assert [one['det_score'] for one in stored] == [0.9, 0.5]
