@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.apis.image_boxes import read_instances
+from mmvrec.apis.instance_files import read_instances
 from mmvrec.apis.output import as_json
 from mmvrec.utils.files import atomic_write, check_output
 

@@ -44,7 +44,8 @@ class DetectedInstances(DefectDataset):
 
     Raises:
         FileNotFoundError: a file or folder is missing.
-        ValueError: bad detections or annotations, or no detection matches an annotated instance.
+        ValueError: a threshold outside [0, 1], bad detections or annotations, or no detection
+            matches an annotated instance.
     """
 
     NAME = 'detections'
@@ -60,6 +61,9 @@ class DetectedInstances(DefectDataset):
         score_threshold: float = 0.05,
         **kwargs,
     ):
+        for name, value in (('iou', iou_threshold), ('score', score_threshold)):
+            if not 0 <= value <= 1:
+                raise ValueError(f'{name}_threshold must be in [0, 1], got {value}')
         self.dataset_cfg = dict(dataset)
         self.detections = detections
         self.image_file = image_file

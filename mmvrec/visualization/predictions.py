@@ -17,9 +17,11 @@ _PALETTE = [
 #: Text is as high as this share of the image's shorter side, within limits in points.
 _TEXT_SHARE = 0.03
 _TEXT_LIMITS = (7, 28)
-#: Smaller images are enlarged so that their shorter side has about so many pixels, at most so much.
+#: Smaller images are enlarged so that their shorter side has about so many pixels, at most so much,
+#: and the longer one no more than that.
 _SHORT_SIDE = 480
 _MAX_SCALE = 8
+_LONG_SIDE = 4096
 
 
 def draw_predictions(
@@ -40,7 +42,7 @@ def draw_predictions(
         np.ndarray: uint8, RGB, (S * H, S * W, 3) with a whole number S, 1 for images whose shorter
         side has more than 320 pixels.
     """
-    scale = int(np.clip(round(_SHORT_SIDE / min(image.shape[:2])), 1, _MAX_SCALE))
+    scale = _enlargement(*image.shape[:2])
     canvas = Visualizer()
     picture = _with_outlines(image, scale, records, results, classes)
     canvas.set_image(picture)
@@ -66,6 +68,11 @@ def draw_predictions(
             bboxes={'facecolor': np.array(colour) / 255, 'alpha': 0.8, 'pad': 1, 'linewidth': 0},
         )
     return canvas.get_image()
+
+
+def _enlargement(height: int, width: int) -> int:
+    most = min(_MAX_SCALE, _LONG_SIDE // max(height, width))
+    return max(1, min(round(_SHORT_SIDE / min(height, width)), most))
 
 
 def _text_place(y1: float, y2: float, height: int, room: float) -> tuple[float, str]:

@@ -37,11 +37,23 @@ def drawn(tmp_path, own, found) -> np.ndarray:
     return picture
 
 
-@pytest.mark.parametrize(('side', 'expected'), [(30, 240), (200, 400), (330, 330), (900, 900)])
-def test_small_images_are_enlarged_by_a_whole_number(tmp_path, side, expected):
-    image = np.random.default_rng(0).integers(0, 255, (side, 2 * side, 3), dtype=np.uint8)
+@pytest.mark.parametrize(
+    ('height', 'width', 'scale'),
+    [
+        (30, 60, 8),
+        (200, 400, 2),
+        (330, 660, 1),
+        (900, 1800, 1),
+        (1, 1, 8),
+        (8, 2000, 2),
+        (8, 5000, 1),
+    ],
+)
+def test_small_images_are_enlarged_by_a_whole_number(tmp_path, height, width, scale):
+    image = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
     write_results(tmp_path, [image], [[]], [[]], CLASSES)
-    assert cv2.imread(str(tmp_path / 'vis/array_0.png')).shape == (expected, 2 * expected, 3)
+    picture = cv2.imread(str(tmp_path / 'vis/array_0.png'))
+    assert picture.shape == (scale * height, scale * width, 3)
 
 
 def test_files_of_every_image(tmp_path):

@@ -255,7 +255,7 @@ CASES = [
     ),
     case(
         'results of a detector, some with masks and some without',
-        'error: a.png: only 1 of 2 detections have masks',
+        'error: mixed.json: a.png: only 1 of 2 detections have masks',
         'let the detector write all masks, or none',
         classify(OUT, 'a.png', '--boxes', 'mixed.json'),
     ),

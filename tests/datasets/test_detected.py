@@ -274,3 +274,9 @@ def test_one_file_name_in_several_folders(tmp_path):
     data = tmp_path / 'data'
     with pytest.raises(ValueError, match='several images have this name'):
         detected(data, [result('0.png', [10, 8, 20, 12])])
+
+
+@pytest.mark.parametrize('name', ['iou_threshold', 'score_threshold'])
+def test_thresholds_are_checked(name):
+    with pytest.raises(ValueError, match=rf'{name} must be in \[0, 1\], got nan'):
+        DetectedInstances({'type': 'NEUDET'}, 'found.json', **{name: float('nan')})

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import dataset_layouts as layouts
+import numpy as np
 import pytest
 from dataset_battery import DatasetBattery, ids_of, records_of
 
@@ -119,7 +120,6 @@ def test_real_counts(real_data, category):
 
 
 def test_real_order_is_that_of_the_published_features(real_data):
-    np = pytest.importorskip('numpy')
     labels = np.load(real_data('features') / 'bottle_query.npz')['labels']
     dataset = MVTecFS(
         str(real_data('mvtec_fs')), categories=['bottle'], split='query', annotations_only=True

@@ -13,7 +13,7 @@ from dataset_battery import ids_of, records_of
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mmvrec.apis.image_boxes import read_instances
+from mmvrec.apis.instance_files import read_instances
 from mmvrec.datasets import (
     ClassFolders,
     CocoDefects,

@@ -161,6 +161,27 @@ def test_masks_of_results():
     assert (decode_mask(mask, [], 48, 64) > 0).tolist() == masks[0].tolist()
 
 
+def test_a_detector_that_gives_nan_is_told(folder):
+    box = np.array([[10.0, 8, 30, 20]])
+    both = TwoStageInferencer(
+        lambda image: Detections(box, np.array([np.nan])), folder / 'defects.safetensors'
+    )
+    path = images_of(folder)[0]
+    with pytest.raises(ValueError, match=f'{path}: the detector gives scores of NaN'):
+        both([path])
+    with pytest.raises(ValueError, match='score_threshold must be at least 0, got nan'):
+        TwoStageInferencer(both.detector, both.classifier, score_threshold=float('nan'))
+
+
+def test_a_config_without_detector_is_told(tmp_path, monkeypatch):
+    (tmp_path / 'c.py').write_text('score_threshold = 0.5\n')
+    (tmp_path / 'i.json').write_text('{"images": []}')
+    paths = [str(tmp_path / name) for name in ('c.py', 'i.json', 'o.json')]
+    monkeypatch.setattr(sys, 'argv', ['write_detections.py', *paths])
+    with pytest.raises(SystemExit, match='names no detector'):
+        write_detections.main()
+
+
 def test_fields_of_the_config_are_checked(tmp_path):
     (tmp_path / 'c.py').write_text("detector = dict(type='TorchvisionDetector')\nthreshold = 0.5\n")
     with pytest.raises(ValueError, match=r"unknown: \['threshold'\], .* missing: \['classifier'\]"):

@@ -29,6 +29,7 @@ class TwoStageInferencer:
 
     Raises:
         FileNotFoundError: config, weights or the saved classifier are missing.
+        ValueError: the threshold is no number, or negative.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class TwoStageInferencer:
         score_threshold: float = 0.3,
         max_per_image: int = 100,
     ):
+        if not score_threshold >= 0:
+            raise ValueError(f'score_threshold must be at least 0, got {score_threshold}')
         self.detector = DETECTORS.build(detector) if isinstance(detector, dict) else detector
         if not isinstance(classifier, DefectInferencer):
             classifier = DefectInferencer.load(classifier)
@@ -85,6 +88,10 @@ class TwoStageInferencer:
         Returns:
             list[list[dict]]: per image, the surest detection first, the results of
             :class:`DefectInferencer`, with the detector's score as ``det_score``.
+
+        Raises:
+            FileNotFoundError: an image is missing.
+            ValueError: an image is broken, or the detector gives NaN.
         """
         images = [str(image) for image in images]
         found = [
@@ -97,6 +104,8 @@ class TwoStageInferencer:
         """The surest detections; what has no pixel in the image is left out, and told."""
         pixels = read_image(image)
         found = self.detector(pixels)
+        if not np.isfinite(found.scores).all():
+            raise ValueError(f'{image}: the detector gives scores of NaN; check its weights')
         sure = np.flatnonzero(found.scores >= self.score_threshold)
         usable = _in_image(found, *pixels.shape[:2])[sure]
         if not usable.all():
