@@ -337,4 +337,10 @@ CASES = [
         'mend the config',
         tool_on_data('misc/embed_texts.py', 'broken.py', 'text.npz'),
     ),
+    case(
+        'embed_texts.py: features into a folder',
+        'error: data is a folder; name a file to write',
+        'name a file in it',
+        tool_on_data('misc/embed_texts.py', 'broken.py', 'data'),
+    ),
 ]
