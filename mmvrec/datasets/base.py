@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -295,20 +294,6 @@ def _listing(problems: list[Problem]) -> str:
     if len(problems) > _SHOWN:
         lines.append(f'  … and {len(problems) - _SHOWN} more (tools/misc/inspect_dataset.py)')
     return '\n'.join(lines)
-
-
-def inside(folder: str | Path, name: str, *roots: str | Path) -> str:
-    """The path of file ``name`` of ``folder``, without ``..``, if it lies under one of ``roots``.
-
-    Links are not followed: they are put into a dataset by its owner, not by an annotation file.
-
-    Raises:
-        ValueError: it lies elsewhere.
-    """
-    normal = os.path.normpath(Path(folder, name))
-    if not any(Path(normal).is_relative_to(os.path.normpath(root)) for root in roots if root):
-        raise ValueError(f'{name!r} leads out of the dataset folder')
-    return normal
 
 
 def check_choice(name: str, value: object, choices: Sequence) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pycocotools import mask as coco_mask
 
-from mmvrec.datasets.base import DefectDataset, inside
+from mmvrec.datasets.base import DefectDataset
 from mmvrec.registry import DATASETS
 from mmvrec.utils.files import read_json
 from mmvrec.utils.images import is_image_size
+from mmvrec.utils.paths import inside
 
 #: Pixels by which a polygon may leave its image: annotation tools round outwards.
 _MARGIN = 1.0

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from mmvrec.datasets.base import DefectDataset, inside
+from mmvrec.datasets.base import DefectDataset
 from mmvrec.structures import decode_mask, encode_mask
+from mmvrec.utils.paths import inside
 
 
 def to_coco(dataset: DefectDataset, single_class: str | None = None) -> dict:

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmvrec.datasets.base import DefectDataset, inside
+from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.csv_rows import check_filled, parse_geometry, read_rows
 from mmvrec.registry import DATASETS
+from mmvrec.utils.paths import inside
 
 _COLUMNS = ('img_rel_path', 'label', 'x1', 'y1', 'x2', 'y2')
 

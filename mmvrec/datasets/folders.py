@@ -5,19 +5,20 @@ from pathlib import Path
 
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.mask_instances import MaskImageDefects
-from mmvrec.datasets.voc import IMAGE_SUFFIXES
 from mmvrec.registry import DATASETS
 from mmvrec.utils.images import image_shape
+from mmvrec.utils.paths import IMAGE_SUFFIXES, is_debris
 
 
 def images_in(folder: Path) -> list[Path]:
     """The image files of a folder, not of its subfolders, sorted."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    files = (path for path in folder.iterdir() if not is_debris(path))
+    return sorted(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; hidden ones are left away."""
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith('.'))
+    """The folders in a folder, sorted; hidden ones and debris are left away."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_debris(path))
 
 
 @DATASETS.register_module()

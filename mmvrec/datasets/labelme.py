@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmvrec.datasets.base import DefectDataset, inside
+from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.record_checks import as_points
 from mmvrec.registry import DATASETS
 from mmvrec.structures import decode_mask, encode_mask, mask_bbox
 from mmvrec.utils.files import read_json
 from mmvrec.utils.images import MAX_PIXELS, decode_image, is_image_size
+from mmvrec.utils.paths import inside
 
 #: Corners of the polygon that stands for a circle.
 _CIRCLE_CORNERS = 64

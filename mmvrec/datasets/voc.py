@@ -12,8 +12,7 @@ from defusedxml.common import DefusedXmlException
 
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.registry import DATASETS
-
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff')
+from mmvrec.utils.paths import IMAGE_SUFFIXES, walk_files
 
 
 @dataclass(frozen=True)
@@ -258,9 +257,8 @@ class PascalVOC(VOCDefects):
 def _images_by_stem(folder: Path) -> dict[str, list[Path]]:
     images = defaultdict(list)
     if folder.is_dir():
-        for path in sorted(folder.rglob('*')):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                images[path.stem].append(path)
+        for path in walk_files(folder, IMAGE_SUFFIXES):
+            images[path.stem].append(path)
     return images
 
 

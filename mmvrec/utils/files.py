@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from tempfile import mkdtemp, mkstemp
 import numpy as np
 
 _CHUNK = 2**20
+#: Bytes that a file of annotations or detections may have.
+MAX_BYTES = 2**30
 
 
 @contextmanager
@@ -58,6 +61,26 @@ def check_output(path: str | Path) -> None:
         raise ValueError(f'{path} cannot be written: the folder {parent} is write-protected')
 
 
+def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
+    """The content of a file that comes from elsewhere.
+
+    Args:
+        path (str | Path): the file.
+        limit (int): bytes that it may have. Defaults to 1 GiB.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        ValueError: it is no regular file, such as a pipe or device, which would be read for ever,
+            or it is larger. The caller names the file.
+    """
+    status = Path(path).stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError('not a regular file but a folder, pipe or device')
+    if status.st_size > limit:
+        raise ValueError(f'{status.st_size} bytes long, at most {limit} are read')
+    return Path(path).read_bytes()
+
+
 def read_json(path: str | Path) -> object:
     """Read a JSON file in UTF-8, UTF-16 or UTF-32, with or without byte order mark.
 
@@ -65,7 +88,7 @@ def read_json(path: str | Path) -> object:
         ValueError: it cannot be read, is no JSON, or nested too deeply. The caller names the file.
     """
     try:
-        return json.loads(Path(path).read_bytes())
+        return json.loads(read_bytes(path))
     except RecursionError as error:
         raise ValueError('not a JSON file that can be read: it is nested too deeply') from error
     except (ValueError, OSError) as error:

@@ -135,9 +135,9 @@ class TestClassFolders(DatasetBattery):
             assert mask_of(record).all()
 
     def test_what_is_not_used_is_told(self, root):
-        (root / 'dent' / 'more.webp').write_bytes(b'')
+        (root / 'dent' / 'more.heic').write_bytes(b'')
         (problem,) = self.build(root).problems
-        assert 'more.webp: not used' in str(problem)
+        assert 'more.heic: not used' in str(problem)
         (root / 'fold').mkdir()
         with pytest.raises(ValueError, match='fold: it has no image'):
             self.build(root)

@@ -12,6 +12,7 @@ from mmvrec.utils.files import (
     atomic_write,
     check_output,
     check_unused,
+    read_bytes,
     read_json,
     read_npy,
     sha256_file,
@@ -197,5 +198,16 @@ def test_bad_json(tmp_path, data, message):
 
 
 def test_json_that_cannot_be_opened(tmp_path):
-    with pytest.raises(ValueError, match=r'not a JSON file: .*Is a directory'):
+    with pytest.raises(ValueError, match=r'not a JSON file: not a regular file'):
         read_json(tmp_path)
+
+
+def test_pipes_and_large_files_are_not_read(tmp_path):
+    pipe = tmp_path / 'pipe.json'
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match='not a JSON file: not a regular file but a folder, pipe'):
+        read_json(pipe)
+    (tmp_path / 'a.bin').write_bytes(b'12345')
+    assert read_bytes(tmp_path / 'a.bin', limit=5) == b'12345'
+    with pytest.raises(ValueError, match='5 bytes long, at most 4 are read'):
+        read_bytes(tmp_path / 'a.bin', limit=4)

@@ -1,0 +1,42 @@
+"""The one rule for boxes and polygons that leave their image.
+
+Annotation tools and detectors round outwards, so a little is cut off; what lies farther outside was
+made for another image, and is an error.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def cut_at_border(points: np.ndarray, height: int, width: int) -> tuple[np.ndarray, bool]:
+    """Points of a box or polygon, cut at the border of their image.
+
+    They may leave it by a pixel, or by one percent of its side where that is more.
+
+    Args:
+        points (np.ndarray): x and y in pixels, finite, float, (N, 2).
+        height (int): of the image, pixels.
+        width (int): of the image, pixels.
+
+    Returns:
+        tuple[np.ndarray, bool]: the points within the image, (N, 2), and whether any was cut.
+
+    Raises:
+        ValueError: a point lies farther outside.
+    """
+    size = np.array([width, height], np.float64)
+    cut = points.clip(0, size)
+    # Decimal coordinates add up to a little more than they should.
+    if (np.abs(points - cut) > np.maximum(1.0, 0.01 * size) + 1e-6).any():
+        raise ValueError(
+            f'it leaves the image of {width} x {height} pixels (width x height): it reaches from '
+            f'{points.min(0).tolist()} to {points.max(0).tolist()}'
+        )
+    return cut, bool((points != cut).any())
+
+
+def cut_box(bbox: Sequence[float], height: int, width: int) -> tuple[list[float], bool]:
+    """A box x1, y1, x2, y2 cut at the border of its image; see :func:`cut_at_border`."""
+    corners, is_cut = cut_at_border(np.asarray(bbox, np.float64).reshape(2, 2), height, width)
+    return corners.flatten().tolist(), is_cut
