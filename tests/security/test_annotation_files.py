@@ -120,11 +120,12 @@ def most_memory(call) -> int:
         tracemalloc.stop()
 
 
-ZIGZAG = [[0, 0, 2e7, 1] * 50]
+ZIGZAG = [[0, 0, 2e7, 1, 2e7, 0] * 50]
+TO_AND_FRO = coco_content(size={'height': 8, 'width': 2 * 10**7}, segmentation=ZIGZAG)
 LARGE = {
     'size 10^9': coco_content(size={'height': 10**9, 'width': 10**9}, bbox=[1, 1, 8, 8]),
     'size 10^400': coco_content(size={'height': 10**400, 'width': 1}, bbox=[1, 1, 8, 8]),
-    'polygon to and fro': coco_content(size={'height': 8, 'width': 2 * 10**7}, segmentation=ZIGZAG),
+    'polygon to and fro': TO_AND_FRO,
     'run of 10^400': coco_content(segmentation={'size': [48, 64], 'counts': [10**400]}),
     'number without end': coco_content(segmentation={'size': [48, 64], 'counts': 'o' * 10**6}),
     'box of 10^400': coco_content(bbox=[10**400, 1, 2, 3]),
@@ -140,6 +141,12 @@ def test_large_numbers_are_refused_and_take_no_room(tmp_path, content):
     build = write_coco(tmp_path, content)
     for options in ({}, {'annotations_only': True}):
         assert most_memory(lambda options=options: build(**options)) < 2**26
+
+
+def test_a_long_outline_is_not_drawn(tmp_path):
+    """Not even where the image has the size: pycocotools would take 200 gigabytes."""
+    with pytest.raises(ValueError, match='the outline of the mask is 2000000[0-9]* pixels long'):
+        write_coco(tmp_path, TO_AND_FRO)(annotations_only=True)
 
 
 def test_large_sizes_in_csv(tmp_path):
