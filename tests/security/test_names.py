@@ -19,7 +19,7 @@ from small_model import fitted, small_config
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.cli.main import main
-from mmvrec.datasets import ClassFolders, CocoDefects
+from mmvrec.datasets import ClassFolders, CocoDefects, FeatureBankDataset
 from mmvrec.datasets.base import Problem
 from mmvrec.datasets.inspection import print_problems
 from mmvrec.engine.hooks import DefectVisualizationHook
@@ -151,6 +151,14 @@ def test_tasks_are_checked_as_labels_are(tmp_path, monkeypatch, task):
     assert is_clean(str(told.value))
 
 
+def test_tasks_of_a_bank_are_checked_too(tmp_path):
+    path = str(tmp_path / 'bank.npz')
+    np.savez(path, feats=np.ones((2, 1, 4)), labels=[0, 1], tasks=['a', COMMANDS[0]])
+    with pytest.raises(ValueError, match=r'bank\.npz: the task .* cannot be written') as told:
+        FeatureBankDataset(path)
+    assert is_clean(str(told.value))
+
+
 # Pictures.
 
 
@@ -243,7 +251,8 @@ def test_page_shows_names_as_text(tmp_path):
     names = [*MARKUP, *COMMANDS, 'a\udcffb', 'a-b', 'A_B', '缺' * 300]
     figure = draw_confusion([0], [0], ['a'])
     tasks = [
-        TaskReport(name, name, [(name, 1, 50.0)], {name: figure}, notes=[name]) for name in names
+        TaskReport(name, name, [(name, 1, 50.0)], {name[:30]: figure}, notes=[name])
+        for name in names
     ]
     files = write_report(tmp_path / 'r.html', names[4], dict(zip(names, names, strict=True)), tasks)
     assert len(set(files)) == len(list(tmp_path.glob('*.png'))) == len(names)
