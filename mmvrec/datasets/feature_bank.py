@@ -6,6 +6,7 @@ import torch
 from mmengine.dataset import BaseDataset
 from mmpretrain.structures import DataSample
 
+from mmvrec.datasets.record_checks import label_problem
 from mmvrec.registry import DATASETS
 from mmvrec.structures import FeatureBank
 
@@ -21,7 +22,7 @@ class FeatureBankDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: there is no such file, or none is named.
-        ValueError: it is damaged or has the wrong fields.
+        ValueError: it is damaged, has the wrong fields, or a task's name cannot be written.
     """
 
     def __init__(self, ann_file: str = '', token: int = 0, data_root: str = ''):
@@ -37,6 +38,10 @@ class FeatureBankDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Read the bank (called by MMEngine)."""
         self.bank = FeatureBank.load(self.ann_file, self.token)
+        for task in self.bank.task_names:
+            # It becomes a part of the metrics' names, which are logged as they are.
+            if problem := label_problem(task, None, 'task'):
+                raise ValueError(f'{self.ann_file}: {problem}')
         self.task_classes: dict[str, Sequence[str]] = dict(self.bank.class_names)
         self._metainfo['task_classes'] = self.task_classes
         return [

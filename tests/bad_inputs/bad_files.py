@@ -258,7 +258,7 @@ CASES = [
     ),
     BadInput(
         'a folder with the name of a JSON file',
-        'not a JSON file: …Is a directory',
+        'not a JSON file: not a regular file but a folder',
         'rename the folder',
         in_its_place(LabelMeDefects, layouts.write_labelme, 'labels/0.json', Path.mkdir),
         ('labels/0.json',),

@@ -56,6 +56,20 @@ def image(data: bytes, name: str = 'dent/0.png') -> Prepare:
     return prepare
 
 
+def image_of_bits(bit_depth: int) -> Prepare:
+    """A white image of 16 bits, said to have fewer."""
+
+    def prepare(root: Path):
+        layouts.write_class_folders(root)
+        white = np.full((layouts.HEIGHT, layouts.WIDTH), 65535, np.uint16)
+        (root / 'dent/0.png').write_bytes(cv2.imencode('.png', white)[1].tobytes())
+        dataset = ClassFolders(str(root))
+        dataset.pipeline.transforms = [LoadDefectImage(bit_depth=bit_depth)]
+        return lambda: dataset[0]
+
+    return prepare
+
+
 def in_the_place_of_an_image(make) -> Prepare:
     def prepare(root: Path):
         layouts.write_class_folders(root)
@@ -126,6 +140,9 @@ def mask_file(data: bytes | None = None, every: bool = False, value: int = 255) 
 
 FIRST = ('dent/0.png',)
 BOMB = png_of(60_000, 60_000)
+HALF_FLOATS = tiff_of(np.float32).replace(
+    struct.pack('<HHII', 258, 3, 1, 32), struct.pack('<HHII', 258, 3, 1, 16)
+)
 SMALL_MASK = cv2.imencode('.png', np.full((20, 30), 255, np.uint8))[1].tobytes()
 
 CASES = [
@@ -170,6 +187,20 @@ CASES = [
         'is not a readable image: Image size (3600000000 pixels) exceeds limit',
         'cut it into tiles',
         image(BOMB),
+        FIRST,
+    ),
+    BadInput(
+        'a TIFF of a kind that is not read',
+        'is damaged or of a kind that is not read (TIFF of 16-bit floats, compression raw',
+        'save it as the message says',
+        image(HALF_FLOATS, 'dent/0.tif'),
+        ('dent/0.tif',),
+    ),
+    BadInput(
+        'an image with values of more bits than its `bit_depth`',
+        'has values up to 65535, more than 12 bits hold',
+        'set the `bit_depth` of the camera, or leave it out',
+        image_of_bits(12),
         FIRST,
     ),
     BadInput(

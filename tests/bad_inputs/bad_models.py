@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
@@ -72,6 +73,16 @@ def pickled() -> bytes:
 
 def set_info(**changes):
     return damaged(lambda info, tensors: info.update(changes))
+
+
+def bomb() -> bytes:
+    """An npz file whose array of 4 bytes is said to have some million million."""
+    shape = {'descr': '<f4', 'fortran_order': False, 'shape': (10**6, 1, 10**6)}
+    array, content = BytesIO(), BytesIO()
+    np.lib.format.write_array_header_1_0(array, shape)
+    with zipfile.ZipFile(content, 'w') as archive:
+        archive.writestr('feats.npy', array.getvalue() + bytes(4))
+    return content.getvalue()
 
 
 def npz(**arrays) -> bytes:
@@ -225,7 +236,7 @@ CASES = [
     ),
     BadInput(
         'a feature bank that is a pickle (its code is not run)',
-        'bank.npz is not a readable npz file: This file contains pickled (object) data',
+        'bank.npz is not a readable npz file: File is not a zip file',
         'do not load it',
         bank(pickle.dumps(Evil())),
     ),
@@ -234,6 +245,18 @@ CASES = [
         'bank.npz is not a readable npz file: Object arrays cannot be loaded',
         'do not load it; save names as strings',
         bank(npz(feats=FEATS, labels=[0, 1, 0], ids=np.array([Evil()], object))),
+    ),
+    BadInput(
+        'a feature bank whose array declares more values than there are (a bomb)',
+        'bank.npz is not a readable npz file: its header declares float32 of shape (1000000, 1,',
+        'do not load it',
+        bank(bomb()),
+    ),
+    BadInput(
+        'a feature bank with a label of a thousand million',
+        "bank.npz: task 'default' has the label 1000000000, but no class_names",
+        'number the classes from 0, or store `class_names`',
+        bank(npz(feats=FEATS, labels=[0, 1, 10**9])),
     ),
     BadInput(
         'a feature bank without features',
