@@ -1,0 +1,44 @@
+"""Options of the form KEY=VALUE."""
+
+import argparse
+from collections.abc import Sequence
+
+
+class KeyValues(argparse.Action):
+    """Collects KEY=VALUE in a dictionary, values as those of MMEngine's ``DictAction``.
+
+    What is no such pair, cannot be read or names a key again is an error of the command line.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Sequence[str],
+        option_string: str | None = None,
+    ) -> None:
+        """Add the pairs to those of the same option before (called by argparse)."""
+        options = dict(getattr(namespace, self.dest) or {})
+        for pair in values:
+            key, equals, text = pair.partition('=')
+            if not equals or not key:
+                raise argparse.ArgumentError(self, f'{pair!r} is not of the form KEY=VALUE')
+            if key in options:
+                raise argparse.ArgumentError(self, f'{key} is given twice')
+            try:
+                options[key] = _value(text)
+            except (AssertionError, RecursionError) as error:
+                raise argparse.ArgumentError(
+                    self, f'the value of {key} cannot be read: {error}'
+                ) from error
+        setattr(namespace, self.dest, options)
+
+
+def _value(text: str) -> object:
+    # Imported where it is needed, as it brings MMEngine with it.
+    from mmengine.config import DictAction
+
+    # MMEngine drops all blanks, which belong to names of folders and classes.
+    if ' ' in text and not set(text) & set(',()[]'):
+        return text.strip()
+    return DictAction._parse_iterable(text)
