@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pycocotools import mask as coco_mask
 
-from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.base import DefectDataset, name_list
 from mmvrec.registry import DATASETS
 from mmvrec.utils.files import read_json
 from mmvrec.utils.images import is_image_size
@@ -59,7 +59,7 @@ class CocoDefects(DefectDataset):
         task_key: str = 'task',
         **kwargs,
     ):
-        self.classes = None if classes is None else list(classes)
+        self.classes = None if classes is None else name_list('classes', classes)
         self.task_key = task_key
         super().__init__(
             data_root=data_root,
