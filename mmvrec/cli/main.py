@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from mmvrec.cli.options import KeyValues
+from mmvrec.utils.arguments import KeyValueAction
 from mmvrec.version import __version__
 
 DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
@@ -37,7 +37,7 @@ def _add_enroll(command: argparse.ArgumentParser) -> None:
         '--config', default=DEFAULT_CONFIG, help='backbone, views and head (default: %(default)s)'
     )
     _add_dataset_options(command)
-    command.add_argument('--cfg-options', nargs='+', action=KeyValues, default={})
+    command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
     command.add_argument('--device')
     command.set_defaults(module='enroll')
@@ -95,7 +95,7 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
 
 def _add_dataset_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        '--options', nargs='+', action=KeyValues, default={}, help='arguments of the dataset'
+        '--options', nargs='+', action=KeyValueAction, default={}, help='arguments of the dataset'
     )
 
 

@@ -244,14 +244,8 @@ CASES = [
         among_results('vis/a.png', classify('none.safetensors', 'vis/a.png', '--out-dir', '.')),
     ),
     case(
-        'windows without a display (told before the model is read)',
-        'error: there is no display for windows',
-        'write pictures (`--out-dir`)',
-        classify('none.safetensors', 'a.png', '--show'),
-    ),
-    case(
         'an option that is no pair',
-        "error: argument --options: 'support' is not of the form KEY=VALUE",
+        "error: argument --options: expected KEY=VALUE, got 'support'",
         'write KEY=VALUE',
         enroll('LabelMeDefects', 'data', OUT, '--options', 'support', status=2),
     ),

@@ -1,10 +1,11 @@
-"""Options of the form KEY=VALUE."""
+"""Arguments of command lines."""
 
 import argparse
 from collections.abc import Sequence
+from reprlib import repr as short
 
 
-class KeyValues(argparse.Action):
+class KeyValueAction(argparse.Action):
     """Collects KEY=VALUE in a dictionary, values as those of MMEngine's ``DictAction``.
 
     What is no such pair, cannot be read or names a key again is an error of the command line.
@@ -22,7 +23,7 @@ class KeyValues(argparse.Action):
         for pair in values:
             key, equals, text = pair.partition('=')
             if not equals or not key:
-                raise argparse.ArgumentError(self, f'{pair!r} is not of the form KEY=VALUE')
+                raise argparse.ArgumentError(self, f'expected KEY=VALUE, got {short(pair)}')
             if key in options:
                 raise argparse.ArgumentError(self, f'{key} is given twice')
             try:

@@ -1,15 +1,15 @@
-"""Options of the form KEY=VALUE."""
+"""Arguments of command lines."""
 
 import argparse
 
 import pytest
 
-from mmvrec.cli.options import KeyValues
+from mmvrec.utils.arguments import KeyValueAction
 
 
 def parse(*arguments: str) -> dict:
     parser = argparse.ArgumentParser()
-    parser.add_argument('--options', nargs='+', action=KeyValues, default={})
+    parser.add_argument('--options', nargs='+', action=KeyValueAction, default={})
     return parser.parse_args(arguments).options
 
 
@@ -39,8 +39,8 @@ def test_pairs_add_up():
 
 
 BAD = {
-    'no pair': (['a=1', 'support'], "'support' is not of the form KEY=VALUE"),
-    'no key': (['=support'], "'=support' is not of the form KEY=VALUE"),
+    'no pair': (['a=1', 'support'], "expected KEY=VALUE, got 'support'"),
+    'no key': (['=support'], "expected KEY=VALUE, got '=support'"),
     'twice': (['a=1', 'a=2'], 'a is given twice'),
     'twice, apart': (['a=1', '--options', 'a=2'], 'a is given twice'),
     'brackets': (['a=(1,[2'], 'the value of a cannot be read: Imbalanced brackets'),
