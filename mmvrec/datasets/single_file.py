@@ -69,11 +69,14 @@ class SingleFileDefects(DefectDataset):
         else:
             raise FileNotFoundError(f'{kind}: no folder {prefix} (data_prefix)\n{self.LAYOUT}')
         self._images = ListedImages(self.data_root)
+        self._paths: dict[str, str] = {}
         return path
 
     def image_path(self, name: str) -> str:
         """Path of an image that the annotation file lists; see :meth:`ListedImages.find`."""
-        return self._images.find(name, *self._folders)
+        if name not in self._paths:
+            self._paths[name] = self._images.find(name, *self._folders)
+        return self._paths[name]
 
     def _find_annotations(self) -> Path:
         root = Path(self.data_root)

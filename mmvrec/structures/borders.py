@@ -47,6 +47,8 @@ def cut_at_border(
 
 def cut_box(bbox: Sequence[float], height: int, width: int) -> tuple[list[float], bool]:
     """A box x1, y1, x2, y2 cut at the border of its image; see :func:`cut_at_border`."""
+    if all(0 <= v <= side for v, side in zip(bbox, (width, height) * 2, strict=True)):
+        return [float(value) for value in bbox], False
     corners = np.asarray(bbox, np.float64).reshape(2, 2)
     corners, is_cut = cut_at_border(corners, height, width, 'the box')
     return corners.flatten().tolist(), is_cut
