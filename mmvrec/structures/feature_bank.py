@@ -1,5 +1,6 @@
 """The feature bank: view features of many instances, the seam between images and heads."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,9 @@ from mmvrec.utils.files import atomic_write, read_npz
 DEFAULT_TASK = 'default'
 #: Label of an instance without a class, such as a detector's false alarm.
 UNLABELLED = -1
+#: So many classes may go without a name in a file, and so many are named in a message.
+_MOST_UNNAMED = 10_000
+_SHOWN = 20
 
 
 @dataclass
@@ -64,20 +68,23 @@ class FeatureBank:
         if self.labels.ndim != 1 or len(set(sizes.values())) != 1:
             raise ValueError(f'every field must have one entry per instance, got {sizes}')
         if len(set(self.ids)) != len(self.ids):
-            repeated = sorted({i for i in self.ids if self.ids.count(i) > 1})
+            repeated = sorted(i for i, number in Counter(self.ids).items() if number > 1)
             raise ValueError(f'instance ids must be unique, repeated: {repeated[:5]}')
 
     def _check_labels(self) -> None:
-        for task in self.task_names:
-            labels = self.labels[self.task_indices(task)]
-            names = self.class_names.setdefault(
-                task, [str(i) for i in range(int(labels.max()) + 1)]
-            )
+        rows = defaultdict(list)
+        for row, task in enumerate(self.tasks):
+            rows[task].append(row)
+        for task in rows:
+            labels = self.labels[rows[task]]
+            if task not in self.class_names:
+                self.class_names[task] = _numbers(int(labels.max()), task)
+            names = self.class_names[task]
             bad = labels[(labels < UNLABELLED) | (labels >= len(names))]
             if len(bad):
                 raise ValueError(
-                    f'task {task!r} has {len(names)} classes {names}, but label {int(bad[0])} '
-                    f'occurs; labels must be 0 to {len(names) - 1}'
+                    f'task {task!r} has {len(names)} classes {names[:_SHOWN]}, but label '
+                    f'{int(bad[0])} occurs; labels must be 0 to {len(names) - 1}'
                 )
 
     def __len__(self) -> int:
@@ -183,6 +190,16 @@ class FeatureBank:
             return cls(**_bank_fields(data, token))
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from error
+
+
+def _numbers(highest: int, task: str) -> list[str]:
+    """Names of classes that have none."""
+    if highest >= _MOST_UNNAMED:
+        raise ValueError(
+            f'task {task!r} has label {highest}, and no class names, so there would be '
+            f'{highest + 1} classes; number them without gaps, or store their class_names'
+        )
+    return [str(number) for number in range(highest + 1)]
 
 
 def _bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
