@@ -8,6 +8,7 @@ from mmvrec.apis import DefectInferencer
 from mmvrec.apis.instance_files import read_instances
 from mmvrec.apis.output import as_json
 from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.text import printable
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,11 +22,12 @@ def run(args: argparse.Namespace) -> int:
     found = inferencer(args.images, given, show=args.show, out_dir=args.out_dir)
     for image, instances in zip(args.images, found, strict=True):
         if not instances:
-            print(f'{image}: no instance')
+            print(f'{printable(image)}: no instance')
         for one in instances:
             box = ' '.join(f'{value:.0f}' for value in one['bbox'])
             note = ' (unknown)' if one['unknown'] else ''
-            print(f'{image} [{box}]: {one["label"]} {100 * one["score"]:.1f} %{note}')
+            line = f'{image} [{box}]: {one["label"]} {100 * one["score"]:.1f} %{note}'
+            print(printable(line))
     if args.out:
         results = [
             {'image': image, 'instances': as_json(instances)}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mmengine.config import DictAction
 
 from mmvrec.cli import classify, doctor, enroll, inspection, report
+from mmvrec.utils.text import error_line
 
 DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
 
@@ -108,9 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return args.run(args)
     except (OSError, ValueError, KeyError) as error:
-        # The text of a KeyError is that of its argument, in quotes.
-        message = error.args[0] if isinstance(error, KeyError) else error
-        print(f'error: {message}', file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         return 1
 
 

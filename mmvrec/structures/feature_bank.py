@@ -1,6 +1,6 @@
 """The feature bank: view features of many instances, the seam between images and heads."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +14,8 @@ from mmvrec.utils.files import atomic_write, read_npz
 DEFAULT_TASK = 'default'
 #: Label of an instance without a class, such as a detector's false alarm.
 UNLABELLED = -1
-#: So many classes may go without a name in a file, and so many are named in a message.
-_MOST_UNNAMED = 10_000
-_SHOWN = 20
+#: Classes of a task whose names are not given.
+_MOST_CLASSES = 2**16
 
 
 @dataclass
@@ -67,23 +66,23 @@ class FeatureBank:
         }
         if self.labels.ndim != 1 or len(set(sizes.values())) != 1:
             raise ValueError(f'every field must have one entry per instance, got {sizes}')
-        if len(set(self.ids)) != len(self.ids):
-            repeated = sorted(i for i, number in Counter(self.ids).items() if number > 1)
+        repeated = sorted(i for i, number in Counter(self.ids).items() if number > 1)
+        if repeated:
             raise ValueError(f'instance ids must be unique, repeated: {repeated[:5]}')
 
     def _check_labels(self) -> None:
-        rows = defaultdict(list)
-        for row, task in enumerate(self.tasks):
-            rows[task].append(row)
-        for task in rows:
-            labels = self.labels[rows[task]]
+        members: dict[str, list[int]] = {}
+        for index, task in enumerate(self.tasks):
+            members.setdefault(task, []).append(index)
+        for task, indices in members.items():
+            labels = self.labels[indices]
             if task not in self.class_names:
-                self.class_names[task] = _numbers(int(labels.max()), task)
+                self.class_names[task] = _names_by_number(task, int(labels.max()) + 1)
             names = self.class_names[task]
             bad = labels[(labels < UNLABELLED) | (labels >= len(names))]
             if len(bad):
                 raise ValueError(
-                    f'task {task!r} has {len(names)} classes {names[:_SHOWN]}, but label '
+                    f'task {task!r} has {len(names)} classes {names[:20]}, but label '
                     f'{int(bad[0])} occurs; labels must be 0 to {len(names) - 1}'
                 )
 
@@ -192,14 +191,13 @@ class FeatureBank:
             raise ValueError(f'{path}: {error}') from error
 
 
-def _numbers(highest: int, task: str) -> list[str]:
-    """Names of classes that have none."""
-    if highest >= _MOST_UNNAMED:
+def _names_by_number(task: str, number: int) -> list[str]:
+    if number > _MOST_CLASSES:
         raise ValueError(
-            f'task {task!r} has label {highest}, and no class names, so there would be '
-            f'{highest + 1} classes; number them without gaps, or store their class_names'
+            f'task {task!r} has the label {number - 1}, but no class_names; without them labels '
+            f'must be 0 to {_MOST_CLASSES - 1}'
         )
-    return [str(number) for number in range(highest + 1)]
+    return [str(label) for label in range(number)]
 
 
 def _bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
