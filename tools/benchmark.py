@@ -11,6 +11,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmvrec.engine.benchmark import benchmark
+from mmvrec.utils.text import error_line
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,7 +44,7 @@ def main() -> None:
     try:
         benchmark(**vars(args))
     except (FileNotFoundError, ValueError, KeyError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
     print((Path(args.out) / 'table.md').read_text(encoding='utf-8'))
 
 

@@ -106,7 +106,7 @@ def _detected(
     own = match_names(names, images, path)
     # An image without any detection is not in the results; whether they are of others altogether
     # can be told all the same.
-    if names and not any(own.values()):
+    if names and images and not any(own.values()):
         raise ValueError(
             f'{path} does not know the images {list(images)[:5]}; it has {sorted({*names})[:5]}'
         )

@@ -44,13 +44,18 @@ def result_names(images: Sequence[Image]) -> list[str]:
     return output_names([None if isinstance(i, np.ndarray) else i for i in images])
 
 
+def result_files(out_dir: str | Path, images: Sequence[Image]) -> list[Path]:
+    """What :func:`write_result` writes of all images."""
+    return [path for name in result_names(images) for path in _files(out_dir, name)]
+
+
 def check_results(out_dir: str | Path, images: Sequence[Image]) -> None:
     """Say before the work is done that :func:`write_result` cannot do its own.
 
     Raises:
         ValueError: a file cannot be written, or is one of the images.
     """
-    files = [path for name in result_names(images) for path in _files(out_dir, name)]
+    files = result_files(out_dir, images)
     for path in files:
         check_output(path)
     refuse_overwriting(files, [i for i in images if not isinstance(i, np.ndarray)])

@@ -10,7 +10,7 @@ from mmvrec.apis.embedding import Instances
 from mmvrec.visualization.figures import draw_confusion
 from mmvrec.visualization.instances import outlined_views
 from mmvrec.visualization.report import Mistake, Picture, TaskReport, write_report
-from mmvrec.visualization.summary import embedding_figure, recalls
+from mmvrec.visualization.summary import embedding_figure, figure_notes, recalls
 
 if TYPE_CHECKING:
     from mmvrec.apis.inferencer import DefectInferencer
@@ -61,6 +61,7 @@ def write_evaluation(
         },
         mistakes=_mistakes(inferencer, records, results, wrong[:max_mistakes]),
         num_mistakes=len(wrong),
+        notes=figure_notes(classes),
         episodes=False,
     )
     facts = {

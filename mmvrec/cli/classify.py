@@ -1,10 +1,12 @@
 """``mmvrec classify``: instances of images with a saved model."""
 
 import argparse
+import os
 
 from mmvrec.cli.images import image_files
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
+from mmvrec.utils.text import printable
 
 
 def run(args: argparse.Namespace) -> int:
@@ -16,14 +18,11 @@ def run(args: argparse.Namespace) -> int:
     images = image_files(args.images)
     if args.out:
         check_output(args.out)
-        inputs = [args.model, *filter(None, (args.boxes, args.image_file)), *images]
-        refuse_overwriting([args.out], inputs)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
     from mmvrec.apis import DefectInferencer
-    from mmvrec.apis.output import as_json, check_display, check_results, write_json
+    from mmvrec.apis.output import as_json, check_display, write_json
 
-    if args.out_dir:
-        check_results(args.out_dir, images)
+    _check_outputs(args, images)
     if args.show:
         check_display()
     given = None if args.boxes is None else _read_boxes(args, images)
@@ -42,6 +41,21 @@ def run(args: argparse.Namespace) -> int:
     if broken:
         raise ValueError(_listing(broken, len(images)))
     return 0
+
+
+def _check_outputs(args: argparse.Namespace, images: list[str]) -> None:
+    """Refuse files that cannot be written, are read, or are written twice."""
+    from mmvrec.apis.output import check_results, result_files
+
+    files = [args.out] if args.out else []
+    if args.out_dir:
+        check_results(args.out_dir, images)
+        results = result_files(args.out_dir, images)
+        if args.out and os.path.abspath(args.out) in map(os.path.abspath, results):
+            raise ValueError(f'{args.out} is one of the files of --out-dir; name another file')
+        files += results
+    inputs = [args.model, *filter(None, (args.boxes, args.image_file)), *images]
+    refuse_overwriting(files, inputs)
 
 
 def _read_boxes(args: argparse.Namespace, images: list[str]) -> list:
@@ -70,8 +84,8 @@ def _listing(broken: dict[str, str], number: int) -> str:
 
 def _print_instances(image: str, instances: list[dict]) -> None:
     if not instances:
-        print(f'{image}: no instance')
+        print(f'{printable(image)}: no instance')
     for one in instances:
         box = ' '.join(f'{value:.0f}' for value in one['bbox'])
         note = ' (unknown)' if one['unknown'] else ''
-        print(f'{image} [{box}]: {one["label"]} {100 * one["score"]:.1f} %{note}')
+        print(printable(f'{image} [{box}]: {one["label"]} {100 * one["score"]:.1f} %{note}'))

@@ -18,6 +18,7 @@ from mmvrec.datasets.inspection import (
 )
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
+from mmvrec.utils.text import printable, rich_text
 from mmvrec.visualization.contact_sheet import draw_dataset_sheet
 
 #: Image sizes that are printed; the JSON file has all.
@@ -99,7 +100,7 @@ def _print_dataset(tasks: dict[str, dict], sizes: list[dict], problems: list[dic
     table.add_column('number', justify='right')
     for task, counts in tasks.items():
         for label, number in counts.items():
-            table.add_row(task, label, str(number))
+            table.add_row(rich_text(task), rich_text(label), str(number))
         table.add_section()
     table.add_row('sum', '', str(sum(sum(counts.values()) for counts in tasks.values())))
     console = Console()
@@ -151,10 +152,11 @@ def _print_model(content: dict) -> None:
     table = Table('class', title='Enrolled instances')
     table.add_column('number', justify='right')
     for name, number in content['classes'].items():
-        table.add_row(name, str(number))
+        table.add_row(rich_text(name), str(number))
     Console().print(table)
-    print(f'format version: {content["format_version"]}, task: {content["task"]}')
-    print(f'weights: {content["weights"]} (digest {content["weights_digest"]})')
+    print(f'format version: {content["format_version"]}, task: {printable(content["task"])}')
+    weights = f'{content["weights"]} (digest {content["weights_digest"]})'
+    print(f'weights: {printable(weights)}')
     threshold = content['threshold']
     if threshold is None:
         print('threshold: none, no class has two instances')
@@ -166,6 +168,6 @@ def _print_model(content: dict) -> None:
     model = content['config']['model']
     pipeline = content['config']['test_dataloader']['dataset']['pipeline']
     for name in model:
-        print(f'  {name}: {model[name]}')
+        print(printable(f'  {name}: {model[name]}'))
     for transform in pipeline:
-        print(f'  {transform}')
+        print(printable(f'  {transform}'))

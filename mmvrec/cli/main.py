@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from mmvrec.utils.arguments import KeyValueAction
+from mmvrec.utils.text import error_line
 from mmvrec.version import __version__
 
 DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
@@ -117,9 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Imported now, as what some commands need takes seconds.
         return import_module(f'mmvrec.cli.{args.module}').run(args)
     except (OSError, ValueError, KeyError) as error:
-        # The text of a KeyError is that of its argument, in quotes.
-        message = error.args[0] if isinstance(error, KeyError) else error
-        print(f'error: {message}', file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         return 1
 
 

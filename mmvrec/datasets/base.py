@@ -19,6 +19,7 @@ from mmvrec.registry import TRANSFORMS
 from mmvrec.structures import usual_spellings
 from mmvrec.utils.files import sha256_file
 from mmvrec.utils.images import ImageHeader
+from mmvrec.utils.text import printable
 
 _SHOWN = 10
 
@@ -44,7 +45,8 @@ class Problem:
 
     def __str__(self) -> str:
         """``file, instance: message``."""
-        return f'{self.file}, {self.instance}: {self.message}'.replace(', :', ':')
+        text = f'{self.file}, {self.instance}: {self.message}'.replace(', :', ':')
+        return printable(text, keep='\n')
 
 
 class DefectDataset(BaseDataset):
@@ -286,6 +288,7 @@ class DefectDataset(BaseDataset):
     def _record_problem(self, record: dict, headers: dict[str, ImageHeader | str]) -> str | None:
         known = None if self.TASK_CLASSES is None else self.TASK_CLASSES.get(record['task'], ())
         message = label_problem(record['label_name'], known)
+        message = message or label_problem(record['task'], None, 'task')
         if message is None and not self.annotations_only:
             message = use_header(record, headers)
         return geometry_problem(record) if message is None else message

@@ -14,7 +14,7 @@ from mmvrec.datasets.folders import MaskFolders, images_in, subfolders
 from mmvrec.datasets.mask_instances import connected_components
 from mmvrec.registry import DATASETS
 from mmvrec.utils.files import read_npy
-from mmvrec.utils.images import image_shape
+from mmvrec.utils.images import image_shape, read_pixels
 
 MAP_SUFFIXES = ('.npy', '.png', '.tif', '.tiff')
 
@@ -226,18 +226,11 @@ def read_heat_map(path: Path) -> np.ndarray:
         path (Path): ``.npy``, or an image: PNG of 8 or 16 bit, TIFF also of 32 or 64 bit floats.
 
     Returns:
-        np.ndarray: the numbers, in the shape of the file.
+        np.ndarray: the numbers, in the shape of the file; of an image, upright.
 
     Raises:
         ValueError: the file is damaged or of another format.
     """
     if path.suffix.lower() == '.npy':
         return read_npy(path)
-    data = np.fromfile(path, np.uint8)
-    values = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if values is None:
-        raise ValueError(
-            f'{path} is damaged or no image that OpenCV reads ({data.size} bytes); floats of 16 '
-            'bit in a TIFF are not, save them as float32 or .npy'
-        )
-    return values
+    return read_pixels(path)

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmvrec.datasets.base import DefectDataset, check_choice
 from mmvrec.structures import encode_mask, mask_bbox
-from mmvrec.utils.images import decode_image
+from mmvrec.utils.images import read_pixels
 
 RULES = ('components', 'image')
 
@@ -139,7 +139,7 @@ def read_mask(path: Path) -> np.ndarray:
     Raises:
         ValueError: the file is not an image.
     """
-    return decode_image(path.read_bytes(), str(path), cv2.IMREAD_GRAYSCALE)
+    return read_pixels(path, cv2.IMREAD_GRAYSCALE)
 
 
 def connected_components(

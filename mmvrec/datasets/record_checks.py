@@ -11,16 +11,19 @@ from mmvrec.structures.borders import cut_at_border, cut_box
 from mmvrec.utils.images import ImageHeader, read_header
 
 
-def label_problem(label: str, known: Iterable[str] | None) -> str | None:
-    """What is wrong with a class name; ``known`` are all there can be, None where they are open."""
+def label_problem(label: str, known: Iterable[str] | None, what: str = 'label') -> str | None:
+    """What is wrong with a class name; ``known`` are all there can be, None where they are open.
+
+    With ``what='task'`` it is the name of a task.
+    """
     if known is not None:
         known = list(known)
-        return None if label in known else f'unknown label {label!r}; the classes are {known}'
+        return None if label in known else f'unknown {what} {label!r}; the classes are {known}'
     if not label:
-        return 'the label is empty; give every instance a class name'
-    # Control characters separate fields in the files that carry class names.
+        return f'the {what} is empty; give every instance a class name'
+    # Control characters separate fields in the files that carry names.
     if any(unicodedata.category(character) in ('Cc', 'Cs') for character in label):
-        return f'the label {label!r} has characters that cannot be written; give it another name'
+        return f'the {what} {label!r} has characters that cannot be written; give it another name'
     return None
 
 

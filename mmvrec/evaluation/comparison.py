@@ -2,10 +2,12 @@
 
 import csv
 import io
+from collections.abc import Iterable
 
 import numpy as np
 
 from mmvrec.evaluation.few_shot_metric import summary
+from mmvrec.utils.text import markdown_cell
 
 #: Dataset, task and shots: what a column of the table stands for.
 Column = tuple[str, str, int]
@@ -99,12 +101,14 @@ def markdown_table(comparison: dict) -> str:
         str: the text of ``table.md``.
     """
     reference = comparison['reference']
-    header = ['head', *_titles(comparison), 'mean', f'difference to {reference} [95 % CI]']
+    titles = map(markdown_cell, _titles(comparison))
+    to_reference = f'difference to {markdown_cell(reference)} [95 % CI]'
+    header = ['head', *titles, 'mean', to_reference]
     lines = [header, ['---', *['---:'] * (len(header) - 1)]]
     for name, row in comparison['rows'].items():
         cells = [mean_and_std(cell) for cell in (*row['cells'], row['mean'])]
         difference = 'reference' if name == reference else _difference(row['mean'])
-        lines.append([name, *cells, difference])
+        lines.append([markdown_cell(name), *cells, difference])
     table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     note = (
         'The difference is paired by episode (mean over all columns), its interval that of '
@@ -130,12 +134,16 @@ def caption_of(comparison: dict, *notes: str) -> str:
         rows, datasets = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
         # Where every row has them, naming the rows says nothing.
         others = any(d in weights[row] for row in weights if row not in rows for d in datasets)
-        where = f' in {", ".join(rows)}' if others else ''
+        where = f' in {_listed(rows)}' if others else ''
         sentences.append(
-            f'**The weights of {", ".join(datasets)}{where} are {source}: numbers made with random '
-            'weights show that the program runs, not what a method can do.**'
+            f'**The weights of {_listed(datasets)}{where} are {markdown_cell(source)}: numbers '
+            'made with random weights show that the program runs, not what a method can do.**'
         )
     return ' '.join(sentences)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ', '.join(map(markdown_cell, names))
 
 
 def _has_random(source: str) -> bool:

@@ -16,6 +16,7 @@ from rich.table import Table
 from mmvrec.evaluation.few_shot_metric import summary
 from mmvrec.registry import METRICS
 from mmvrec.structures import UNLABELLED
+from mmvrec.utils.text import rich_text
 
 #: Numbers of one task in one episode: name, and what it is in the table.
 _NUMBERS = {
@@ -123,11 +124,11 @@ class DetectedDefectMetric(BaseMetric):
 
     @staticmethod
     def _table(metrics: Mapping, meta: Mapping) -> str:
-        table = Table(
-            title=f'{meta.get("shots", "?")}-shot on detections (%)',
-            caption=f'detector: {metrics["misses"]} misses, {metrics["false_alarms"]} false '
-            f'alarms; backbone weights: {meta.get("weights_source")}',
+        caption = rich_text(
+            f'detector: {metrics["misses"]} misses, {metrics["false_alarms"]} false alarms; '
+            f'backbone weights: {meta.get("weights_source")}'
         )
+        table = Table(title=f'{meta.get("shots", "?")}-shot on detections (%)', caption=caption)
         table.add_column('')
         for name in ('mean', 'std'):
             table.add_column(name, justify='right')

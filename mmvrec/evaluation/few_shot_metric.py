@@ -12,6 +12,7 @@ from scipy import stats
 
 from mmvrec.registry import METRICS
 from mmvrec.structures import UNLABELLED
+from mmvrec.utils.text import rich_text
 
 
 @METRICS.register_module()
@@ -67,7 +68,8 @@ class FewShotAccuracy(BaseMetric):
     @staticmethod
     def _table(per_task: dict[str, np.ndarray], over_tasks: np.ndarray, meta: dict) -> str:
         title = f'{meta.get("shots", "?")}-shot accuracy (%), {len(over_tasks)} episodes'
-        table = Table(title=title, caption=f'backbone weights: {meta.get("weights_source")}')
+        weights = rich_text(f'backbone weights: {meta.get("weights_source")}')
+        table = Table(title=title, caption=weights)
         for name in ('task', 'classes', 'mean', 'std', '± 95 % CI'):
             table.add_column(name, justify='left' if name == 'task' else 'right')
         rows = [*per_task.items()]
@@ -78,7 +80,7 @@ class FewShotAccuracy(BaseMetric):
             numbers = [f'{value:.2f}' for value in summary(accuracies)]
             if len(accuracies) == 1:
                 numbers[1:] = ['-', '-']
-            table.add_row(task, str(len(classes.get(task, ())) or ''), *numbers)
+            table.add_row(rich_text(task), str(len(classes.get(task, ())) or ''), *numbers)
         console = Console(width=100, color_system=None)
         with console.capture() as capture:
             console.print(table)

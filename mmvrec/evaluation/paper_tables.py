@@ -9,6 +9,7 @@ import numpy as np
 from mmvrec.evaluation.comparison import caption_of, mean_and_std
 from mmvrec.evaluation.few_shot_metric import summary
 from mmvrec.evaluation.published import published_accuracy
+from mmvrec.utils.text import markdown_cell
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,8 @@ def paper_tables_markdown(comparison: dict) -> str:
         )
     ]
     for table in paper_tables(comparison):
-        header = ['', *(f'{c["dataset"]} {c["shots"]}-shot' for c in table['columns'])]
+        titles = (f'{c["dataset"]} {c["shots"]}-shot' for c in table['columns'])
+        header = ['', *map(markdown_cell, titles)]
         lines = [header, ['---', *['---:'] * len(table['columns'])]]
         lines += [[row['label'], *map(_text, row['cells'])] for row in table['rows']]
         parts.append(f'## {table["title"]}')

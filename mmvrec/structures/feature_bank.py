@@ -82,8 +82,8 @@ class FeatureBank:
             bad = labels[(labels < UNLABELLED) | (labels >= len(names))]
             if len(bad):
                 raise ValueError(
-                    f'task {task!r} has {len(names)} classes {names}, but label {int(bad[0])} '
-                    f'occurs; labels must be 0 to {len(names) - 1}'
+                    f'task {task!r} has {len(names)} classes {names[:20]}, but label '
+                    f'{int(bad[0])} occurs; labels must be 0 to {len(names) - 1}'
                 )
 
     def __len__(self) -> int:

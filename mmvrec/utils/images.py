@@ -1,89 +1,53 @@
 """Reading images as uint8 RGB, upright, whatever their bit depth, channels and orientation."""
 
-import os
-import struct
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
-from PIL.ExifTags import Base
+from PIL import Image, ImageOps
 
-#: Images of more pixels are refused, by Pillow as by us: 178 million.
-MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
-#: EXIF orientation as a transposition, then a flip of the columns, then one of the rows.
-_TURNS = {
-    1: (False, False, False),
-    2: (False, True, False),
-    3: (False, True, True),
-    4: (False, False, True),
-    5: (True, False, False),
-    6: (True, True, False),
-    7: (True, True, True),
-    8: (True, False, True),
-}
+from mmvrec.utils.files import read_bytes
+from mmvrec.utils.image_headers import (
+    MAX_PIXELS,
+    ImageHeader,
+    check_is_image_file,
+    header_of,
+    image_shape,
+    is_image_size,
+    read_header,
+    turn_of,
+)
 
+__all__ = [
+    'MAX_PIXELS',
+    'ImageHeader',
+    'check_bit_depth',
+    'decode_image',
+    'image_shape',
+    'is_image_size',
+    'read_header',
+    'read_image',
+    'read_pixels',
+    'to_rgb',
+    'turn_of',
+    'turn_pixels',
+]
 
-@dataclass(frozen=True)
-class ImageHeader:
-    """What an image file tells of its pixels.
-
-    Args:
-        stored (tuple[int, int]): height and width of the pixels as they lie in the file.
-        orientation (int): how they are turned to be upright, as EXIF numbers it: 1 (upright
-            already) to 8.
-        format (str): the file's format, as Pillow calls it.
-    """
-
-    stored: tuple[int, int]
-    orientation: int = 1
-    format: str = ''
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the upright image."""
-        height, width = self.stored
-        return (width, height) if turn_of(self.orientation)[0] else (height, width)
+_FULL_DEPTH = 16
 
 
-def read_header(path: str | Path) -> ImageHeader:
-    """Read size and EXIF orientation of an image file, without its pixels.
-
-    An orientation that is none of the eight, and EXIF data that cannot be read, mean upright, as
-    for Pillow and OpenCV.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not an image, or one of more than 178 million pixels.
-    """
-    _check_is_file(path)
-    with Path(path).open('rb') as file:
-        return _header(file, str(path))
-
-
-def image_shape(path: str | Path) -> tuple[int, int]:
-    """Height and width of the upright image in a file; see :func:`read_header`."""
-    return read_header(path).shape
-
-
-def is_image_size(height: object, width: object) -> bool:
-    """Whether height and width, as an annotation declares them, can be those of an image."""
-    sides = (height, width)
-    return all(type(side) is int and side > 0 for side in sides) and height * width <= MAX_PIXELS
-
-
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, bit_depth: int | None = None) -> np.ndarray:
     """Decode an image file to upright RGB.
 
-    Sixteen-bit images are scaled from their full range (v / 257, rounded), grey images repeated
-    over the three channels, a transparency channel is dropped. EXIF orientation is applied: the
-    pixels are those that viewers and annotation tools show.
+    Sixteen-bit images are scaled from their full range (v / 257, rounded), or from that of
+    ``bit_depth``, grey images repeated over the three channels, a transparency channel is dropped.
+    EXIF orientation is applied: the pixels are those that viewers and annotation tools show. Of
+    several frames or pages the first is read.
 
     Args:
-        path (str | Path): an image in any format that OpenCV decodes.
+        path (str | Path): an image in a format that OpenCV decodes, a TGA or a PCX file.
+        bit_depth (int, optional): see :func:`to_rgb`.
 
     Returns:
         np.ndarray: uint8, RGB, shape (H, W, 3).
@@ -92,8 +56,22 @@ def read_image(path: str | Path) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ValueError: the file cannot be decoded, or its pixels are neither 8 nor 16 bit.
     """
-    _check_is_file(path)
-    return to_rgb(decode_image(Path(path).read_bytes(), str(path)), str(path))
+    return to_rgb(read_pixels(path), str(path), bit_depth)
+
+
+def read_pixels(path: str | Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
+    """Decode an image file to upright pixels; see :func:`decode_image`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be decoded, or is larger than 1 GiB.
+    """
+    check_is_image_file(path)
+    try:
+        data = read_bytes(path)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    return decode_image(data, str(path), flags)
 
 
 def decode_image(data: bytes, name: str, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
@@ -102,7 +80,8 @@ def decode_image(data: bytes, name: str, flags: int = cv2.IMREAD_UNCHANGED) -> n
     Args:
         data (bytes): content of the file.
         name (str): what it is called in messages.
-        flags (int): OpenCV's ``IMREAD_*``. Defaults to the stored channels and bit depth.
+        flags (int): OpenCV's ``IMREAD_UNCHANGED``, the stored channels and bit depth (default), or
+            ``IMREAD_GRAYSCALE``.
 
     Returns:
         np.ndarray: shape (H, W) or (H, W, C); colours in OpenCV's order, BGR(A).
@@ -110,7 +89,12 @@ def decode_image(data: bytes, name: str, flags: int = cv2.IMREAD_UNCHANGED) -> n
     Raises:
         ValueError: it is no image, damaged, or too large.
     """
-    header = _header(BytesIO(data), name)
+    header = header_of(BytesIO(data), name)
+    decode = _decode_by_pillow if header.is_pillows else _decode_by_opencv
+    return decode(data, name, header, flags)
+
+
+def _decode_by_opencv(data: bytes, name: str, header: ImageHeader, flags: int) -> np.ndarray:
     if flags != cv2.IMREAD_UNCHANGED:
         # Which formats OpenCV turns by itself depends on its version, so none is to be.
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
@@ -119,9 +103,50 @@ def decode_image(data: bytes, name: str, flags: int = cv2.IMREAD_UNCHANGED) -> n
     except cv2.error as error:
         raise ValueError(f'{name} cannot be decoded: {error.err}') from error
     if pixels is None:
-        raise ValueError(f'{name} is damaged, its pixels cannot be decoded ({len(data)} bytes)')
-    # The exception are TIFF files, which OpenCV turns under every flag.
-    return pixels if header.format == 'TIFF' else turn_pixels(pixels, header.orientation)
+        raise ValueError(_damaged(name, data, header))
+    if header.tiff is None:
+        return turn_pixels(pixels, header.orientation)
+    # TIFF files OpenCV turns under every flag. Grey values of 16 bits it takes as they are stored.
+    return ~pixels if header.tiff.white_is_zero and pixels.dtype == np.uint16 else pixels
+
+
+def _decode_by_pillow(data: bytes, name: str, header: ImageHeader, flags: int) -> np.ndarray:
+    """As OpenCV would decode it, were it able to; transparency is dropped."""
+    try:
+        pixels = _pillow_pixels(data, header)
+    # Pillow's decoders raise what they stumble over.
+    except Exception as error:
+        raise ValueError(f'{_damaged(name, data, header)}: {error}') from error
+    if header.tiff and 8 * pixels.dtype.itemsize < header.tiff.bits:
+        raise ValueError(_damaged(name, data, header))
+    if header.tiff and header.tiff.white_is_zero and pixels.dtype == np.uint16:
+        pixels = ~pixels
+    if flags == cv2.IMREAD_GRAYSCALE:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
+        return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
+    return np.ascontiguousarray(pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+
+
+def _pillow_pixels(data: bytes, header: ImageHeader) -> np.ndarray:
+    """Upright pixels, RGB or numbers."""
+    with Image.open(BytesIO(data), formats=[header.format]) as stored:
+        stored.load()
+        # Whether Pillow has turned a TIFF file by now depends on its version.
+        image = ImageOps.exif_transpose(stored) if header.tiff else stored
+        if image.mode in ('1', 'LA'):
+            return np.asarray(image.convert('L'))
+        is_numbers = image.mode in ('L', 'F') or image.mode.startswith('I')
+        return np.asarray(image if is_numbers else image.convert('RGB'))
+
+
+def _damaged(name: str, data: bytes, header: ImageHeader) -> str:
+    if header.tiff is None:
+        return f'{name} is damaged, its pixels cannot be decoded ({len(data)} bytes)'
+    return (
+        f'{name} is damaged or of a kind that is not read ({header.tiff}, {len(data)} bytes); '
+        'save it as PNG, or as TIFF in strips with compression lzw, integers of 8 or 16 bits '
+        '(heat-maps: also floats of 32 bits)'
+    )
 
 
 def turn_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -144,23 +169,29 @@ def turn_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def turn_of(orientation: int) -> tuple[bool, bool, bool]:
-    """What turns stored pixels upright, one after the other.
+def check_bit_depth(bit_depth: int | None) -> None:
+    """Raise ``ValueError`` unless it is None or one that a 16-bit image can have: 9 to 16."""
+    if bit_depth is not None and (type(bit_depth) is not int or not 8 < bit_depth <= _FULL_DEPTH):
+        raise ValueError(
+            f'bit_depth must be 9 to {_FULL_DEPTH}, or None for all, got {bit_depth!r}'
+        )
+
+
+def to_rgb(image: np.ndarray, name: str = 'the image', bit_depth: int | None = None) -> np.ndarray:
+    """Bring a decoded BGR(A) or grey image to uint8 RGB; see :func:`read_image`.
 
     Args:
-        orientation (int): EXIF orientation, 1 to 8.
+        image (np.ndarray): uint8 or uint16, shape (H, W) or (H, W, C).
+        name (str): what it is called in messages.
+        bit_depth (int, optional): bits that the values of 16-bit images use, the lowest ones;
+            images of 8 bits stay as they are. Defaults to None: all 16.
 
-    Returns:
-        tuple[bool, bool, bool]: whether rows and columns change places, whether then the order of
-        the columns is turned round, and whether that of the rows is.
+    Raises:
+        ValueError: other pixels or channels, or values of more than ``bit_depth`` bits.
     """
-    return _TURNS[orientation]
-
-
-def to_rgb(image: np.ndarray, name: str = 'the image') -> np.ndarray:
-    """Bring a decoded BGR(A) or grey image to uint8 RGB; see :func:`read_image`."""
+    check_bit_depth(bit_depth)
     if image.dtype == np.uint16:
-        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        image = _to_eight_bits(image, name, bit_depth or _FULL_DEPTH)
     if image.dtype != np.uint8:
         raise ValueError(f'{name} has {image.dtype} pixels; convert it to 8 or 16 bit integers')
     if image.ndim == 2:
@@ -175,49 +206,8 @@ def to_rgb(image: np.ndarray, name: str = 'the image') -> np.ndarray:
     return cv2.cvtColor(image, conversion)
 
 
-def _check_is_file(path: str | Path) -> None:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'no image at {path}')
-
-
-def _header(file: BinaryIO, name: str) -> ImageHeader:
-    try:
-        with Image.open(file) as image:
-            width, height = image.size
-            if image.format == 'TIFF':
-                # Pillow turns the size of a TIFF file in some versions, its tags in none.
-                width, height = (image.tag_v2[tag] for tag in (Base.ImageWidth, Base.ImageLength))
-            return ImageHeader((height, width), _orientation(image), image.format)
-    except UnidentifiedImageError as error:
-        size = file.seek(0, os.SEEK_END)
-        raise ValueError(f'{name} is damaged or not an image ({size} bytes)') from error
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f'{name} is not a readable image: {error}') from error
-
-
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 where there is no valid one."""
-    try:
-        if image.format == 'TIFF':
-            value = image.tag_v2.get(Base.Orientation)
-        else:
-            exif = Image.Exif()
-            exif.load(image.info.get('exif') or _png_exif(image))
-            value = exif.get(Base.Orientation)
-        return value if value in _TURNS else 1
-    # Damaged EXIF data raises whatever Pillow's parser stumbles over.
-    except Exception:
-        return 1
-
-
-def _png_exif(image: Image.Image) -> bytes:
-    """The eXIf chunk behind the pixels of a PNG file, where Pillow finds it by decoding them."""
-    if image.format != 'PNG':
-        return b''
-    image.fp.seek(8)
-    while len(start := image.fp.read(8)) == 8:
-        length, kind = struct.unpack('>I4s', start)
-        if kind == b'eXIf':
-            return image.fp.read(length)
-        image.fp.seek(length + 4, 1)
-    return b''
+def _to_eight_bits(image: np.ndarray, name: str, bits: int) -> np.ndarray:
+    most = 2**bits - 1
+    if image.max() > most:
+        raise ValueError(f'{name} has values up to {image.max()}, more than {bits} bits hold')
+    return ((255 * image.astype(np.uint32) + most // 2) // most).astype(np.uint8)

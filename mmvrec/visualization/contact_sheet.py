@@ -10,11 +10,15 @@ from mmengine.dataset import BaseDataset
 from PIL import Image, ImageDraw, ImageFont
 
 from mmvrec.utils.files import atomic_write
+from mmvrec.utils.images import MAX_PIXELS
+from mmvrec.visualization.fonts import Font, lettering
 
 _TILE = 176
 _GAP = 8
 _CAPTION = 20
 _HEADING = 30
+_HEADING_SIZE = 14
+_CAPTION_SIZE = 10
 _BACKGROUND = 'white'
 _INK = '#222222'
 _FAINT = '#777777'
@@ -56,7 +60,7 @@ def draw_contact_sheet(samples: Iterable[dict], path: str | Path, columns: int =
         columns (int): pictures beside each other. Defaults to 8.
 
     Raises:
-        ValueError: there is no sample.
+        ValueError: there is no sample, or the sheet would have more than 178 million pixels.
     """
     classes: dict[tuple[str, str], list[tuple[Image.Image, str]]] = defaultdict(list)
     for sample in samples:
@@ -67,10 +71,17 @@ def draw_contact_sheet(samples: Iterable[dict], path: str | Path, columns: int =
     columns = min(columns, max(map(len, classes.values())))
     heights = [_HEADING + -(-len(tiles) // columns) * _row_height() for tiles in classes.values()]
     size = (_GAP + columns * (_TILE + _GAP), sum(heights) + _GAP)
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(
+            f'{len(classes)} classes make a contact sheet of {size[0]} x {size[1]} pixels; draw '
+            'fewer, or fewer examples of each'
+        )
     sheet = Image.new('RGB', size, _BACKGROUND)
+    names = [' / '.join(name) for name in classes]
+    letters = lettering(names)
     top = 0
-    for (name, tiles), height in zip(classes.items(), heights, strict=True):
-        _draw_class(sheet, top, ' / '.join(name), tiles, columns)
+    for name, tiles, height in zip(names, classes.values(), heights, strict=True):
+        _draw_class(sheet, top, letters.names[name], tiles, columns, letters.font)
         top += height
     with atomic_write(path) as temporary:
         sheet.save(temporary)
@@ -109,26 +120,34 @@ def _row_height() -> int:
 
 
 def _draw_class(
-    sheet: Image.Image, top: int, name: str, tiles: list[tuple[Image.Image, str]], columns: int
+    sheet: Image.Image,
+    top: int,
+    name: str,
+    tiles: list[tuple[Image.Image, str]],
+    columns: int,
+    letters: Font,
 ) -> None:
     draw = ImageDraw.Draw(sheet)
-    draw.text((_GAP, top + 8), name, _INK, ImageFont.load_default(16))
-    font = ImageFont.load_default(11)
+    font = letters.for_pillow(_HEADING_SIZE)
+    draw.text((_GAP, top + 7), _fit(draw, name, font, sheet.width - 2 * _GAP), _INK, font)
+    font = letters.for_pillow(_CAPTION_SIZE)
     for index, (tile, caption) in enumerate(tiles):
         row, column = divmod(index, columns)
         x, y = _GAP + column * (_TILE + _GAP), top + _HEADING + row * _row_height()
         sheet.paste(tile, (x, y))
         draw.rectangle((x - 1, y - 1, x + _TILE, y + _TILE), outline=_FRAME)
-        draw.text((x, y + _TILE + 3), _fit(draw, caption, font), _FAINT, font)
+        text = _fit(draw, letters.drawable(caption), font, _TILE)
+        draw.text((x, y + _TILE + 3), text, _FAINT, font)
 
 
-def _fit(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.ImageFont) -> str:
-    """Cut the middle out of a caption that is wider than a tile: both ends tell images apart."""
-    if draw.textlength(text, font) <= _TILE:
+def _fit(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """Cut the middle out of a text that is wider than it may be: both ends tell images apart."""
+    # No character is narrower than a pixel.
+    if len(text) <= width and draw.textlength(text, font) <= width:
         return text
-    half = len(text) // 2
-    head, tail = text[:half], text[half:]
-    while draw.textlength(f'{head}…{tail}', font) > _TILE:
+    half = min(len(text) // 2, width)
+    head, tail = text[:half], text[len(text) - half :]
+    while draw.textlength(f'{head}…{tail}', font) > width:
         head, tail = head[:-1], tail[1:]
     return f'{head}…{tail}'
 

@@ -10,9 +10,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from mmvrec.visualization.fonts import lettering
+
 #: Above so many classes the cells of a confusion matrix hold no numbers.
 _MAX_NUMBERED = 15
 _CELL_INCHES = 0.55
+_MOST_INCHES = 60
+_TEXT_SIZE = 8
 _PANEL_INCHES = 4.6
 # The least t-SNE can arrange.
 _LEAST_POINTS = 3
@@ -46,10 +50,12 @@ def draw_confusion(
     numbered = len(found) <= _MAX_NUMBERED
     counts = confusion_matrix(labels, predictions, labels=found)
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    side = 2.5 + _CELL_INCHES * len(found) * (1 if numbered else 0.4)
+    side = min(2.5 + _CELL_INCHES * len(found) * (1 if numbered else 0.4), _MOST_INCHES)
+    letters = lettering(class_names)
     figure = new_figure(side + 0.8, side)
     axes = figure.subplots()
-    ConfusionMatrixDisplay(shares, display_labels=[class_names[i] for i in found]).plot(
+    names = [letters.for_matplotlib(class_names[i]) for i in found]
+    ConfusionMatrixDisplay(shares, display_labels=names).plot(
         ax=axes,
         cmap='Blues',
         values_format='.0f',
@@ -58,7 +64,8 @@ def draw_confusion(
         im_kw={'vmin': 0, 'vmax': 100},
     )
     axes.set(xlabel='predicted', ylabel='true', title='answers per true class (%)')
-    axes.tick_params(labelsize=8)
+    for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        text.set_fontproperties(letters.font.for_matplotlib(_TEXT_SIZE))
     return figure
 
 
@@ -107,8 +114,9 @@ def draw_embeddings(
         points = tsne(torch.cat([embedding.support, embedding.query]))
         _draw_points(axes, points, labels, groups, class_names)
         axes.set(title=embedding.title, xticks=[], yticks=[])
+    letters = lettering(class_names)
     handles = [
-        _handle(panels[0], color=_colour(i), marker='s', label=name)
+        _handle(panels[0], color=_colour(i), marker='s', label=letters.for_matplotlib(name))
         for i, name in enumerate(class_names)
         if i in labels
     ]
@@ -116,7 +124,8 @@ def draw_embeddings(
         _handle(panels[0], color='grey', label=text, marker=marker)
         for marker, text in zip('x.*', ('query, wrong', 'query, right', 'support'), strict=True)
     ]
-    figure.legend(handles=handles, loc='outside right center', fontsize=8, frameon=False)
+    font = letters.font.for_matplotlib(_TEXT_SIZE)
+    figure.legend(handles=handles, loc='outside right center', prop=font, frameon=False)
     return figure
 
 

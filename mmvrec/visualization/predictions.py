@@ -7,6 +7,7 @@ import numpy as np
 from mmengine.visualization import Visualizer
 
 from mmvrec.structures import decode_mask
+from mmvrec.visualization.fonts import lettering
 
 #: Colour of instances that are called unknown, RGB; no class and hardly any surface has it.
 _UNKNOWN = (255, 0, 255)
@@ -47,6 +48,7 @@ def draw_predictions(
     picture = _with_outlines(image, scale, records, results, classes)
     canvas.set_image(picture)
     size = float(np.clip(_TEXT_SHARE * min(picture.shape[:2]), *_TEXT_LIMITS))
+    letters = lettering(classes)
     for record, result in zip(records, results, strict=True):
         colour = _colour(result, classes)
         height, width = picture.shape[:2]
@@ -54,7 +56,7 @@ def draw_predictions(
         x1, y1, x2, y2 = box.clip(0, [width - 1, height - 1, width - 1, height - 1])
         if record['mask'] is None:
             canvas.draw_bboxes(np.array([[x1, y1, x2, y2]]), edge_colors=colour, line_widths=1.5)
-        text = f'{result["label"]} {100 * result["score"]:.0f} %'
+        text = f'{letters.for_matplotlib(result["label"])} {100 * result["score"]:.0f} %'
         y, alignment = _text_place(y1, y2, height, room=2 * size)
         # Towards the middle of the image.
         to_left = x1 + x2 > width
@@ -62,6 +64,7 @@ def draw_predictions(
             f'unknown ({text})' if result['unknown'] else text,
             np.array([x2 if to_left else x1, y]),
             font_sizes=size,
+            font_properties=letters.font.for_matplotlib(),
             colors='white',
             vertical_alignments=alignment,
             horizontal_alignments='right' if to_left else 'left',

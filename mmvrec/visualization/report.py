@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mmvrec.utils.files import atomic_write
+from mmvrec.utils.text import printable
 
 TEMPLATE = 'report.html.jinja'
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -94,14 +97,14 @@ def write_report(
         for task in tasks
     }
     files = []
-    for task in tasks:
+    for task, part in zip(tasks, file_names([task.name for task in tasks]), strict=True):
         for caption, png in figures[task.name].items():
-            file = path.with_name(f'{path.stem}_{file_name(task.name)}_{file_name(caption)}.png')
+            file = path.with_name(f'{path.stem}_{part}_{file_name(caption)}.png')
             with atomic_write(file) as temporary:
                 temporary.write_bytes(png)
             files.append(file)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, finalize=_shown
     )
     environment.filters |= {'png': _as_url, 'jpg': lambda image: _as_url(_jpeg(image), 'jpeg')}
     html = environment.get_template(TEMPLATE).render(
@@ -112,10 +115,26 @@ def write_report(
     return files
 
 
+def _shown(value: object) -> object:
+    """Names with characters that are not seen, or that no file can hold, as escapes."""
+    return printable(value) if type(value) is str else value
+
+
+def file_names(texts: Sequence[str]) -> list[str]:
+    """Texts as parts of file names, see :func:`file_name`, numbered where they would be alike."""
+    names = [file_name(text) for text in texts]
+    times = Counter(name.casefold() for name in names)
+    return [
+        f'{name}-{number}' if times[name.casefold()] > 1 else name
+        for number, name in enumerate(names, 1)
+    ]
+
+
 def file_name(text: str) -> str:
-    """A text as part of a file name: letters, digits and hyphens."""
+    """A text as part of a file name: letters, digits and hyphens, and not too many."""
     words = ''.join(letter if letter.isalnum() else ' ' for letter in text).split()
-    return '-'.join(words)
+    # File systems allow 255 bytes, and a letter may have four.
+    return '-'.join(words)[:_LONGEST_NAME]
 
 
 def _png_of_figure(figure: Figure) -> bytes:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from mmvrec.visualization.figures import Embedding, draw_embeddings
+from mmvrec.visualization.fonts import lettering
 
 
 def recalls(
@@ -21,6 +22,12 @@ def recalls(
         if len(own):
             found.append((name, len(own) // episodes, 100 * float((own == index).mean())))
     return found
+
+
+def figure_notes(names: Sequence[str]) -> list[str]:
+    """What the numbers of classes in figures mean, where no font has the names' characters."""
+    legend = lettering(names).legend
+    return [f'In the figures {legend}.'] if legend else []
 
 
 @torch.no_grad()

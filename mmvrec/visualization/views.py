@@ -8,10 +8,13 @@ import numpy as np
 import torch
 
 from mmvrec.utils.files import atomic_write
+from mmvrec.utils.text import literal
+from mmvrec.visualization.fonts import font_for
 
 _INCHES = 1.6
 _OUTLINE = '#ff2d95'
 _MAX_COLUMNS = 9
+_TITLE_SIZE = 9
 
 
 def draw_views(
@@ -41,7 +44,13 @@ def draw_views(
     size = (columns * _INCHES + 0.35, len(rows) * (_INCHES + 0.16) + head)
     figure = Figure(figsize=size, dpi=110)
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=9, y=1 - 0.12 / size[1], va='top')
+    font = font_for(title)
+    figure.suptitle(
+        literal(font.drawable(title)),
+        fontproperties=font.for_matplotlib(_TITLE_SIZE),
+        y=1 - 0.12 / size[1],
+        va='top',
+    )
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes_row, row in zip(grid, rows, strict=True):
         for axes in axes_row[len(row) :]:

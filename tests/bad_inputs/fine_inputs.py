@@ -341,6 +341,20 @@ CASES = [
         ),
     ),
     FineInput(
+        'an image of 16 bits of a camera of 12',
+        'it is scaled from its full range, and told; `bit_depth=12` of `LoadDefectImage` mends it',
+        read_as(
+            PIXELS // 16,
+            lambda path: cv2.imwrite(str(path), PIXELS[..., ::-1].astype(np.uint16) // 16 * 257),
+            'x.png',
+        ),
+    ),
+    FineInput(
+        'a TIFF with transparency',
+        'transparency is dropped, colours are as they are stored',
+        by_pillow(PIXELS, Image.fromarray(np.dstack([PIXELS, PIXELS[..., 0]])), 'x.tif', 'TIFF'),
+    ),
+    FineInput(
         'EXIF data that are garbage',
         'the image is taken as upright',
         by_pillow(PIXELS, Image.fromarray(PIXELS), 'x.png', 'PNG', exif=b'Exif\0\0garbage'),

@@ -74,7 +74,7 @@ def test_a_broken_image_does_not_take_others_with_it(folder, capsys):
     assert err.count('error: ') == 1
     lines = err[err.index('error: ') :].splitlines()
     assert lines[0] == 'error: 3 of 6 images cannot be classified'
-    assert [line.split(':')[0] for line in lines[1:]] == [
+    assert [line.split(':')[0].split(' is')[0] for line in lines[1:]] == [
         f'  instance d1/a_cut.png@{WHOLE[1:-1].replace(" ", ",")}',
         '  d1/b_text.png',
         '  no image at d1/z_gone.png',
@@ -106,7 +106,10 @@ def test_a_broken_image_beside_a_file_of_boxes(folder, capsys):
     assert classify('d1', '--boxes', 'b.json') == 1
     out, err = capsys.readouterr()
     assert 'd1/x.png [2 3 22 33]: ' in out
-    assert '1 of 2 images cannot be classified\n  d1/text.png: ' in err
+    assert '1 of 2 images cannot be classified\n  d1/text.png is damaged or not an image' in err
+    Path('r.json').write_text(json.dumps([{'image_id': 'x.png', 'bbox': [2, 3, 9, 9], 'score': 1}]))
+    assert classify('d1/text.png', '--boxes', 'r.json') == 1
+    assert 'error: d1/text.png is damaged or not an image' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -120,13 +123,16 @@ def test_a_broken_image_beside_a_file_of_boxes(folder, capsys):
         (['--out', 'd1'], 'd1 is a folder'),
         (['--out-dir', 'm.safetensors'], 'cannot be written: '),
         (['--out-dir', 'link'], 'link/vis/x.png is read'),
+        (['--out-dir', 'f', '--out', 'f/../f/preds/x.json'], 'one of the files of --out-dir'),
+        (['--boxes', 'preds/x.json', '--out-dir', '.'], 'preds/x.json is read'),
         (['--show'], 'there is no display for windows'),
     ],
 )
 def test_what_cannot_be_is_told_before_the_work(folder, capsys, monkeypatch, arguments, message):
     monkeypatch.setattr(output.matplotlib, 'get_backend', lambda: 'agg')
     monkeypatch.setattr(DefectInferencer, 'load', lambda *a, **k: pytest.fail('it was loaded'))
-    for name in ('b.json', 'i.json'):
+    Path('preds').mkdir()
+    for name in ('b.json', 'i.json', 'preds/x.json'):
         Path(name).write_text('{}')
     Path('link').mkdir()
     Path('link/vis').symlink_to('../d1')

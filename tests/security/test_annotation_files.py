@@ -145,7 +145,7 @@ def test_large_numbers_are_refused_and_take_no_room(tmp_path, content):
 
 def test_a_long_outline_is_not_drawn(tmp_path):
     """Not even where the image has the size: pycocotools would take 200 gigabytes."""
-    with pytest.raises(ValueError, match='the outline of the mask is 2000000[0-9]* pixels long'):
+    with pytest.raises(ValueError, match=r'the outline of the mask is 2000000[0-9]* pixels long'):
         write_coco(tmp_path, TO_AND_FRO)(annotations_only=True)
 
 

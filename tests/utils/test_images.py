@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from io import BytesIO
 
 import cv2
 import numpy as np
@@ -55,6 +56,50 @@ KINDS = {
     ),
     'rgb16.png': (lambda p: cv2.imwrite(str(p), RGB[..., ::-1].astype(np.uint16) * 257), RGB),
     'rgb16.tif': (lambda p: cv2.imwrite(str(p), RGB[..., ::-1].astype(np.uint16) * 257), RGB),
+    'palette_and_transparency.png': (
+        lambda p: palette().save(p, transparency=3),
+        np.asarray(palette().convert('RGB')),
+    ),
+    'rgb.tga': (lambda p: Image.fromarray(RGB).save(p, compression='tga_rle'), RGB),
+    'rgba.tga': (lambda p: Image.fromarray(np.dstack([RGB, GREY])).save(p), RGB),
+    'grey_alpha.tga': (
+        lambda p: Image.fromarray(np.dstack([GREY, 255 - GREY])).save(p),
+        THREE_GREY,
+    ),
+    'palette.tga': (lambda p: palette().save(p), np.asarray(palette().convert('RGB'))),
+    'rgb.pcx': (lambda p: Image.fromarray(RGB).save(p), RGB),
+    'grey.pcx': (lambda p: Image.fromarray(GREY).save(p), THREE_GREY),
+    'binary.pcx': (
+        lambda p: Image.fromarray(GREY > 127).save(p),
+        np.repeat((GREY > 127)[..., None] * np.uint8(255), 3, 2),
+    ),
+    'rgb.ppm': (lambda p: Image.fromarray(RGB).save(p), RGB),
+    'rgb.jp2': (lambda p: Image.fromarray(RGB).save(p), RGB),
+    'rgb.webp': (lambda p: Image.fromarray(RGB).save(p, lossless=True), RGB),
+    'animated.gif': (
+        lambda p: Image.fromarray(GREY).save(
+            p, save_all=True, append_images=[Image.fromarray(255 - GREY)]
+        ),
+        THREE_GREY,
+    ),
+    'animated.webp': (
+        lambda p: Image.fromarray(RGB).save(
+            p, save_all=True, append_images=[Image.fromarray(255 - RGB)], lossless=True
+        ),
+        RGB,
+    ),
+    'animated.png': (
+        lambda p: Image.fromarray(RGB).save(
+            p, save_all=True, append_images=[Image.fromarray(255 - RGB)]
+        ),
+        RGB,
+    ),
+    'pages.tif': (
+        lambda p: Image.fromarray(RGB).save(
+            p, save_all=True, append_images=[Image.fromarray(255 - RGB)]
+        ),
+        RGB,
+    ),
     'Grüße 缺陷.png': (lambda p: Image.fromarray(RGB).save(p), RGB),
 }
 
@@ -74,6 +119,13 @@ def test_jpeg_is_read_as_rgb(tmp_path):
     red[..., 0] = 200
     Image.fromarray(red).save(tmp_path / 'a.jpg', quality=95)
     assert np.abs(read_image(tmp_path / 'a.jpg').astype(int) - red).max() <= 3
+
+
+def test_cmyk_jpeg_is_read_as_rgb(tmp_path):
+    path = tmp_path / 'a.jpg'
+    STORED.convert('CMYK').save(path, quality=95)
+    expected = np.asarray(Image.open(path).convert('RGB')).astype(int)
+    assert np.abs(read_image(path) - expected).max() <= 1
 
 
 def with_orientation(value) -> Image.Exif:
@@ -195,6 +247,11 @@ def test_many_more_than_reasonable_pixels_are_refused_before_decoding(tmp_path, 
     for read in (read_image, image_shape):
         with pytest.raises(ValueError, match=r'bomb\.png is not .*3600000000 pixels.* exceeds'):
             read(tmp_path / 'bomb.png')
+    # The limit is ours, whatever limit the caller has set for Pillow.
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', None)
+    for read in (read_image, image_shape):
+        with pytest.raises(ValueError, match=r'bomb\.png is not .* 60000 x 60000 pixels'):
+            read(tmp_path / 'bomb.png')
 
 
 @pytest.mark.parametrize(
@@ -202,6 +259,26 @@ def test_many_more_than_reasonable_pixels_are_refused_before_decoding(tmp_path, 
 )
 def test_sixteen_bits_are_scaled_from_their_full_range(sixteen, eight):
     assert to_rgb(np.full((1, 1), sixteen, np.uint16)).flatten().tolist() == [eight] * 3
+
+
+@pytest.mark.parametrize(
+    ('bits', 'value', 'eight'),
+    [(12, 4095, 255), (12, 2048, 128), (12, 8, 0), (12, 9, 1), (10, 1023, 255), (16, 65535, 255)],
+)
+def test_sixteen_bits_are_scaled_from_the_range_of_their_camera(bits, value, eight):
+    assert to_rgb(np.full((1, 1), value, np.uint16), bit_depth=bits)[0, 0].tolist() == [eight] * 3
+
+
+def test_bit_depths_that_cannot_be():
+    with pytest.raises(ValueError, match=r'a\.png has values up to 4096, more than 12 bits hold'):
+        to_rgb(np.full((1, 1), 4096, np.uint16), 'a.png', 12)
+    for bits in (8, 17, 12.0, True, '12'):
+        with pytest.raises(ValueError, match='bit_depth must be 9 to 16'):
+            to_rgb(np.zeros((1, 1), np.uint16), bit_depth=bits)
+
+
+def test_bit_depth_leaves_images_of_eight_bits_as_they_are():
+    assert to_rgb(np.full((1, 1), 200, np.uint8), bit_depth=12).max() == 200
 
 
 def test_channels_of_opencv_are_turned():
@@ -217,12 +294,22 @@ def cut(path, form):
     path.write_bytes(content[: len(content) // 2])
 
 
+def tga() -> bytes:
+    content = BytesIO()
+    Image.fromarray(RGB).save(content, 'TGA')
+    return content.getvalue()
+
+
 BAD_FILES = {
     'empty.png': (lambda p: p.write_bytes(b''), r'damaged or not an image \(0 bytes\)'),
     'text.png': (lambda p: p.write_text('not an image'), r'not an image \(12 bytes\)'),
     'cut.png': (lambda p: cut(p, '.png'), 'damaged'),
     'cut.jpg': (lambda p: cut(p, '.jpg'), 'damaged'),
     'cut.bmp': (lambda p: cut(p, '.bmp'), 'damaged'),
+    'cut.tif': (lambda p: cut(p, '.tif'), 'damaged'),
+    'cut.tga': (lambda p: p.write_bytes(tga()[:60]), 'damaged, its pixels cannot be decoded'),
+    # Pillow runs Ghostscript for these.
+    'a.eps': (lambda p: Image.fromarray(RGB).save(p), 'damaged or not an image'),
     'float.tif': (
         lambda p: Image.fromarray(GREY.astype(np.float32)).save(p),
         'has float32 pixels; convert it to 8 or 16 bit',

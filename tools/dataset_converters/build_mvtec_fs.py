@@ -15,6 +15,7 @@ import sys
 from statistics import median
 
 from mmvrec.datasets.mvtec_fs_build import BuildSummary, build_mvtec_fs
+from mmvrec.utils.text import error_line, printable
 
 _SHOWN = 10
 
@@ -35,9 +36,9 @@ def main() -> None:
             args.mvtec_ad, args.annotations, args.out, args.categories, args.copy
         )
     except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
     for line in report(args.out, summary):
-        print(line)
+        print(printable(line))
 
 
 def report(out: str, summary: BuildSummary) -> list[str]:

@@ -18,6 +18,7 @@ from mmvrec.datasets.coco_export import to_coco
 from mmvrec.datasets.formats import build_dataset
 from mmvrec.utils.arguments import KeyValueAction
 from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.text import error_line
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
         with atomic_write(args.out) as temporary:
             temporary.write_text(json.dumps(content), encoding='utf-8')
     except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
     counts = {key: len(values) for key, values in content.items()}
     print(f'{args.out}: {counts}')
 

@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 from mmvrec.registry import DATASETS
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
+from mmvrec.utils.text import error_line, printable
 from mmvrec.visualization.views import draw_views
 
 
@@ -21,9 +22,10 @@ def main() -> None:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     args = parser.parse_args()
     try:
-        print(f'{args.out}: {draw(args.config, args.out, args.index, args.cfg_options)}')
+        title = draw(args.config, args.out, args.index, args.cfg_options)
+        print(printable(f'{args.out}: {title}'))
     except (OSError, ValueError, KeyError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
 
 
 def draw(config: str, out: str, index: int, cfg_options: dict) -> str:

@@ -16,6 +16,7 @@ from mmvrec.models.text.stored import save_text_feats
 from mmvrec.registry import DATASETS, MODELS
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
+from mmvrec.utils.text import error_line
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
     try:
         print(embed_texts(args.config, args.out, args.cfg_options))
     except (FileNotFoundError, ValueError, KeyError, ImportError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
 
 
 def embed_texts(config: str, out: str, cfg_options: dict) -> str:

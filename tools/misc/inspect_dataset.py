@@ -16,6 +16,7 @@ from mmvrec.datasets.inspection import inspect_dataset, print_problems
 from mmvrec.datasets.reference_counts import reference_count
 from mmvrec.utils.files import atomic_write, check_output
 from mmvrec.utils.resources import read_config
+from mmvrec.utils.text import error_line, rich_text
 from mmvrec.visualization.contact_sheet import draw_dataset_sheet
 
 _LOADERS = {'support': 'train_dataloader', 'query': 'test_dataloader'}
@@ -74,7 +75,7 @@ def print_report(tasks: dict[str, dict], problems: list[dict]) -> None:
             counts['all'] = sum(counts.values())
             totals.update(counts)
             cells = [_with_reference(n, task, label, split) for split, n in counts.items()]
-            table.add_row(task, label, *cells)
+            table.add_row(rich_text(task), rich_text(label), *cells)
         table.add_section()
     table.add_row('sum', '', *(str(totals[name]) for name in (*_LOADERS, 'all')))
     console = Console()
@@ -106,7 +107,7 @@ def main() -> None:
             draw_dataset_sheet(datasets, args.sheet, args.per_class)
             print(f'examples: {Path(args.sheet)}')
     except (OSError, ValueError, KeyError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ from mmengine.config import Config, DictAction
 from mmvrec.datasets.splits import write_split
 from mmvrec.registry import DATASETS
 from mmvrec.utils.resources import read_config
+from mmvrec.utils.text import error_line
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,7 +50,7 @@ def main() -> None:
         config.merge_from_dict(args.cfg_options or {})
         sizes = make_split(config, args.out)
     except (OSError, ValueError, KeyError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
     print(f'{args.out}: {sizes["support"]} support, {sizes["query"]} query instances')
 
 

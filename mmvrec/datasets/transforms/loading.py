@@ -1,18 +1,27 @@
 """Loading of an instance's image and mask."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
 
 from mmvrec.registry import TRANSFORMS
 from mmvrec.structures.masks import FOREGROUND, decode_mask
-from mmvrec.utils.images import read_image
+from mmvrec.utils.images import check_bit_depth, read_pixels, to_rgb
+
+#: Values of 16-bit images below 2 to the power of this are told.
+_CAMERA_BITS = 12
 
 
 @TRANSFORMS.register_module()
 class LoadDefectImage(BaseTransform):
     """Load the image of an instance; see :func:`mmvrec.utils.images.read_image`.
+
+    Cameras of 10 or 12 bits store their values in 16-bit files, which look black when they are
+    scaled from the full range: ``bit_depth`` says it, and where it is not given, the first such
+    file is told as a warning.
 
     The last decoded image is kept, so that instances of one image that follow each other
     (:class:`mmvrec.datasets.samplers.ImageGroupedSampler`) decode it once. It is read-only, because
@@ -24,12 +33,20 @@ class LoadDefectImage(BaseTransform):
     Added keys: ``img`` (np.ndarray), uint8, RGB, shape (H, W, 3); ``img_shape`` (tuple[int, int]),
     height and width in pixels.
 
+    Args:
+        bit_depth (int, optional): bits of the values in 16-bit files, 9 to 16; it changes the
+            features. Defaults to None: all 16.
+
     Raises:
         FileNotFoundError: there is no file ``img_path``.
-        ValueError: the file cannot be decoded, or ``img`` is not a uint8 RGB array.
+        ValueError: the file cannot be decoded, has values of more than ``bit_depth`` bits, or
+            ``img`` is not a uint8 RGB array.
     """
 
-    def __init__(self):
+    def __init__(self, bit_depth: int | None = None):
+        check_bit_depth(bit_depth)
+        self.bit_depth = bit_depth
+        self._warned = False
         self._key = None
         self._image = None
 
@@ -48,18 +65,36 @@ class LoadDefectImage(BaseTransform):
             stat = path.stat()
             key = (str(path), stat.st_mtime_ns, stat.st_size)
         if key is None or key != self._key:
-            self._image = read_image(path)
+            pixels = read_pixels(path)
+            self._warn_of_few_bits(pixels, path)
+            self._image = to_rgb(pixels, str(path), self.bit_depth)
             self._image.flags.writeable = False
             self._key = key
         return self._image
 
+    def _warn_of_few_bits(self, pixels: np.ndarray, path: Path) -> None:
+        """Tell the first 16-bit image whose values look like those of a camera of fewer bits."""
+        if self._warned or self.bit_depth is not None or pixels.dtype != np.uint16:
+            return
+        highest = int(pixels.max())
+        if highest < 2**_CAMERA_BITS:
+            self._warned = True
+            print_log(
+                f'{path} has 16 bits, and its highest value is {highest}: if it is of a camera of '
+                f'{_CAMERA_BITS} bits, set bit_depth={_CAMERA_BITS} of LoadDefectImage in the '
+                'pipeline, or it is nearly black',
+                logger='current',
+                level=logging.WARNING,
+            )
+
     def __getstate__(self) -> dict:
         """Leave the kept image behind: a worker process decodes its own."""
-        return {'_key': None, '_image': None}
+        return {**vars(self), '_key': None, '_image': None}
 
     def __repr__(self) -> str:
-        """``LoadDefectImage()``."""
-        return f'{type(self).__name__}()'
+        """``LoadDefectImage()``, with ``bit_depth`` where one is given."""
+        options = '' if self.bit_depth is None else f'bit_depth={self.bit_depth}'
+        return f'{type(self).__name__}({options})'
 
 
 @TRANSFORMS.register_module()

@@ -21,7 +21,7 @@ from mmvrec.structures import UNLABELLED
 from mmvrec.visualization.figures import draw_confusion
 from mmvrec.visualization.instances import outlined_views
 from mmvrec.visualization.report import Mistake, Picture, TaskReport, write_report
-from mmvrec.visualization.summary import embedded, embedding_figure, recalls
+from mmvrec.visualization.summary import embedded, embedding_figure, figure_notes, recalls
 
 _QUERY_SIDE = 192
 _SUPPORT_SIDE = 128
@@ -119,7 +119,7 @@ class ReportHook(Hook):
         names = answers[0].class_names
         labels, predictions = _labels(answers), _predictions(answers)
         unit, shown = self._shown[task]
-        notes = []
+        notes = figure_notes(names)
         if unit.support is None:
             notes.append('A checkpoint does not tell its support instances: they are not shown.')
         if task in self._unlabelled:

@@ -8,6 +8,7 @@ from mmpretrain.engine.hooks import VisualizationHook
 from mmpretrain.structures import DataSample
 
 from mmvrec.registry import HOOKS
+from mmvrec.visualization.fonts import lettering
 from mmvrec.visualization.instances import outlined_views
 
 _SIDE = 448
@@ -44,11 +45,14 @@ class DefectVisualizationHook(VisualizationHook):
         position = {dataset.get_data_info(i)['instance_id']: i for i in range(len(dataset))}
         for sample in samples[:: self.interval]:
             name = sample.instance_id.replace('/', '_')
+            letters = lettering(sample.class_names)
+            text = {'fontproperties': letters.font.for_matplotlib()}
+            text |= self.draw_args.get('text_cfg', {})
             out = None if self.out_dir is None else join_path(self.out_dir, f'{name}.png')
             self._visualizer.visualize_cls(
                 image=outlined_views(dataset[position[sample.instance_id]], _SIDE)[0],
                 data_sample=sample,
-                classes=sample.class_names,
+                classes=[letters.for_matplotlib(one) for one in sample.class_names],
                 name=name,
-                **{**self.draw_args, 'out_file': out},
+                **{**self.draw_args, 'text_cfg': text, 'out_file': out},
             )

@@ -10,6 +10,7 @@ import sys
 
 from mmengine.config import DictAction
 
+from mmvrec.utils.text import error_line, printable
 from projects.mmdet_mvrec.mmdet_mvrec import TwoStageInferencer
 
 
@@ -28,17 +29,18 @@ def main() -> None:
         both = TwoStageInferencer.from_config(args.config, args.cfg_options)
         results = both(args.images, show=args.show, out_dir=args.out_dir)
     except (FileNotFoundError, ValueError, ImportError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
     for image, found in zip(args.images, results, strict=True):
         if not found:
-            print(f'{image}: nothing found')
+            print(f'{printable(image)}: nothing found')
         for one in found:
             box = ' '.join(f'{value:.0f}' for value in one['bbox'])
             note = ' (unknown)' if one['unknown'] else ''
-            print(
+            line = (
                 f'{image} [{box}] {one["det_score"]:.2f}: {one["label"]} '
                 f'{100 * one["score"]:.1f} %{note}'
             )
+            print(printable(line))
 
 
 if __name__ == '__main__':

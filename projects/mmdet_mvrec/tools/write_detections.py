@@ -20,6 +20,7 @@ from mmvrec.structures import encode_mask
 from mmvrec.utils.files import atomic_write, check_output
 from mmvrec.utils.images import read_image
 from mmvrec.utils.resources import read_config
+from mmvrec.utils.text import error_line
 from projects.mmdet_mvrec.mmdet_mvrec import DETECTORS
 
 #: The surest detections of an image that are written; COCO's evaluation looks at no more.
@@ -68,7 +69,7 @@ def main() -> None:
             for entry in coco_results(identity, detector(read_image(Path(args.prefix, name))))
         ]
     except (FileNotFoundError, ValueError, ImportError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(error_line(error))
     with atomic_write(args.out) as temporary:
         temporary.write_text(json.dumps(results), encoding='utf-8')
     print(f'{args.out}: {len(results)} detections on {len(names)} images')

@@ -68,8 +68,8 @@ def test_built_as_mmengine_does():
 
 def test_every_image_is_decoded_once(tmp_path, monkeypatch):
     decoded = []
-    read_image = loading.read_image
-    monkeypatch.setattr(loading, 'read_image', lambda p: decoded.append(p.name) or read_image(p))
+    read_pixels = loading.read_pixels
+    monkeypatch.setattr(loading, 'read_pixels', lambda p: decoded.append(p.name) or read_pixels(p))
     for name in 'abc':
         cv2.imwrite(str(tmp_path / f'{name}.png'), np.full((40, 50), ord(name), np.uint8))
     records = [

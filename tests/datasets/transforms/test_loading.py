@@ -15,13 +15,13 @@ from mmvrec.structures import encode_mask
 def decoded(monkeypatch):
     """Paths in the order in which they are decoded."""
     paths = []
-    read_image = loading.read_image
+    read_pixels = loading.read_pixels
 
     def counting(path):
         paths.append(os.fspath(path))
-        return read_image(path)
+        return read_pixels(path)
 
-    monkeypatch.setattr(loading, 'read_image', counting)
+    monkeypatch.setattr(loading, 'read_pixels', counting)
     return paths
 
 
@@ -53,6 +53,36 @@ class TestLoadDefectImage:
         assert results['img'].shape == (*pixels.shape[:2], 3)
         assert results['img_shape'] == pixels.shape[:2]
         assert (results['img'] == expected).all()
+
+    def test_bit_depth_of_a_camera(self, tmp_path, log_records):
+        path = write(tmp_path / 'a.png', np.full((6, 8), 4095, np.uint16))
+        load = LoadDefectImage(bit_depth=12)
+        assert load({'img_path': path})['img'].min() == 255
+        assert not log_records
+        # Features depend on it, and their cache is found by this text.
+        assert (repr(load), repr(LoadDefectImage())) == (
+            'LoadDefectImage(bit_depth=12)',
+            'LoadDefectImage()',
+        )
+
+    def test_few_bits_are_told_once(self, tmp_path, log_records):
+        dark = [write(tmp_path / f'{n}.png', np.full((6, 8), 4095, np.uint16)) for n in range(3)]
+        bright = write(tmp_path / 'b.png', np.full((6, 8), 4096, np.uint16))
+        load = LoadDefectImage()
+        for path in (write(tmp_path / 'g.png', grey(1)), bright, *dark):
+            load({'img_path': path})
+        (record,) = log_records
+        assert '0.png has 16 bits, and its highest value is 4095' in record.getMessage()
+        assert 'bit_depth=12' in record.getMessage()
+
+    def test_values_beyond_the_bit_depth(self, tmp_path):
+        path = write(tmp_path / 'a.png', np.full((6, 8), 4096, np.uint16))
+        with pytest.raises(ValueError, match=r'a\.png has values up to 4096, more than 12 bits'):
+            LoadDefectImage(bit_depth=12)({'img_path': path})
+
+    def test_bad_bit_depth(self):
+        with pytest.raises(ValueError, match='bit_depth must be 9 to 16, or None for all, got 8'):
+            LoadDefectImage(bit_depth=8)
 
     def test_large_image(self, tmp_path):
         results = LoadDefectImage()({'img_path': write(tmp_path / 'a.png', grey(1, (8000, 8000)))})
