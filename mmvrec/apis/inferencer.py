@@ -1,16 +1,24 @@
 """From images of the user's own to a classifier."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
+from rich.progress import track
 from torch import Tensor
 
-from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances, build_model, embed
-from mmvrec.apis.output import show_results, write_results
+from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
+from mmvrec.apis.output import (
+    check_display,
+    check_results,
+    result_names,
+    show_result,
+    write_result,
+)
 from mmvrec.apis.records import (
     Image,
     as_lists,
@@ -136,7 +144,7 @@ class DefectInferencer:
 
     def _add(self, records: list[dict], names: list[str]) -> list[str]:
         ids = [record['instance_id'] for record in records]
-        repeated = sorted({i for i in ids if i in self.ids or ids.count(i) > 1})
+        repeated = sorted(i for i, number in Counter([*set(self.ids), *ids]).items() if number > 1)
         if repeated:
             raise ValueError(
                 f'instances {repeated[:5]} are enrolled already; those of several folders are told '
@@ -248,7 +256,8 @@ class DefectInferencer:
         progress: bool = True,
         show: bool = False,
         out_dir: str | Path | None = None,
-    ) -> list[list[dict]]:
+        return_exceptions: bool = False,
+    ) -> list[list[dict]] | list[list[dict] | Exception]:
         """Classify instances.
 
         Args:
@@ -260,7 +269,11 @@ class DefectInferencer:
             progress (bool): show a progress bar. Defaults to True.
             show (bool): show every image with its instances in a window. Defaults to False.
             out_dir (str | Path, optional): folder for ``vis/<image>.png``, the image with its
-                instances, and ``preds/<image>.json``, its results. Defaults to None.
+                instances, and ``preds/<image>.json``, its results; images of several folders lie
+                in folders, see :func:`output_names`. Defaults to None.
+            return_exceptions (bool): go on where an image or one of its instances is broken; the
+                error stands in the place of the results of the image. Images are embedded, and
+                their files written, one by one. Defaults to False.
 
         Returns:
             list[list[dict]]: per image, per instance: ``id`` (image and place); ``bbox`` (x1, y1,
@@ -273,18 +286,29 @@ class DefectInferencer:
 
         Raises:
             FileNotFoundError: an image is missing.
-            ValueError: nothing is fitted yet, or a broken image or instance.
+            ValueError: nothing is fitted yet, a broken image or instance, or, before anything is
+                done, a file that cannot be written or a window that cannot be shown.
         """
         self._check_fitted()
         images, instances = as_lists(images, instances)
-        records = self._records(images, instances)
-        flat = [record for image in records for record in image]
-        found = iter(self._judge(flat, batch_size, neighbours, progress))
-        results = [[next(found) for _ in image] for image in records]
         if out_dir is not None:
-            write_results(out_dir, images, records, results, self.classes)
+            check_results(out_dir, images)
         if show:
-            show_results(images, records, results, self.classes)
+            check_display()
+        if return_exceptions:
+            judged = self._judge_alone(images, instances, batch_size, neighbours, progress)
+        else:
+            judged = self._judge(images, instances, batch_size, neighbours, progress)
+        results = []
+        for name, image, found in zip(result_names(images), images, judged, strict=True):
+            if isinstance(found, Exception):
+                results.append(found)
+                continue
+            if out_dir is not None:
+                write_result(out_dir, name, image, *found, self.classes)
+            if show:
+                show_result(name, image, *found, self.classes)
+            results.append(found[1])
         return results
 
     @_in_own_scope
@@ -323,8 +347,11 @@ class DefectInferencer:
         if strange:
             raise ValueError(f'classes {strange} are not enrolled; enrolled are {self.classes}')
         found = embed(self.model, self._pipeline_cfg, records, batch_size)
+        own = {identity: row for row, identity in enumerate(self.ids)}
         others = [
-            row for row, record in enumerate(records) if not self._is_enrolled(record, found, row)
+            row
+            for row, record in enumerate(records)
+            if not self._is_enrolled(own.get(record['instance_id']), found.feats[row])
         ]
         if not others:
             raise ValueError('all instances of the dataset are enrolled; judge others')
@@ -332,12 +359,9 @@ class DefectInferencer:
         results = make_results(self, records, found, neighbours)
         return write_evaluation(self, records, found.feats, results, path, max_mistakes)
 
-    def _is_enrolled(self, record: dict, found: EmbeddedInstances, row: int) -> bool:
-        """Whether an instance is enrolled: another folder may have files of the same names."""
-        if record['instance_id'] not in self.ids:
-            return False
-        own = self.feats[self.ids.index(record['instance_id'])]
-        return torch.allclose(found.feats[row], own, atol=1e-4)
+    def _is_enrolled(self, row: int | None, feats: Tensor) -> bool:
+        """Whether an instance is that of a row: another folder may have files of the same names."""
+        return row is not None and torch.allclose(feats, self.feats[row], atol=1e-4)
 
     def save(self, path: str | Path) -> None:
         """Write everything but the backbone's weights to one safetensors file.
@@ -440,9 +464,34 @@ class DefectInferencer:
         self.threshold = leave_one_out_threshold(self.feats, labels, self.quantile)
 
     def _judge(
-        self, records: list[dict], batch_size: int, neighbours: int, progress: bool
-    ) -> list[dict]:
-        if not records:
-            return []
-        found = embed(self.model, self._pipeline_cfg, records, batch_size, progress)
-        return make_results(self, records, found, neighbours)
+        self,
+        images: Sequence[Image],
+        instances: Sequence,
+        batch_size: int,
+        neighbours: int,
+        progress: bool,
+    ) -> list[tuple[list[dict], list[dict]]]:
+        """Records and results of the instances of every image."""
+        records = self._records(images, instances)
+        flat = [record for own in records for record in own]
+        if not flat:
+            return [([], []) for _ in images]
+        found = embed(self.model, self._pipeline_cfg, flat, batch_size, progress)
+        results = iter(make_results(self, flat, found, neighbours))
+        return [(own, [next(results) for _ in own]) for own in records]
+
+    def _judge_alone(
+        self,
+        images: Sequence[Image],
+        instances: Sequence,
+        batch_size: int,
+        neighbours: int,
+        progress: bool,
+    ) -> Iterable[tuple[list[dict], list[dict]] | Exception]:
+        """As :meth:`_judge`, one image after the other; of a broken one the error."""
+        pairs = list(zip(images, instances, strict=True))
+        for image, own in track(pairs, 'Classifying', disable=not progress):
+            try:
+                yield self._judge([image], [own], batch_size, neighbours, False)[0]
+            except (ValueError, OSError) as error:
+                yield error

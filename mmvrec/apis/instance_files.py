@@ -1,11 +1,13 @@
 """Instances of images, from files that name the images."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mmvrec.datasets.detections import Detection, image_names, read_detections
+from mmvrec.datasets.detections import Detection, box_of, image_names, read_detections
+from mmvrec.datasets.image_names import match_names
 from mmvrec.structures import annotation_orientation, decode_mask, turn_box
 from mmvrec.utils.files import read_json
 from mmvrec.utils.images import image_shape, read_header
@@ -19,12 +21,14 @@ def read_instances(
 ) -> list[dict]:
     """Boxes or masks of images, from annotations or from what a detector has found.
 
-    Images are known by the name of their file, without folder, which must tell them apart.
+    Images are known by the name of their file, or its stem, and by the folders before it as far as
+    it takes to tell them apart.
 
     Args:
         path (str | Path): a COCO file with ``images`` and ``annotations``, of which the boxes are
-            read; or what :func:`mmvrec.datasets.detections.read_detections` reads: COCO results, or
-            the pickle of MMDetection's ``tools/test.py --out``.
+            read; or what :func:`mmvrec.datasets.detections.read_detections` reads: COCO results,
+            ``predictions.json`` of Ultralytics, or the pickle of MMDetection's ``tools/test.py
+            --out``.
         images (Sequence[str]): the images.
         image_file (str | Path, optional): COCO file with the names of the images, where results
             have only their ids.
@@ -37,20 +41,15 @@ def read_instances(
 
     Raises:
         FileNotFoundError: a file or an image is missing.
-        ValueError: it is no such file, several images share a name, annotations lack one of the
-            images or are made for one of another size, or results are of other images.
+        ValueError: it is no such file, names do not tell images apart, annotations lack one of the
+            images or are made for one of another size, or all results are of other images.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'no file of boxes at {path}')
     if not 0 <= score_threshold <= 1:
         raise ValueError(f'score_threshold must be in [0, 1], got {score_threshold}')
-    given = [Path(image).name for image in dict.fromkeys(map(str, images))]
-    if len(set(given)) < len(given):
-        raise ValueError(
-            f'several of the images have one name, by which {path} knows them; give them apart: '
-            f'{sorted({name for name in given if given.count(name) > 1})[:5]}'
-        )
+    images = [str(image) for image in images]
     if path.suffix not in ('.pkl', '.pickle'):
         try:
             content = read_json(path)
@@ -64,23 +63,24 @@ def read_instances(
 
 def _annotated(path: Path, content: object, images: Sequence[str]) -> list[dict]:
     try:
-        names = {image['id']: Path(image['file_name']).name for image in content['images']}
+        names = {image['id']: str(image['file_name']) for image in content['images']}
         sizes = {names[i['id']]: (i.get('height'), i.get('width')) for i in content['images']}
         boxes: dict[str, list] = {name: [] for name in names.values()}
         for annotation in content['annotations']:
-            x, y, width, height = map(float, annotation['bbox'])
-            boxes[names[annotation['image_id']]].append([x, y, x + width, y + height])
+            boxes[names[annotation['image_id']]].append(box_of(annotation))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError(
             f'{path} is not a COCO file with images, annotations and their bbox: {error!r}'
         ) from error
-    _refuse_repeated([*names.values()], path)
-    missing = [image for image in images if Path(image).name not in boxes]
+    if len(boxes) < len(names):
+        twice = [name for name, number in Counter(names.values()).items() if number > 1]
+        raise ValueError(f'{path} has several images of one name: {twice[:5]}')
+    own = match_names(boxes, images, path)
+    missing = [image for image in images if own[image] is None]
     if missing:
         raise ValueError(f'{path} does not know the images {missing[:5]}; it has {list(boxes)[:5]}')
     return [
-        {'bboxes': _upright(boxes[Path(image).name], sizes[Path(image).name], image, path)}
-        for image in images
+        {'bboxes': _upright(boxes[own[image]], sizes[own[image]], image, path)} for image in images
     ]
 
 
@@ -99,22 +99,22 @@ def _detected(
     path: Path, images: Sequence[str], image_file: str | Path | None, score_threshold: float
 ) -> list[dict]:
     detections = read_detections(path, image_file)
-    names = {detection.image for detection in detections}
-    if image_file is not None:
-        names |= {*image_names(image_file).values()}
-    known = [Path(name).name for name in sorted(names)]
-    _refuse_repeated(known, path if image_file is None else image_file)
-    found: dict[str, list[Detection]] = {Path(image).name: [] for image in images}
+    found: dict[str, list[Detection]] = defaultdict(list)
+    for detection in sorted(detections, key=lambda d: -d.score):
+        found[detection.image].append(detection)
+    names = [*found, *([] if image_file is None else image_names(image_file).values())]
+    own = match_names(names, images, path)
     # An image without any detection is not in the results; whether they are of others altogether
     # can be told all the same.
-    if not set(known) & set(found):
-        raise ValueError(f'{path} does not know the images {list(images)[:5]}; it has {known[:5]}')
-    for detection in sorted(detections, key=lambda d: -d.score):
-        name = Path(detection.image).name
-        if name in found and detection.score >= score_threshold:
-            found[name].append(detection)
+    if names and images and not any(own.values()):
+        raise ValueError(
+            f'{path} does not know the images {list(images)[:5]}; it has {sorted({*names})[:5]}'
+        )
     try:
-        return [_of_image(found[Path(image).name], image) for image in images]
+        return [
+            _of_image([d for d in found.get(own[image], ()) if d.score >= score_threshold], image)
+            for image in images
+        ]
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
 
@@ -131,16 +131,8 @@ def _of_image(detections: Sequence[Detection], image: str) -> dict:
         )
     height, width = image_shape(image)
     try:
-        masks = [
-            decode_mask({'type': 'rle', **detection.mask}, detection.bbox, height, width) > 0
-            for detection in detections
-        ]
+        geometries = [detection.geometry(height, width) for detection in detections]
     except ValueError as error:
         raise ValueError(f'{image}: {error}') from error
+    masks = [decode_mask(one['mask'], one['bbox'], height, width) > 0 for one in geometries]
     return {'masks': np.stack(masks), 'scores': scores}
-
-
-def _refuse_repeated(names: Sequence[str], path: Path) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f'{path} has several images of one name: {repeated[:5]}')

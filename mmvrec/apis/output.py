@@ -1,18 +1,23 @@
 """Results of an inferencer as files and in windows."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 from mmengine.visualization import Visualizer
 
 from mmvrec.apis.records import Image
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, check_output
 from mmvrec.utils.images import read_image
+from mmvrec.utils.outputs import output_names, refuse_overwriting
 from mmvrec.visualization.predictions import draw_predictions
+
+#: Backends of Matplotlib that draw into memory or files; Matplotlib falls back on the first.
+_WITHOUT_WINDOWS = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
 
 
 def as_json(results: Sequence[dict]) -> list[dict]:
@@ -20,56 +25,103 @@ def as_json(results: Sequence[dict]) -> list[dict]:
     return [{**one, 'view_boxes': one['view_boxes'].tolist()} for one in results]
 
 
-def write_results(
+def write_json(path: str | Path, content: Mapping | Sequence) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Raises:
+        ValueError: it cannot be written, or there is NaN or infinity in it, which JSON has not.
+    """
+    try:
+        text = json.dumps(content, indent=1, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f'{path} cannot be written as JSON: {error}') from error
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
+
+
+def result_names(images: Sequence[Image]) -> list[str]:
+    """What the results of images are called, see :func:`output_names`."""
+    return output_names([None if isinstance(i, np.ndarray) else i for i in images])
+
+
+def result_files(out_dir: str | Path, images: Sequence[Image]) -> list[Path]:
+    """What :func:`write_result` writes of all images."""
+    return [path for name in result_names(images) for path in _files(out_dir, name)]
+
+
+def check_results(out_dir: str | Path, images: Sequence[Image]) -> None:
+    """Say before the work is done that :func:`write_result` cannot do its own.
+
+    Raises:
+        ValueError: a file cannot be written, or is one of the images.
+    """
+    files = result_files(out_dir, images)
+    for path in files:
+        check_output(path)
+    refuse_overwriting(files, [i for i in images if not isinstance(i, np.ndarray)])
+
+
+def write_result(
     out_dir: str | Path,
-    images: Sequence[Image],
-    records: Sequence[list[dict]],
-    results: Sequence[list[dict]],
+    name: str,
+    image: Image,
+    records: Sequence[dict],
+    results: Sequence[dict],
     classes: Sequence[str],
 ) -> None:
-    """Write ``vis/<image>.png`` and ``preds/<image>.json`` of every image.
+    """Write ``vis/<name>.png`` and ``preds/<name>.json`` of an image.
 
     Args:
         out_dir (str | Path): folder to write to, as MMDetection's inferencer lays it out.
-        images (Sequence[Image]): files or RGB arrays. Images of one name are told apart by a
-            number.
-        records (Sequence[list[dict]]): of the instances of every image.
-        results (Sequence[list[dict]]): of the instances of every image.
+        name (str): see :func:`result_names`.
+        image (Image): a file, or an RGB or grey array.
+        records (Sequence[dict]): of its instances.
+        results (Sequence[dict]): of its instances.
         classes (Sequence[str]): all class names.
     """
-    for name, image, own, found in zip(_names(images), images, records, results, strict=True):
-        picture = draw_predictions(_pixels(image), own, found, classes)
-        with atomic_write(Path(out_dir, 'vis', f'{name}.png')) as temporary:
-            cv2.imwrite(str(temporary), picture[..., ::-1])
-        with atomic_write(Path(out_dir, 'preds', f'{name}.json')) as temporary:
-            temporary.write_text(json.dumps(as_json(found), indent=1), encoding='utf-8')
+    picture_file, results_file = _files(out_dir, name)
+    picture = draw_predictions(_pixels(image), records, results, classes)
+    # OpenCV's own writer fails without a word, on names that are not ASCII for one.
+    done, encoded = cv2.imencode('.png', np.ascontiguousarray(picture[..., ::-1]))
+    if not done:
+        raise ValueError(f'{picture_file}: the picture cannot be encoded as PNG')
+    with atomic_write(picture_file) as temporary:
+        temporary.write_bytes(encoded.tobytes())
+    write_json(results_file, as_json(results))
 
 
-def show_results(
-    images: Sequence[Image],
-    records: Sequence[list[dict]],
-    results: Sequence[list[dict]],
+def check_display() -> None:
+    """Raise ``ValueError`` where no window can be shown: one would be waited for, for ever."""
+    backend = matplotlib.get_backend()
+    if 'inline' in backend:
+        return
+    reason = f"Matplotlib's backend {backend} has none"
+    try:
+        plt.switch_backend(backend)
+        is_shown = backend.lower() not in _WITHOUT_WINDOWS
+    except (ImportError, RuntimeError) as error:
+        reason, is_shown = str(error), False
+    if not is_shown:
+        raise ValueError(f'there is no display for windows ({reason}); write pictures instead')
+
+
+def show_result(
+    name: str,
+    image: Image,
+    records: Sequence[dict],
+    results: Sequence[dict],
     classes: Sequence[str],
 ) -> None:
-    """Show every image in a window that waits for a key; arguments as of :func:`write_results`."""
-    visualizer = Visualizer()
-    for name, image, own, found in zip(_names(images), images, records, results, strict=True):
-        picture = draw_predictions(_pixels(image), own, found, classes)
-        visualizer.show(picture, win_name=name, wait_time=0)
+    """Show an image in a window that waits for a key; arguments as of :func:`write_result`."""
+    picture = draw_predictions(_pixels(image), records, results, classes)
+    Visualizer().show(picture, win_name=name, wait_time=0)
+
+
+def _files(out_dir: str | Path, name: str) -> tuple[Path, Path]:
+    return Path(out_dir, 'vis', f'{name}.png'), Path(out_dir, 'preds', f'{name}.json')
 
 
 def _pixels(image: Image) -> np.ndarray:
     if not isinstance(image, np.ndarray):
         return read_image(image)
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-
-
-def _names(images: Sequence[Image]) -> list[str]:
-    """Stems of the images, numbered where several have the same or none."""
-    stems = ['array' if isinstance(image, np.ndarray) else Path(image).stem for image in images]
-    repeated = {stem for stem, number in Counter(stems).items() if number > 1} | {'array'}
-    width = len(str(len(images) - 1))
-    return [
-        f'{stem}_{index:0{width}d}' if stem in repeated else stem
-        for index, stem in enumerate(stems)
-    ]

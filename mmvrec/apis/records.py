@@ -93,7 +93,8 @@ def records_of_images(
         try:
             records.append(image_records(image, found, name, task))
         except ValueError as error:
-            problems.append(f'{name}: {error}')
+            message = str(error)
+            problems.append(message if message.startswith(name) else f'{name}: {message}')
     if problems:
         raise ValueError('\n'.join(problems))
     return records, num_arrays

@@ -30,10 +30,16 @@ def make_results(
 
     Returns:
         list[dict]: one for every instance.
+
+    Raises:
+        ValueError: scores that are not finite.
     """
     device = inferencer.model.data_preprocessor.device
     scores = inferencer.head.predict(found.feats.to(device)).cpu()
     scores = temper(scores, inferencer.temperature)
+    bad = [r['instance_id'] for r, own in zip(records, scores, strict=True) if own.isnan().any()]
+    if bad:
+        raise ValueError(f'the head gives NaN for {bad[:5]}; was it trained to the end?')
     similar, nearest = similarities(found.feats, inferencer.feats).sort(dim=1, descending=True)
     results = []
     for row, record in enumerate(records):

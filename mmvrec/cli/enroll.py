@@ -19,7 +19,10 @@ def run(args: argparse.Namespace) -> int:
     init_default_scope('mmvrec')
     dataset = build_dataset(args.format, args.data_root, args.options)
     cfg = read_config(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    try:
+        cfg.merge_from_dict(args.cfg_options)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f'--cfg-options do not fit {args.config}: {error.args[0]}') from error
     inferencer = DefectInferencer(cfg, device=args.device)
     inferencer.enroll_dataset(dataset)
     inferencer.fit(calibrate=args.calibrate).save(args.out)

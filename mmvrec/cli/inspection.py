@@ -1,7 +1,6 @@
 """``mmvrec inspect``: what is in a dataset, or in a saved model."""
 
 import argparse
-import json
 from collections import Counter
 
 from mmengine.dataset import BaseDataset
@@ -9,6 +8,7 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
+from mmvrec.apis.output import write_json
 from mmvrec.apis.saved_model import read_model
 from mmvrec.datasets.formats import format_names, nested_options
 from mmvrec.datasets.inspection import (
@@ -16,7 +16,8 @@ from mmvrec.datasets.inspection import (
     inspect_dataset,
     print_problems,
 )
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.files import check_output
+from mmvrec.utils.outputs import refuse_overwriting
 from mmvrec.utils.text import printable, rich_text
 from mmvrec.visualization.contact_sheet import draw_dataset_sheet
 
@@ -37,9 +38,12 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.sheet or args.options:
         raise ValueError('--sheet and --options belong to a dataset, not to a saved model')
+    if args.out:
+        refuse_overwriting([args.out], [args.target])
     content = describe_model(args.target)
     _print_model(content)
-    _write(args.out, content)
+    if args.out:
+        write_json(args.out, content)
     return 0
 
 
@@ -54,6 +58,8 @@ def _inspect_dataset(args: argparse.Namespace) -> int:
         if 'unexpected keyword argument' not in str(error):
             raise
         raise ValueError(f'--options: {args.target} takes no such argument: {error}') from error
+    if dataset is not None:
+        refuse_overwriting(filter(None, (args.out, args.sheet)), _files_of(dataset))
     sizes = _image_sizes(dataset)
     _print_dataset(tasks, sizes, problems)
     content = {
@@ -63,7 +69,8 @@ def _inspect_dataset(args: argparse.Namespace) -> int:
         'images': {'count': sum(one['images'] for one in sizes), 'sizes': sizes},
         'problems': problems,
     }
-    _write(args.out, content)
+    if args.out:
+        write_json(args.out, content)
     if args.sheet and dataset is not None:
         draw_dataset_sheet({dataset.split: dataset}, args.sheet)
         print(f'examples: {args.sheet}')
@@ -71,6 +78,11 @@ def _inspect_dataset(args: argparse.Namespace) -> int:
     if fatal and dataset is not None:
         print(f"{fatal} of them stop the dataset from loading, unless on_problem='skip'")
     return 1 if fatal else 0
+
+
+def _files_of(dataset: BaseDataset) -> set[str]:
+    records = map(dataset.get_data_info, range(len(dataset)))
+    return {record[key] for record in records for key in ('img_path', 'ann_file')}
 
 
 def _image_sizes(dataset: BaseDataset | None) -> list[dict]:
@@ -159,9 +171,3 @@ def _print_model(content: dict) -> None:
         print(printable(f'  {name}: {model[name]}'))
     for transform in pipeline:
         print(printable(f'  {transform}'))
-
-
-def _write(path: str | None, content: dict) -> None:
-    if path:
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1), encoding='utf-8')

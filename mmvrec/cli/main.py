@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from mmvrec.cli import classify, doctor, enroll, inspection, report
 from mmvrec.utils.arguments import KeyValueAction
 from mmvrec.utils.text import error_line
+from mmvrec.version import __version__
 
 DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
 
@@ -16,9 +17,10 @@ def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(
         prog='mmvrec', description='Classify defects from a few labelled examples.'
     )
+    main_parser.add_argument('--version', action='version', version=f'mmvrec {__version__}')
     commands = main_parser.add_subparsers(dest='command', required=True)
     checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
-    checks.set_defaults(run=doctor.run)
+    checks.set_defaults(module='doctor')
     _add_enroll(commands.add_parser('enroll', help='learn the classes of a dataset, save a model'))
     _add_classify(commands.add_parser('classify', help='classify instances with a saved model'))
     _add_report(
@@ -39,18 +41,21 @@ def _add_enroll(command: argparse.ArgumentParser) -> None:
     command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
     command.add_argument('--device')
-    command.set_defaults(run=enroll.run)
+    command.set_defaults(module='enroll')
 
 
 def _add_classify(command: argparse.ArgumentParser) -> None:
     command.add_argument('model', metavar='MODEL.safetensors')
     command.add_argument(
-        'images', nargs='+', help='image files; each is one instance, unless --boxes'
+        'images',
+        nargs='+',
+        help='image files, folders or patterns; an image is one instance, unless --boxes',
     )
     command.add_argument(
         '--boxes',
         metavar='COCO.json',
-        help="COCO annotations, COCO results, or the pickle of MMDetection's tools/test.py --out",
+        help='COCO annotations; or detections: COCO results, predictions.json of Ultralytics, or '
+        "the pickle of MMDetection's tools/test.py --out",
     )
     command.add_argument(
         '--image-file', metavar='COCO.json', help='names of the images, for COCO results'
@@ -65,7 +70,7 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
     command.add_argument('--out-dir', help='write a picture and the results of every image')
     command.add_argument('--show', action='store_true', help='show every image with its instances')
     command.add_argument('--device')
-    command.set_defaults(run=classify.run)
+    command.set_defaults(module='classify')
 
 
 def _add_report(command: argparse.ArgumentParser) -> None:
@@ -75,7 +80,7 @@ def _add_report(command: argparse.ArgumentParser) -> None:
     command.add_argument('out', metavar='OUT.html')
     _add_dataset_options(command)
     command.add_argument('--device')
-    command.set_defaults(run=report.run)
+    command.set_defaults(module='report')
 
 
 def _add_inspect(command: argparse.ArgumentParser) -> None:
@@ -86,7 +91,7 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
     _add_dataset_options(command)
     command.add_argument('--out', metavar='OUT.json', help='write all of it')
     command.add_argument('--sheet', metavar='OUT.png', help='draw examples of every class')
-    command.set_defaults(run=inspection.run)
+    command.set_defaults(module='inspection')
 
 
 def _add_dataset_options(command: argparse.ArgumentParser) -> None:
@@ -104,9 +109,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         int: the exit status; 1 for bad input, with one message.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has not all letters of a name loses no line for it.
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
     args = parser().parse_args(arguments)
     try:
-        return args.run(args)
+        # Imported now, as what some commands need takes seconds.
+        return import_module(f'mmvrec.cli.{args.module}').run(args)
     except (OSError, ValueError, KeyError) as error:
         print(error_line(error), file=sys.stderr)
         return 1

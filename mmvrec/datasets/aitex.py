@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mmvrec.datasets.base import name_list
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
 
@@ -54,13 +55,14 @@ class AITEX(MaskImageDefects):
         self, data_root: str = 'data/aitex/', classes: Sequence[str] | None = None, **kwargs
     ):
         if classes is not None:
+            classes = name_list('classes', classes)
             unknown = [name for name in classes if name not in _CODES.values()]
             if unknown or not classes or len(set(classes)) < len(classes):
                 raise ValueError(
                     f'AITEX: classes must be different names out of {list(_CODES.values())}, '
-                    f'got {list(classes)}'
+                    f'got {classes}'
                 )
-            self.TASK_CLASSES = {self.NAME: list(classes)}
+            self.TASK_CLASSES = {self.NAME: classes}
         super().__init__(data_root=data_root, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:

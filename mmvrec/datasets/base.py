@@ -329,3 +329,19 @@ def check_choice(name: str, value: object, choices: Sequence) -> None:
     """Raise ``ValueError`` unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {list(choices)}, got {value!r}')
+
+
+def name_list(argument: str, names: str | int | Sequence[str | int]) -> list[str]:
+    """Names that a dataset is given; one alone is a list of one, and a command line makes numbers.
+
+    Args:
+        argument (str): what the argument is called.
+        names (str | int | Sequence[str | int]): one name or several.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    listed = [names] if isinstance(names, str | int) else names
+    if not isinstance(listed, list | tuple) or {*map(type, listed)} - {str, int}:
+        raise ValueError(f'{argument} must be names, got {names!r}')
+    return [str(name) for name in listed]

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from reprlib import repr as short
 
+from mmvrec.datasets.base import name_list
 from mmvrec.datasets.coco_geometry import is_number, read_geometry
 from mmvrec.datasets.single_file import SingleFileDefects
 from mmvrec.registry import DATASETS
@@ -90,10 +91,7 @@ class CocoDefects(SingleFileDefects):
         task_key: str = 'task',
         **kwargs,
     ):
-        # A command line makes numbers, and no list of a single name.
-        if isinstance(classes, str | int):
-            classes = [classes]
-        self.classes = None if classes is None else [str(name) for name in classes]
+        self.classes = None if classes is None else name_list('classes', classes)
         self.task_key = task_key
         super().__init__(data_root=data_root, ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 

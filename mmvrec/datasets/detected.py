@@ -3,18 +3,19 @@
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
-import numpy as np
 import torch
 from mmengine.logging import print_log
 from torchvision.ops import box_iou
 
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.detections import Detection, read_detections
+from mmvrec.datasets.image_names import NamedImages
 from mmvrec.registry import DATASETS
-from mmvrec.structures import UNLABELLED, decode_mask, mask_bbox
+from mmvrec.structures import UNLABELLED
 from mmvrec.utils.images import image_shape
+from mmvrec.utils.paths import inside
 
 
 @DATASETS.register_module()
@@ -81,6 +82,11 @@ class DetectedInstances(DefectDataset):
         records = list(self.load_instances())
         self._tell_problems()
         matched = [r for r in records if r['match'] is not None]
+        if not records:
+            raise ValueError(
+                f'{self.detections} has no detection that can be used on the images of '
+                f'split={self.split!r} with a score of {self.score_threshold} or more'
+            )
         if not matched:
             raise ValueError(
                 f'{self.detections}: none of {len(records)} detections overlaps an annotated '
@@ -109,8 +115,10 @@ class DetectedInstances(DefectDataset):
             truths[truth['img_path']].append(truth)
         everything = self._annotated('all')
         known = {everything.get_data_info(i)['img_path'] for i in range(len(everything))}
+        # Images of the annotations themselves may lie anywhere, by the choice of their reader.
+        roots = dict.fromkeys((self.img_prefix or everything.data_root, everything.data_root))
         elsewhere = 0
-        for path, found in self._per_image(known).items():
+        for path, found in self._per_image(ImageFinder(known, *roots)).items():
             if path in known and path not in truths:
                 elsewhere += len(found)
             else:
@@ -124,9 +132,8 @@ class DetectedInstances(DefectDataset):
     def _annotated(self, split: str) -> DefectDataset:
         return DATASETS.build({**self.dataset_cfg, 'split': split})
 
-    def _per_image(self, known: Collection[str]) -> dict[str, list[Detection]]:
+    def _per_image(self, finder: 'ImageFinder') -> dict[str, list[Detection]]:
         """Detections that are sure enough, by path of their image."""
-        prefix = self.img_prefix or self.dataset_cfg.get('data_root', '')
         paths: dict[str, str | None] = {}
         found: dict[str, list[Detection]] = defaultdict(list)
         for detection in read_detections(self.detections, self.image_file):
@@ -134,7 +141,7 @@ class DetectedInstances(DefectDataset):
                 continue
             if detection.image not in paths:
                 try:
-                    paths[detection.image] = find_image(detection.image, prefix, known)
+                    paths[detection.image] = finder.find(detection.image)
                 except ValueError as error:
                     paths[detection.image] = None
                     self.report(self.detections, detection.image, str(error))
@@ -146,7 +153,11 @@ class DetectedInstances(DefectDataset):
     def _image_records(
         self, path: str, found: Sequence[Detection], truths: Sequence[dict]
     ) -> Iterator[dict]:
-        shape = truths[0]['img_shape'] if truths else image_shape(path)
+        try:
+            shape = truths[0]['img_shape'] if truths else image_shape(path)
+        except ValueError as error:
+            self.report(self.detections, path, str(error))
+            return
         records = []
         for index, detection in enumerate(sorted(found, key=lambda d: -d.score)):
             record = self._record(path, shape, index, detection)
@@ -169,35 +180,20 @@ class DetectedInstances(DefectDataset):
     def _record(
         self, path: str, shape: tuple[int, int], index: int, detection: Detection
     ) -> dict | None:
-        """A record without class; None, and a problem, where nothing of it is in the image."""
-        height, width = shape
+        """A record without class; None, and a problem, where it cannot be used on the image."""
         root = self.dataset_cfg.get('data_root', '')
         name = os.path.relpath(path, root) if Path(path).is_relative_to(root) else path
         identity = f'{Path(name).as_posix()}#detection {index}'
-        x1, y1, x2, y2 = np.clip(detection.bbox, 0, [width, height, width, height]).tolist()
-        if x2 <= x1 or y2 <= y1:
-            self.report(
-                self.detections,
-                identity,
-                f'the box {list(detection.bbox)} has no area in the image of {width} x {height} '
-                'pixels (width x height)',
-                fatal=False,
-            )
+        try:
+            geometry = detection.geometry(*shape)
+        except ValueError as error:
+            self.report(self.detections, identity, str(error), fatal=False)
             return None
-        mask = None
-        if detection.mask is not None:
-            mask = {'type': 'rle', **detection.mask}
-            pixels = decode_mask(mask, [x1, y1, x2, y2], height, width)
-            if not pixels.any():
-                self.report(self.detections, identity, 'its mask is empty', fatal=False)
-                return None
-            x1, y1, x2, y2 = mask_bbox(pixels)
         return {
+            **geometry,
             'img_path': path,
             'img_id': path,
             'instance_id': identity,
-            'bbox': [x1, y1, x2, y2],
-            'mask': mask,
             'det_score': detection.score,
             'img_shape': shape,
             'ann_file': str(self.detections),
@@ -212,37 +208,49 @@ class DetectedInstances(DefectDataset):
         return next(iter(self.task_classes))
 
 
-def find_image(name: str, prefix: str | Path, known: Collection[str]) -> str:
-    """Path of an image that a detector's file names.
+class ImageFinder:
+    """Finds the images that a detector's file names, and opens nothing elsewhere.
 
     Args:
-        name (str): absolute, relative to ``prefix``, or of another machine.
-        prefix (str | Path): folder of the images.
         known (Collection[str]): paths of annotated images.
-
-    Returns:
-        str: the file that ``prefix`` and ``name`` lead to, where there is one; else that of
-        ``known`` whose end is that of the name, as far as it takes to tell them apart.
-
-    Raises:
-        ValueError: there is none, or several.
+        *roots (str | Path): folders out of which no name leads.
     """
-    path = os.path.normpath(Path(prefix, name))
-    same = [other for other in known if os.path.normpath(other) == path]
-    if same or Path(path).is_file():
-        return same[0] if same else path
-    parts = PurePath(name.replace('\\', '/')).parts
-    same = list(known)
-    for depth in range(1, len(parts) + 1):
-        same = [other for other in same if PurePath(other).parts[-depth:] == parts[-depth:]]
-        if len(same) == 1:
-            return same[0]
+
+    def __init__(self, known: Collection[str], *roots: str | Path):
+        self.roots = roots
+        self._known = {os.path.abspath(path): path for path in known}
+        self._named = NamedImages(known)
+
+    def find(self, name: str) -> str:
+        """Path of an image.
+
+        Args:
+            name (str): absolute, relative to one of the roots, or of another machine.
+
+        Returns:
+            str: the file under a root to which the name leads, where there is one; else the
+            annotated image whose end is that of the name, as far as it takes to tell them apart.
+
+        Raises:
+            ValueError: there is none, or several.
+        """
+        for root in self.roots:
+            try:
+                path = inside(root, name, *self.roots)
+            except ValueError:
+                continue
+            known = self._known.get(os.path.abspath(path))
+            if known is not None or os.path.isfile(path):
+                return known or path
+        same = self._named.find(name)
         if not same:
             raise ValueError(
-                f'there is no image {path}, and no annotated one of this name; set img_prefix to '
-                'the folder of the images'
+                f'there is no image {name} in {[*map(str, self.roots)]}, and no annotated one of '
+                'this name; set img_prefix to the folder of the images'
             )
-    raise ValueError(f'several images have this name: {sorted(same)[:3]}')
+        if len(same) > 1:
+            raise ValueError(f'several images have this name: {sorted(same)[:3]}')
+        return same[0]
 
 
 def match_boxes(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.base import DefectDataset, name_list
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
 from mmvrec.utils.images import image_shape
@@ -111,7 +111,7 @@ class MaskFolders(MaskImageDefects):
         categories: Sequence[str] | None = None,
         **kwargs,
     ):
-        self.categories = None if categories is None else list(categories)
+        self.categories = None if categories is None else name_list('categories', categories)
         super().__init__(data_root=data_root, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmvrec.datasets.archives import archive_hints
-from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.base import DefectDataset, name_list
 from mmvrec.datasets.csv_rows import check_filled, parse_geometry, read_rows
 from mmvrec.registry import DATASETS
 
@@ -91,7 +91,8 @@ class MVTecFS(DefectDataset):
         categories: Sequence[str] | None = None,
         **kwargs,
     ):
-        self.categories = list(self.TASK_CLASSES) if categories is None else list(categories)
+        given = self.TASK_CLASSES if categories is None else name_list('categories', categories)
+        self.categories = list(given)
         unknown = [name for name in self.categories if name not in self.TASK_CLASSES]
         if unknown or not self.categories:
             raise ValueError(

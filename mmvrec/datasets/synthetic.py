@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 
-from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.base import DefectDataset, name_list
 from mmvrec.datasets.synthesis import (
     DATASET_DEFECTS,
     DATASET_SURFACES,
@@ -132,12 +132,13 @@ def draw_instance(record: dict) -> dict:
 
 
 def _chosen(kind: str, names: Sequence[str], known: dict) -> tuple[str, ...]:
-    if isinstance(names, str) or not names:
+    names = name_list(f'{kind}s', names)
+    if not names:
         raise ValueError(f'{kind}s must be a list of names from {list(known)}, got {names!r}')
     for name in names:
         check_name(kind, name, known)
-        if list(names).count(name) > 1:
-            raise ValueError(f'{kind} {name!r} is listed twice in {list(names)}')
+        if names.count(name) > 1:
+            raise ValueError(f'{kind} {name!r} is listed twice in {names}')
     return tuple(names)
 
 

@@ -1,18 +1,45 @@
 """Arguments of command lines."""
 
-from argparse import ArgumentError
+import argparse
+from collections.abc import Sequence
+from reprlib import repr as short
 
-from mmengine.config import DictAction
+
+class KeyValueAction(argparse.Action):
+    """Collects KEY=VALUE in a dictionary, values as those of MMEngine's ``DictAction``.
+
+    What is no such pair, cannot be read or names a key again is an error of the command line.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Sequence[str],
+        option_string: str | None = None,
+    ) -> None:
+        """Add the pairs to those of the same option before (called by argparse)."""
+        options = dict(getattr(namespace, self.dest) or {})
+        for pair in values:
+            key, equals, text = pair.partition('=')
+            if not equals or not key:
+                raise argparse.ArgumentError(self, f'expected KEY=VALUE, got {short(pair)}')
+            if key in options:
+                raise argparse.ArgumentError(self, f'{key} is given twice')
+            try:
+                options[key] = _value(text)
+            except (AssertionError, RecursionError) as error:
+                raise argparse.ArgumentError(
+                    self, f'the value of {key} cannot be read: {error}'
+                ) from error
+        setattr(namespace, self.dest, options)
 
 
-class KeyValueAction(DictAction):
-    """MMEngine's ``key=value`` arguments, with a message for what is none."""
+def _value(text: str) -> object:
+    # Imported where it is needed, as it brings MMEngine with it.
+    from mmengine.config import DictAction
 
-    def __call__(self, parser, namespace, values, option_string=None):
-        """Read them; :class:`argparse.ArgumentError` where it cannot be done."""
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except (ValueError, AssertionError, RecursionError) as error:
-            raise ArgumentError(
-                self, f'expected KEY=VALUE or KEY=[VALUE,VALUE], got {" ".join(values)!r}'
-            ) from error
+    # MMEngine drops all blanks, which belong to names of folders and classes.
+    if ' ' in text and not set(text) & set(',()[]'):
+        return text.strip()
+    return DictAction._parse_iterable(text)

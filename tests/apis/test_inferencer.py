@@ -382,3 +382,32 @@ def test_heat_maps(data, tmp_path):
     assert [result['bbox'] for result in results] == [[10, 20, 50, 40], [80, 80, 90, 90]]
     nothing = heat_map_masks(half, 2, size=(96, 96))
     assert inferencer(data['hole'][0][0], nothing, progress=False) == [[]]
+
+
+def test_errors_stand_in_the_place_of_results(fitted, data, tmp_path):
+    (first, mask), (second, _) = data['crack']
+    Path(tmp_path / 'cut.png').write_bytes(Path(first).read_bytes()[:500])
+    images = [first, str(tmp_path / 'cut.png'), second, str(tmp_path / 'gone.png')]
+    instances = [mask, None, [[0, 0, 200, 9]], None]
+    whole, cut, outside, gone = fitted(
+        images, instances, progress=False, out_dir=tmp_path / 'out', return_exceptions=True
+    )
+    ((expected,),) = fitted([first], [mask], progress=False)
+    assert [one['scores'] for one in whole] == [pytest.approx(expected['scores'])]
+    assert type(gone) is FileNotFoundError
+    for error, message in ((cut, 'cut.png is damaged'), (outside, f'{second}: box 0: the box')):
+        assert type(error) is ValueError
+        assert message in str(error)
+    written = [path.stem for path in (tmp_path / 'out').rglob('*.*')]
+    assert written == [Path(first).stem] * 2
+    with pytest.raises(ValueError, match='damaged'):
+        fitted(images[:2], instances[:2], progress=False)
+
+
+def test_scores_of_nan_are_told(fitted, data, monkeypatch):
+    (path, mask), _ = data['crack']
+    monkeypatch.setattr(
+        fitted.head, 'predict', lambda feats: torch.full((len(feats), 3), torch.nan)
+    )
+    with pytest.raises(ValueError, match=r"the head gives NaN for \['.*crack_0\.png@"):
+        fitted(path, mask, progress=False)

@@ -95,14 +95,33 @@ def test_whole_image_and_none():
 
 
 def test_boxes_are_cut_at_the_border():
-    (entry,) = image_instances([[-3, 4, 40, 9.5]], HEIGHT, WIDTH)
+    (entry,) = image_instances([[-0.5, 4, 31, 9.5]], HEIGHT, WIDTH)
     assert entry['bbox'] == [0, 4, WIDTH, 9.5]
+    # A pixel, or 1 % of a side that is longer than 100.
+    (entry,) = image_instances([[4, 4, 302.9, 21]], HEIGHT, 300)
+    assert entry['bbox'] == [4, 4, 300, HEIGHT]
+    for box in ([4, 4, 303.1, 9], [4, -1.1, 9, 9]):
+        with pytest.raises(ValueError, match=r'box 1: .* leaves the image of 300 x 20 pixels'):
+            image_instances([[1, 2, 3, 4], box], HEIGHT, 300)
 
 
 BAD = {
     'NaN': ([[0, 0, np.nan, 3]], 'box 0 has NaN'),
     'no area': ([[0, 0, 9, 9], [5, 5, 5, 9]], 'box 1 .* has no area'),
-    'outside': ([[40, 0, 50, 9]], 'outside the image of 30 x 20'),
+    'outside': ([[40, 0, 50, 9]], 'box 0: .* leaves the image of 30 x 20'),
+    'beside': ([[30, 0, 30.5, 9]], 'box 0.* lies beside the image'),
+    'NaN score': ({'boxes': BOXES, 'scores': [0.5, np.nan]}, r'instances \[1\] are not finite'),
+    'entry': (
+        [{'bbox': [1, 2, 3, 4]}, {'segmentation': None, 'bbox': []}],
+        'instance 1: .*neither',
+    ),
+    'entry without area': ([{'bbox': [1, 2, 0, 4]}], 'instance 0: the box .* has no area'),
+    'entry of text': ([{'bbox': 'none'}], 'instance 0: '),
+    'mask of an entry': (
+        [{'segmentation': np.ones((WIDTH, HEIGHT), bool)}],
+        r'instance 0: .*\[30, 20\].*\[20, 30\]',
+    ),
+    'several outputs': ([{'boxes': BOXES}, {'boxes': BOXES}], 'must be boxes'),
     'five numbers': ([[0, 0, 9, 9, 0.5]], 'masks must have shape'),
     'flat': ([0, 0, 9, 9], 'masks must have shape'),
     'boxes of five': ({'boxes': [[0, 0, 9, 9, 0.5]]}, r'boxes must have shape \(N, 4\)'),

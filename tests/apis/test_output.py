@@ -9,7 +9,7 @@ import pytest
 from mmengine.visualization import Visualizer
 
 from mmvrec.apis import output
-from mmvrec.apis.output import write_results
+from mmvrec.apis.output import check_display, check_results, result_names, write_json, write_result
 from mmvrec.structures import encode_mask
 
 CLASSES = ['crack', 'dent']
@@ -28,9 +28,16 @@ def record(mask=None) -> dict:
     return {'bbox': [20.0, 60.0, 60.0, 90.0], 'mask': mask}
 
 
+def write_results(out_dir, images, records, results) -> list[str]:
+    names = result_names(images)
+    for name, image, own, found in zip(names, images, records, results, strict=True):
+        write_result(out_dir, name, image, own, found, CLASSES)
+    return names
+
+
 def drawn(tmp_path, own, found) -> np.ndarray:
     """The picture of an instance on a grey image of 120 x 160 pixels."""
-    write_results(tmp_path, [np.full((120, 160, 3), 128, np.uint8)], [[own]], [[found]], CLASSES)
+    write_results(tmp_path, [np.full((120, 160, 3), 128, np.uint8)], [[own]], [[found]])
     picture = cv2.imread(str(tmp_path / 'vis/array_0.png'))[..., ::-1].astype(int)
     # Four times as large, so that what is written can be read.
     assert picture.shape == (480, 640, 3)
@@ -51,29 +58,63 @@ def drawn(tmp_path, own, found) -> np.ndarray:
 )
 def test_small_images_are_enlarged_by_a_whole_number(tmp_path, height, width, scale):
     image = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    write_results(tmp_path, [image], [[]], [[]], CLASSES)
+    write_results(tmp_path, [image], [[]], [[]])
     picture = cv2.imread(str(tmp_path / 'vis/array_0.png'))
     assert picture.shape == (scale * height, scale * width, 3)
 
 
 def test_files_of_every_image(tmp_path):
     paths = []
-    for name in ('a/x.png', 'b/x.png', 'y.png'):
+    for name in ('a/x.png', 'b/x.png', 'b/ü/y.png', 'b/ü/y.bmp'):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        cv2.imwrite(str(path), np.zeros((100, 100, 3), np.uint8))
+        # OpenCV writes no file of such a name on Windows.
+        path.write_bytes(cv2.imencode(path.suffix, np.zeros((100, 100, 3), np.uint8))[1].tobytes())
         paths.append(path)
-    write_results(
-        tmp_path / 'out', paths, [[record()], [], [record()]], [[result()], [], [result()]], CLASSES
-    )
-    names = {f'{folder}/{stem}' for folder in ('vis', 'preds') for stem in ('x_0', 'x_1', 'y')}
-    files = [p for p in (tmp_path / 'out').rglob('*') if p.is_file()]
-    assert {str(p.relative_to(tmp_path / 'out').with_suffix('')) for p in files} == names
-    assert json.loads((tmp_path / 'out/preds/y.json').read_text()) == [
+    own = [[record()], [], [record()], []]
+    names = write_results(tmp_path / 'out', paths, own, [[result()], [], [result()], []])
+    assert names == ['a/x', 'b/x', 'b/ü/y_png', 'b/ü/y_bmp']
+    files = {str(p.relative_to(tmp_path / 'out')) for p in (tmp_path / 'out').rglob('*.*')}
+    assert files == {
+        *(f'vis/{name}.png' for name in names),
+        *(f'preds/{name}.json' for name in names),
+    }
+    assert json.loads((tmp_path / 'out/preds/b/ü/y_png.json').read_text()) == [
         {**result(), 'view_boxes': [[0, 0, 9, 9], [1, 1, 5, 5]]}
     ]
-    assert json.loads((tmp_path / 'out/preds/x_1.json').read_text()) == []
-    assert not cv2.imread(str(tmp_path / 'out/vis/x_1.png')).any()
+    assert json.loads((tmp_path / 'out/preds/b/x.json').read_text()) == []
+    picture = np.frombuffer((tmp_path / 'out/vis/b/x.png').read_bytes(), np.uint8)
+    assert not cv2.imdecode(picture, cv2.IMREAD_COLOR).any()
+
+
+def test_what_cannot_be_written_is_told_before(tmp_path):
+    image = tmp_path / 'vis' / 'a.png'
+    image.parent.mkdir()
+    cv2.imwrite(str(image), np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(ValueError, match=r'vis/a\.png is read, so it cannot be written'):
+        check_results(tmp_path, [image])
+    (tmp_path / 'file').touch()
+    with pytest.raises(ValueError, match=r'vis/a\.png cannot be written: .*no folder'):
+        check_results(tmp_path / 'file', [image])
+    (tmp_path / 'out/preds/a.json').mkdir(parents=True)
+    with pytest.raises(ValueError, match=r'preds/a\.json is a folder'):
+        check_results(tmp_path / 'out', [image])
+    check_results(tmp_path / 'new', [image, np.zeros((9, 9), np.uint8)])
+    assert not (tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize('number', [float('nan'), float('inf')])
+def test_json_has_no_nan(tmp_path, number):
+    with pytest.raises(ValueError, match=r'r\.json cannot be written as JSON: .*compliant'):
+        write_json(tmp_path / 'r.json', [{'score': number}])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_cannot_be_encoded_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(cv2, 'imencode', lambda *args: (False, np.empty(0, np.uint8)))
+    with pytest.raises(ValueError, match=r'array_0\.png: the picture cannot be encoded'):
+        write_results(tmp_path, [np.zeros((9, 9), np.uint8)], [[]], [[]])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_boxes_have_the_colour_of_their_class(tmp_path):
@@ -129,15 +170,32 @@ def test_windows_show_the_same_pictures(monkeypatch):
         Visualizer, 'show', lambda self, image, **kwargs: shown.append((image, kwargs))
     )
     image = np.full((120, 160), 128, np.uint8)
-    output.show_results([image, image], [[record()], []], [[result()], []], CLASSES)
+    output.show_result('array_0', image, [record()], [result()], CLASSES)
+    output.show_result('array_1', image, [], [], CLASSES)
     assert [kwargs['win_name'] for _, kwargs in shown] == ['array_0', 'array_1']
     assert (shown[0][0] != 128).any()
     assert (shown[1][0] == 128).all()
 
 
+@pytest.mark.parametrize(
+    ('backend', 'reason'), [('agg', 'agg has none'), ('tkagg', "Cannot load backend 'tkagg'")]
+)
+def test_without_display_no_window_is_waited_for(monkeypatch, backend, reason):
+    monkeypatch.delenv('DISPLAY', raising=False)
+    monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
+    monkeypatch.setattr(output.matplotlib, 'get_backend', lambda: backend)
+    with pytest.raises(ValueError, match=f'there is no display for windows .*{reason}'):
+        check_display()
+
+
+def test_a_notebook_shows_pictures_without_windows(monkeypatch):
+    monkeypatch.setattr(output.matplotlib, 'get_backend', lambda: 'inline')
+    check_display()
+
+
 @pytest.mark.parametrize('number', [1, 12])
 def test_numbers_sort_like_the_images(tmp_path, number):
     images = [np.full((40, 40), k, np.uint8) for k in range(number)]
-    write_results(tmp_path, images, [[]] * number, [[]] * number, CLASSES)
+    write_results(tmp_path, images, [[]] * number, [[]] * number)
     files = sorted(Path(tmp_path, 'vis').iterdir())
     assert [int(cv2.imread(str(f))[0, 0, 0]) for f in files] == list(range(number))

@@ -94,7 +94,7 @@ CASES = [
     ),
     BadInput(
         'a box beside the image',
-        'a.png: box 0 lies outside the image of 64 x 48 pixels',
+        'a.png: box 0: the box leaves the image of 64 x 48 pixels (width x height)',
         'leave the box out',
         judged([[70, 2, 90, 20]]),
     ),

@@ -78,6 +78,14 @@ def beside_a_folder(name: str, prepare: Prepare) -> Prepare:
     return with_folder
 
 
+def among_results(name: str, prepare: Prepare) -> Prepare:
+    def with_image(root: Path):
+        layouts.write_image(root / name)
+        return prepare(root)
+
+    return with_image
+
+
 def boxes(name: str, box: list, **size) -> dict:
     annotation = {'id': 1, 'image_id': 1, 'bbox': box}
     return {'images': [{'id': 1, 'file_name': name, **size}], 'annotations': [annotation]}
@@ -218,6 +226,53 @@ CASES = [
         classify(OUT, status=2),
     ),
     case(
+        'a folder without images (told before the model is read)',
+        'error: no image in data; looked for are files .bmp, …',
+        'name a folder of images; folders in it are read as well',
+        beside_a_folder('data', classify('none.safetensors', 'data')),
+    ),
+    case(
+        'results into the model',
+        'error: m.safetensors is read, so it cannot be written; name another file',
+        'name another file',
+        classify(OUT, 'a.png', '--out', OUT),
+    ),
+    case(
+        'results into the folder of the images',
+        'error: vis/a.png is read, so it cannot be written; name another file',
+        'name another folder',
+        among_results('vis/a.png', classify('none.safetensors', 'vis/a.png', '--out-dir', '.')),
+    ),
+    case(
+        'an option that is no pair',
+        "error: argument --options: expected KEY=VALUE, got 'support'",
+        'write KEY=VALUE',
+        enroll('LabelMeDefects', 'data', OUT, '--options', 'support', status=2),
+    ),
+    case(
+        'an option twice',
+        'error: argument --options: split is given twice',
+        'give it once',
+        enroll('LabelMeDefects', 'data', OUT, '--options', 'split=all', 'split=query', status=2),
+    ),
+    case(
+        'an option whose brackets do not match',
+        'error: argument --cfg-options: the value of a cannot be read: Imbalanced brackets',
+        'mend the value',
+        enroll('LabelMeDefects', 'data', OUT, '--cfg-options', 'a=(1,[2', status=2),
+    ),
+    case(
+        'an option that the config has no place for',
+        'error: --cfg-options do not fit mvrec/zipaf_5shot_mtd_tiny.py: Index 99 exceeds',
+        'mend the option',
+        enroll(
+            'LabelMeDefects',
+            'data',
+            OUT,
+            *('--cfg-options', 'test_dataloader.dataset.pipeline.99.type=Resize'),
+        ),
+    ),
+    case(
         'an image that is not there, among others',
         'error: no image at none.png',
         'mend the path; nothing is written',
@@ -225,9 +280,9 @@ CASES = [
     ),
     case(
         'an image that is cut off, among others',
-        'error: instance cut.png@0,0,64,48: cut.png is damaged',
-        'copy it again; nothing is written',
-        classify(OUT, 'a.png', 'cut.png', '--out', 'r.json', *CPU),
+        'error: 1 of 2 images cannot be classified…instance cut.png@0,0,64,48: cut.png is damaged',
+        'copy it again; the others are classified and written',
+        classify(OUT, 'a.png', 'cut.png', *CPU),
     ),
     case(
         'no file of boxes',
@@ -281,7 +336,7 @@ CASES = [
         'a file of boxes with NaN',
         'error: a.png: box 0 has NaN or infinite coordinates: [1.0, 2.0, nan, 6.0]',
         'leave the box out',
-        classify(OUT, 'a.png', '--boxes', 'nan.json', '--out', 'r.json', *CPU),
+        classify(OUT, 'a.png', '--boxes', 'nan.json', *CPU),
     ),
     case(
         'results into a folder (told before the model is read)',

@@ -121,6 +121,7 @@ BAD = {
 
 
 def test_bad_input_is_told_in_one_message(learnt, capsys):
+    layouts.write_image(learnt / 'a.png')
     Path('bad.json').write_text('[{"bbox": [1, 2, 3, 4]}]')
     Path('o.json').write_text('{"images": [{"id": 1, "file_name": "o.png"}], "annotations": []}')
     two = [{'id': k, 'file_name': f'{k}/a.png'} for k in (1, 2)]

@@ -56,7 +56,7 @@ def test_classes_choose_and_order(tmp_path):
     assert [ordered.get_data_info(i)['gt_label'] for i in range(5)] == [1, 1, 1, 0, 0]
 
 
-@pytest.mark.parametrize('classes', [[], ['nap'], ['nep', 'nep'], 'nep'])
+@pytest.mark.parametrize('classes', [[], ['nap'], ['nep', 'nep'], 'nap'])
 def test_wrong_classes(classes, tmp_path):
     with pytest.raises(ValueError, match='weft_crack'):
         AITEX(str(layouts.write_aitex(tmp_path)), classes=classes)

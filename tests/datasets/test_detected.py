@@ -93,16 +93,28 @@ BAD = {
     'number': (json.dumps([result(3, [1, 2, 3, 4])]), 'image 3 is not known; give the COCO file'),
     'NaN': ('[{"image_id": "a", "bbox": [NaN, 2, 3, 4], "score": 1}]', 'a: the box .*NaN'),
     'score': (json.dumps([result('a', [1, 2, 3, 4], 97.0)]), r'a: the score 97\.0'),
-    'three': (json.dumps([result('a', [1, 2, 3])]), 'entry 0: not enough values'),
-    'text': (json.dumps([result('a', 'none')]), 'entry 0: could not convert'),
-    'RLE': (
-        json.dumps([result('a', [1, 2, 3, 4], segmentation=[[1, 2]])]),
-        'a: its mask is no RLE',
+    'three': (json.dumps([result('a', [1, 2, 3])]), 'entry 0: a: not enough values'),
+    'text': (json.dumps([result('a', 'none')]), 'entry 0: a: could not convert'),
+    'mask': (
+        json.dumps(
+            [result('a', [1, 2, 3, 4], segmentation=[[1, 2]]), result('a', [], segmentation=7)]
+        ),
+        'entry 1: a: its mask is neither an RLE',
     ),
     'counts': (
-        json.dumps([result('a', [1, 2, 3, 4], segmentation={'size': [4, 4], 'counts': [16]})]),
-        'a: its RLE is not compressed',
+        json.dumps([result('a', [1, 2, 3, 4], segmentation={'size': [4, 4], 'counts': [15]})]),
+        'a: the RLE is invalid',
     ),
+    'size': (
+        json.dumps([result('a', [], segmentation={'size': [10**9, 10**9], 'counts': [10**18]})]),
+        'a: the size of its RLE is .*, which no image has',
+    ),
+    'neither': (json.dumps([result('a', [], segmentation=[[]])]), 'a: it has neither a bbox nor'),
+    'empty mask alone': (
+        json.dumps([result('a', None, segmentation={'size': [4, 4], 'counts': [16]})]),
+        'a: it has no bbox, and its mask is empty',
+    ),
+    'huge': (json.dumps([result('a', [10**400, 2, 3, 4])]), 'entry 0: int too large'),
 }
 
 
@@ -242,15 +254,24 @@ def test_boxes_are_cut_and_those_outside_are_told(data):
     x1, y1, x2, y2 = first['bbox']
     content = [
         result(first['img_path'], [x1, y1, x2 - x1, y2 - y1], 0.9),
-        result(first['img_path'], [-5, -5, 15, 15], 0.5),
-        result(first['img_path'], [200, 5, 15, 15], 0.4),
+        result(first['img_path'], [-1, -1, 11, 11], 0.5),
+        result(first['img_path'], [-5, -5, 15, 15], 0.4),
+        result(first['img_path'], [200, 5, 15, 15], 0.3),
+        result(first['img_path'], [5, 5, 0, 15], 0.2),
+        result(first['img_path'], [5, 5, 9, 9], 0.1, segmentation=[[1, 2, 3, 4]]),
+        result(first['img_path'], [5, 5, 9, 9], 0.1, segmentation={'size': [4, 4], 'counts': [16]}),
     ]
     dataset = detected(data, content)
     assert dataset.get_data_info(1)['bbox'] == [0, 0, 10, 10]
     assert len(dataset) == 2
-    (problem,) = dataset.problems
-    assert 'has no area in the image of 64 x 48 pixels' in problem.message
-    assert not problem.fatal
+    messages = [problem.message for problem in dataset.problems]
+    for message, expected in zip(
+        messages,
+        ['leaves the image of 64 x 48'] * 2 + ['has no area', 'at least 3', 'its image [48, 64]'],
+        strict=True,
+    ):
+        assert expected in message
+    assert not any(problem.fatal for problem in dataset.problems)
 
 
 def test_masks_are_used(data):

@@ -145,7 +145,7 @@ def test_fingerprint_reacts_to_the_generator(monkeypatch):
     [
         ({'surfaces': ['marble']}, "unknown surface 'marble'; the choices are ['brushed_metal'"),
         ({'defects': ['rust']}, "unknown defect 'rust'; the choices are ['scratch'"),
-        ({'surfaces': 'wood_grain'}, 'surfaces must be a list of names from'),
+        ({'surfaces': {'wood_grain'}}, "surfaces must be names, got {'wood_grain'}"),
         ({'defects': []}, 'defects must be a list of names from'),
         ({'instances_per_class': 0}, 'instances_per_class must be an integer >= 1, got 0'),
         ({'instances_per_class': 2.5}, 'instances_per_class must be an integer >= 1, got 2.5'),

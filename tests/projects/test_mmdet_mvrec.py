@@ -80,18 +80,18 @@ def test_any_callable_is_a_detector(folder):
 
 
 def test_masks_and_what_is_outside(folder, log_records):
-    masks = np.zeros((3, 48, 64), bool)
+    masks = np.zeros((4, 48, 64), bool)
     masks[0, 8:20, 10:30] = True
-    masks[2, 0:5, 0:5] = True
-    boxes = np.array([[10, 8, 30, 20], [0, 0, 9, 9], [70, 0, 80, 5]], float)
+    masks[2:, 0:5, 0:5] = True
+    boxes = np.array([[10, 8, 30, 20], [0, 0, 9, 9], [70, 0, 80, 5], [50, 0, 80, 5]], float)
     both = TwoStageInferencer(
-        lambda image: Detections(boxes, np.array([0.9, 0.8, 0.7]), masks),
+        lambda image: Detections(boxes, np.array([0.9, 0.8, 0.7, 0.6]), masks),
         folder / 'defects.safetensors',
     )
     ((one,),) = both(images_of(folder)[:1])
     assert one['bbox'] == [10, 8, 30, 20]
-    # An empty mask, and a box beside the image.
-    assert any('2 detections have no pixel in the image' in r.msg for r in log_records)
+    # An empty mask, a box beside the image, and one that leaves it.
+    assert any('3 detections have no pixel in the image' in r.msg for r in log_records)
 
 
 def test_torchvision_with_one_config_and_one_call(folder, weights, monkeypatch, capsys):

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from rich.progress import track
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.structures.borders import cut_box
 from mmvrec.utils.images import read_image
 from mmvrec.utils.resources import read_config
 
@@ -101,7 +102,7 @@ class TwoStageInferencer:
         return self.classifier(images, instances, show=show, out_dir=out_dir)
 
     def _detect(self, image: str) -> Detections:
-        """The surest detections; what has no pixel in the image is left out, and told."""
+        """The surest detections; what is not within the image is left out, and told."""
         pixels = read_image(image)
         found = self.detector(pixels)
         if not np.isfinite(found.scores).all():
@@ -110,8 +111,8 @@ class TwoStageInferencer:
         usable = _in_image(found, *pixels.shape[:2])[sure]
         if not usable.all():
             print_log(
-                f'{image}: {(~usable).sum()} detections have no pixel in the image, and are left '
-                'out',
+                f'{image}: {(~usable).sum()} detections have no pixel in the image or leave it, '
+                'and are left out',
                 logger='current',
                 level=30,
             )
@@ -121,7 +122,14 @@ class TwoStageInferencer:
 
 
 def _in_image(found: Detections, height: int, width: int) -> np.ndarray:
-    """Which detections have a pixel in the image, bool, (N,)."""
-    boxes = found.bboxes.reshape(-1, 4).clip(0, [width, height, width, height])
-    inside = (boxes[:, 2:] > boxes[:, :2]).all(1)
-    return inside if found.masks is None else inside & found.masks.any((1, 2))
+    """Which detections can be classified on the image, bool, (N,)."""
+    usable = np.array([_is_inside(box, height, width) for box in found.bboxes], bool)
+    return usable if found.masks is None else usable & found.masks.any((1, 2))
+
+
+def _is_inside(box: np.ndarray, height: int, width: int) -> bool:
+    try:
+        x1, y1, x2, y2 = cut_box(box, height, width)[0]
+    except ValueError:
+        return False
+    return x2 > x1 and y2 > y1
