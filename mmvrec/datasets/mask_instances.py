@@ -8,6 +8,7 @@ import numpy as np
 
 from mmvrec.datasets.base import DefectDataset, check_choice
 from mmvrec.structures import encode_mask, mask_bbox
+from mmvrec.utils.files import read_bytes
 from mmvrec.utils.images import decode_image
 
 RULES = ('components', 'image')
@@ -139,7 +140,11 @@ def read_mask(path: Path) -> np.ndarray:
     Raises:
         ValueError: the file is not an image.
     """
-    return decode_image(path.read_bytes(), str(path), cv2.IMREAD_GRAYSCALE)
+    try:
+        data = read_bytes(path)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    return decode_image(data, str(path), cv2.IMREAD_GRAYSCALE)
 
 
 def connected_components(

@@ -326,7 +326,10 @@ BAD_NAMES = {
     'a word': 'names: scratch\n',
     'not YAML': 'names: [scratch\n',
     'repeated': 'names: [scratch, scratch]\n',
-    'numbers': 'names: [1, 2]\n',
+    'empty': "names: [scratch, '']\n",
+    'not by number': 'names: {scratch: 0}\n',
+    'one index twice': 'names: {0: scratch, 00: dent}\n',
+    'keypoints of nothing': 'names: [scratch, dent]\nkpt_shape: 4\n',
     'object': 'names: !!python/object/apply:os.getcwd []\n',
 }
 
