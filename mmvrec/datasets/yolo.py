@@ -178,9 +178,8 @@ def _read_fields(line: str, names: YoloNames) -> tuple[str, list[float]]:
     try:
         index, *values = map(float, fields)
     except ValueError as error:
-        raise ValueError(
-            'expected a class index and numbers, with blanks between them and decimal points'
-        ) from error
+        hint = '; separate them by blanks, and write decimal points' if ',' in line else ''
+        raise ValueError(f'expected a class index and numbers{hint}') from error
     # Programs that hold all of a line in one array of floats write a class as 0.0.
     if not index.is_integer():
         raise ValueError('expected a class index and numbers; the class is no whole number')
