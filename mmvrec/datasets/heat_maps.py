@@ -82,6 +82,8 @@ class HeatMaps(MaskFolders):
 
     def read_values(self, mask_path: Path, img_path: Path) -> np.ndarray:
         """The heat-map at the size of its image; see the base class."""
+        if not mask_path.is_file():
+            raise ValueError(f'{mask_path}: not a regular file but a pipe or device, or a link')
         values = heat_map_values(read_heat_map(mask_path), image_shape(img_path))
         if values.min() > self.threshold:
             raise ValueError(
