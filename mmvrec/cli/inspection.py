@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmvrec.apis.saved_model import read_model
-from mmvrec.datasets.formats import format_names
+from mmvrec.datasets.formats import format_names, nested_options
 from mmvrec.datasets.inspection import (
     count_image_sizes,
     inspect_dataset,
@@ -46,7 +46,7 @@ def _inspect_dataset(args: argparse.Namespace) -> int:
     if args.target not in format_names():
         raise ValueError(f'no dataset format {args.target!r}; there are {format_names()}')
     init_default_scope('mmvrec')
-    cfg = {**args.options, 'type': args.target, 'data_root': args.data_root}
+    cfg = {**nested_options(args.options), 'type': args.target, 'data_root': args.data_root}
     try:
         dataset, tasks, problems = inspect_dataset(cfg)
     except TypeError as error:

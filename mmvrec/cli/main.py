@@ -4,9 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mmengine.config import DictAction
-
 from mmvrec.cli import classify, doctor, enroll, inspection, report
+from mmvrec.utils.arguments import KeyValueAction
 
 DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
 
@@ -36,7 +35,7 @@ def _add_enroll(command: argparse.ArgumentParser) -> None:
         '--config', default=DEFAULT_CONFIG, help='backbone, views and head (default: %(default)s)'
     )
     _add_dataset_options(command)
-    command.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
     command.add_argument('--device')
     command.set_defaults(run=enroll.run)
@@ -91,7 +90,7 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
 
 def _add_dataset_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        '--options', nargs='+', action=DictAction, default={}, help='arguments of the dataset'
+        '--options', nargs='+', action=KeyValueAction, default={}, help='arguments of the dataset'
     )
 
 

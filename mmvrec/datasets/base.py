@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -32,12 +33,14 @@ class Problem:
         message (str): what is wrong and what to do.
         fatal (bool): whether it stops loading under ``on_problem='raise'``. A problem that is not
             fatal is a known oddity of a published dataset; its instance is left out either way.
+        left_out (bool): False for a note on what was mended: its instances are in the dataset.
     """
 
     file: str
     instance: str
     message: str
     fatal: bool = True
+    left_out: bool = True
 
     def __str__(self) -> str:
         """``file, instance: message``."""
@@ -52,8 +55,11 @@ class DefectDataset(BaseDataset):
     fields: ``img_path`` (str), ``img_id`` (str, common to the instances of one image),
     ``instance_id`` (str, unique), ``task`` (str), ``label_name`` (str), ``bbox`` (x1, y1, x2, y2 in
     pixels), ``mask`` (see :func:`mmvrec.structures.decode_mask`), ``img_shape`` (declared
-    (height, width), or None where the annotations do not tell), ``ann_file`` (where it was read).
+    (height, width), or None where the annotations do not tell), ``ann_file`` (where it was read),
+    and perhaps ``is_cut`` (True where a reader has cut a polygon at the border itself).
     ``gt_label`` (class index within the task) is added here.
+
+    Boxes and polygons that reach over the border by up to a pixel, or one percent, are cut.
 
     Images are upright, by their EXIF orientation, and so are annotations; only those that declare
     the size of the stored pixels are turned (:func:`mmvrec.structures.annotation_orientation`).
@@ -128,6 +134,10 @@ class DefectDataset(BaseDataset):
         """Add to ``self.problems``; arguments as of :class:`Problem`."""
         self.problems.append(Problem(str(file), str(instance), message, fatal))
 
+    def note(self, file: object, message: str) -> None:
+        """Add to ``self.problems`` what was mended, and whose instances are not left out."""
+        self.problems.append(Problem(str(file), '', message, fatal=False, left_out=False))
+
     def folder(self, *parts: str) -> Path:
         """A folder under ``data_root`` that the layout must have.
 
@@ -156,8 +166,12 @@ class DefectDataset(BaseDataset):
                 f'{self.LAYOUT}'
             )
         self.task_classes = self._find_classes(records)
+        labels = {
+            task: {name: label for label, name in enumerate(names)}
+            for task, names in self.task_classes.items()
+        }
         for record in records:
-            record['gt_label'] = self.task_classes[record['task']].index(record['label_name'])
+            record['gt_label'] = labels[record['task']][record['label_name']]
         self._metainfo['task_classes'] = self.task_classes
         # MMPretrain's own tools look for `classes`; it has a meaning for one task only.
         if len(self.task_classes) == 1:
@@ -216,17 +230,18 @@ class DefectDataset(BaseDataset):
             )
 
     def _find_classes(self, records: list[dict]) -> dict[str, list[str]]:
-        tasks = dict.fromkeys(r['task'] for r in records)
+        names: dict[str, set[str]] = {}
+        for record in records:
+            names.setdefault(record['task'], set()).add(record['label_name'])
         if self.TASK_CLASSES is not None:
-            return {task: list(self.TASK_CLASSES[task]) for task in tasks}
-        return {
-            task: sorted({r['label_name'] for r in records if r['task'] == task}) for task in tasks
-        }
+            return {task: list(self.TASK_CLASSES[task]) for task in names}
+        return {task: sorted(labels) for task, labels in names.items()}
 
     def _check_records(self, records: list[dict]) -> list[dict]:
         headers: dict[str, ImageHeader | str] = {}
         seen: set[str] = set()
         good = []
+        cut = 0
         for record in records:
             record['label_name'] = record['label_name'].strip()
             message = self._record_problem(record, headers)
@@ -234,10 +249,17 @@ class DefectDataset(BaseDataset):
                 message = 'this instance id occurs twice; ids must be unique'
             seen.add(record['instance_id'])
             if message is None:
+                cut += record.pop('is_cut', False)
                 turn_upright(record)
                 good.append(record)
             else:
                 self.report(record['ann_file'], record['instance_id'], message)
+        if cut:
+            self.note(
+                self.data_root,
+                f'{cut} boxes or polygons reached over the border by up to a pixel or 1 %, and '
+                'were cut',
+            )
         return good if self.TASK_CLASSES is not None else self._check_spellings(good)
 
     def _check_spellings(self, records: list[dict]) -> list[dict]:
@@ -276,13 +298,17 @@ class DefectDataset(BaseDataset):
                 f'{name}: {len(fatal)} problems\n{_listing(fatal)}\n'
                 "Mend the annotations, or set on_problem='skip' to leave these instances out."
             )
-        if self.problems:
+        left_out = [p for p in self.problems if p.left_out]
+        if left_out:
             print_log(
-                f'{name}: {len(self.problems)} problems, the instances concerned are left out\n'
-                f'{_listing(self.problems)}',
+                f'{name}: {len(left_out)} problems, the instances concerned are left out\n'
+                f'{_listing(left_out)}',
                 logger='current',
-                level=30,
+                level=logging.WARNING,
             )
+        for note in self.problems:
+            if not note.left_out:
+                print_log(f'{type(self).__name__}: {note}', logger='current', level=logging.INFO)
 
     def problem_dicts(self) -> list[dict]:
         """``self.problems`` as dictionaries, for JSON."""

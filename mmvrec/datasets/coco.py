@@ -1,36 +1,54 @@
 """Datasets of the user's own with COCO annotations."""
 
-import posixpath
-import sys
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
+from reprlib import repr as short
 
-from pycocotools import mask as coco_mask
-
-from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.coco_geometry import is_number, read_geometry
+from mmvrec.datasets.single_file import SingleFileDefects
 from mmvrec.registry import DATASETS
 from mmvrec.utils.files import read_json
-from mmvrec.utils.images import is_image_size
-from mmvrec.utils.paths import inside
+from mmvrec.utils.images import image_shape, is_image_size
 
-#: Pixels by which a polygon may leave its image: annotation tools round outwards.
-_MARGIN = 1.0
+#: Entries of an image with its name: coco-annotator has a ``path`` too.
+_NAMES = ('file_name', 'path')
+
+
+@dataclass
+class _Image:
+    """An entry of ``images``; ``declared`` is its height and width where the file tells both."""
+
+    name: str
+    path: str
+    declared: tuple[int, int] | None
+    entry: dict
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, of the image file where they are not declared."""
+        return self.declared or image_shape(self.path)
 
 
 @DATASETS.register_module()
-class CocoDefects(DefectDataset):
+class CocoDefects(SingleFileDefects):
     """Instances in a COCO detection file: polygons, RLE masks or boxes only.
 
     Polygons are filled by pycocotools, as everywhere with COCO. Categories are known by name: their
     ids may start at 0 and have gaps. ``iscrowd`` is not looked at. A file with several products
-    names the task of each annotation in a field of the annotation or of its image.
+    names the task of each annotation in a field of the annotation or of its image. The exports of
+    Roboflow, CVAT, Label Studio, FiftyOne, supervision and coco-annotator are read as they are;
+    sizes that a file does not tell are read from the images, under ``annotations_only`` too.
 
     Args:
         data_root (str): folder of the dataset. Defaults to ``data/coco/``.
-        ann_file (str): COCO JSON file, relative to ``data_root``. Defaults to
-            ``annotations.json``.
-        data_prefix (dict, optional): ``img`` is the folder of the images, relative to
-            ``data_root``. Defaults to None: ``dict(img='images/')``.
+        ann_file (str, optional): COCO JSON file, relative to ``data_root``. Defaults to None: the
+            only one with a usual name, such as ``annotations.json``.
+        data_prefix (str | dict, optional): folder of the images, relative to ``data_root``.
+            Defaults to None: see :class:`SingleFileDefects`.
         classes (Sequence[str], optional): the categories to load, in label order, for files with
             one task. Defaults to None: for each task the categories that occur, sorted. Give it
             when support and query set come from different files.
@@ -40,44 +58,54 @@ class CocoDefects(DefectDataset):
 
     Raises:
         FileNotFoundError: the folder or the JSON file is missing.
-        ValueError: not a COCO file, unknown classes, or bad annotations.
+        ValueError: several JSON files, not a COCO file, unknown classes, or bad annotations.
     """
 
     NAME = 'coco'
     LAYOUT = (
         'A COCO dataset looks like this:\n'
         '  data_root/annotations.json (ann_file) with the lists images, annotations, categories\n'
-        "  data_root/images/part_001.png (data_prefix=dict(img='images/'))"
+        '  data_root/images/part_001.png (data_prefix=images/; or beside the JSON file)'
+    )
+    ANN_FILES = (
+        (
+            'annotations.json',
+            '_annotations.coco.json',
+            'labels.json',
+            'result.json',
+            'coco.json',
+            'instances_*.json',
+            'annotations/instances_*.json',
+        ),
+        ('*/annotations.json', '*/_annotations.coco.json', '*/labels.json', '*/result.json'),
+        ('*.json', 'annotations/*.json'),
     )
 
     def __init__(
         self,
         data_root: str = 'data/coco/',
-        ann_file: str = 'annotations.json',
-        data_prefix: dict | None = None,
+        ann_file: str | None = None,
+        data_prefix: str | Mapping | None = None,
         classes: Sequence[str] | None = None,
         task_key: str = 'task',
         **kwargs,
     ):
-        self.classes = None if classes is None else list(classes)
+        # A command line makes numbers, and no list of a single name.
+        if isinstance(classes, str | int):
+            classes = [classes]
+        self.classes = None if classes is None else [str(name) for name in classes]
         self.task_key = task_key
-        super().__init__(
-            data_root=data_root,
-            ann_file=ann_file,
-            data_prefix={'img': 'images/'} if data_prefix is None else data_prefix,
-            **kwargs,
-        )
+        super().__init__(data_root=data_root, ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:
         """Read the annotations in the order of the file."""
-        content = self._read_json()
+        content = _read_coco(self.open_folder())
         categories = self._read_categories(content['categories'])
         images = self._read_images(content['images'])
-        annotations = self._by_id('annotations', content['annotations'])
-        for identity, annotation in annotations.items():
+        for identity, annotation in self._by_id('annotations', content['annotations']).items():
             try:
-                record = self._make_record(annotation, images, categories)
-            except (ValueError, TypeError) as error:
+                record = self._make_record(identity, annotation, images, categories)
+            except (ValueError, OSError) as error:
                 self.report(self.ann_file, f'annotation {identity}', str(error))
                 continue
             if self.classes is None or record['label_name'] in self.classes:
@@ -88,189 +116,121 @@ class CocoDefects(DefectDataset):
             return super()._find_classes(records)
         return {record['task']: self.classes for record in records}
 
-    def _read_json(self) -> dict:
-        path = Path(self.ann_file)
-        if not path.is_file():
-            raise FileNotFoundError(f'CocoDefects: no annotation file {path}\n{self.LAYOUT}')
-        try:
-            content = read_json(path)
-        except ValueError as error:
-            raise ValueError(f'{path} is {error}') from error
-        for key in ('images', 'annotations', 'categories'):
-            if not isinstance(content, dict) or not isinstance(content.get(key), list):
-                raise ValueError(f'{path} is not a COCO detection file: it has no list {key!r}')
-        return content
-
     def _by_id(self, what: str, entries: list) -> dict[int | str, dict]:
         """Entries by their id; entries without or with a repeated id are problems."""
-        found = {}
+        known = {}
         for index, entry in enumerate(entries):
-            identity = entry.get('id') if isinstance(entry, dict) else None
-            if not isinstance(identity, int | str):
+            identity = _whole(entry.get('id')) if isinstance(entry, dict) else None
+            if not _is_id(identity):
                 self.report(self.ann_file, f'{what}[{index}]', 'it has no id')
-            elif identity in found:
+            elif identity in known:
                 self.report(self.ann_file, f'{what}[{index}]', f'the id {identity} is repeated')
             else:
-                found[identity] = entry
-        return found
+                known[identity] = entry
+        return known
 
-    def _read_images(self, entries: list) -> dict[int | str, dict]:
-        images = self._by_id('images', entries)
+    def _read_images(self, entries: list) -> dict[int | str, _Image | str]:
+        """Images by id; of one that cannot be used, what is wrong with it."""
+        images: dict[int | str, _Image | str] = {}
         first: dict[str, int | str] = {}
-        for identity, entry in images.items():
-            name = entry.get('file_name')
-            normal = posixpath.normpath(name) if isinstance(name, str) else f'#{identity}'
-            if first.setdefault(normal, identity) != identity:
+        for identity, entry in self._by_id('images', entries).items():
+            try:
+                image = images[identity] = self._read_image(identity, entry)
+            except ValueError as error:
+                images[identity] = str(error)
+                continue
+            other = first.setdefault(os.path.normpath(image.path), identity)
+            if other != identity:
                 self.report(
                     self.ann_file,
                     f'image {identity}',
-                    f'{name} is listed already, as image {first[normal]}; give an image one entry, '
+                    f'{image.name} is listed already, as image {other}; give an image one entry, '
                     'with all of its annotations',
                 )
         return images
+
+    def _read_image(self, identity: int | str, entry: dict) -> _Image:
+        name = next((entry[key] for key in _NAMES if entry.get(key)), None)
+        if not isinstance(name, str):
+            raise ValueError(f'image {identity} has no file_name')
+        size = _whole(entry.get('height')), _whole(entry.get('width'))
+        declared = None if None in size else size
+        if declared is not None and not is_image_size(*declared):
+            raise ValueError(
+                f'image {name} needs an integer height and width, or none, got {short(declared)}'
+            )
+        return _Image(name, self.image_path(name), declared, entry)
 
     def _read_categories(self, entries: list) -> dict[int | str, str]:
         names = {}
         for identity, entry in self._by_id('categories', entries).items():
             name = entry.get('name')
+            if is_number(name):
+                name = str(name)
             if not isinstance(name, str) or not name.strip():
                 self.report(self.ann_file, f'category {identity}', 'it has no name')
             else:
                 names[identity] = name.strip()
-        unknown = [name for name in self.classes or () if name not in names.values()]
+        unknown = set(self.classes or ()).difference(names.values())
         if unknown:
             raise ValueError(
-                f'{self.ann_file} has no categories {unknown} (classes); '
-                f'it has {sorted(names.values())}'
+                f'{self.ann_file} has no categories {sorted(unknown)} (classes); '
+                f'it has {sorted(names.values())[:20]}'
             )
         return names
 
-    def _make_record(self, annotation: dict, images: dict, categories: dict) -> dict:
+    def _make_record(
+        self, identity: int | str, annotation: dict, images: dict, categories: dict
+    ) -> dict:
         image = _look_up(images, annotation, 'image_id')
         label_name = _look_up(categories, annotation, 'category_id')
-        file_name = image.get('file_name')
-        if not isinstance(file_name, str) or not file_name:
-            raise ValueError(f'image {image["id"]} has no file_name')
-        height, width = size = image.get('height'), image.get('width')
-        if not is_image_size(*size):
-            raise ValueError(f'image {file_name} needs an integer height and width, got {size}')
-        task = annotation.get(self.task_key, image.get(self.task_key, self.NAME))
+        if isinstance(image, str):
+            raise ValueError(image)
+        height, width = image.shape
+        task = annotation.get(self.task_key, image.entry.get(self.task_key, self.NAME))
         if not isinstance(task, str) or not task:
-            raise ValueError(f'the task ({self.task_key}) must be a name, got {task!r}')
-        mask = _read_segmentation(annotation.get('segmentation'), height, width)
+            raise ValueError(f'the task ({self.task_key}) must be a name, got {short(task)}')
         return {
-            'img_path': self._image_path(file_name),
-            'img_id': file_name,
-            'instance_id': f'{file_name}#{annotation["id"]}',
+            'img_path': image.path,
+            'img_id': image.name,
+            'instance_id': f'{image.name}#{identity}',
             'task': task,
             'label_name': label_name,
-            'bbox': _read_bbox(annotation.get('bbox'), mask),
-            'mask': mask,
             'img_shape': (height, width),
-            'ann_file': str(self.ann_file),
+            'ann_file': self.ann_file,
+            **read_geometry(annotation, height, width),
         }
 
-    def _image_path(self, file_name: str) -> str:
-        folder = self.data_prefix['img']
-        return inside(folder, file_name, self.data_root, folder)
+
+def _read_coco(path: Path) -> dict:
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise ValueError(f'{path} is {error}') from error
+    for key in ('images', 'annotations', 'categories'):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise ValueError(f'{path} is not a COCO detection file: it has no list {key!r}')
+    return content
 
 
 def _look_up(table: dict, annotation: dict, key: str) -> object:
-    identity = annotation.get(key)
-    if not isinstance(identity, int | str) or identity not in table:
-        raise ValueError(f'{key} {identity!r:.80} is unknown; the ids are {list(table)[:10]} …')
-    return table[identity]
+    """The entry that an annotation names; some exporters write ids as numbers here, text there."""
+    identity = _whole(annotation.get(key))
+    if _is_id(identity):
+        spellings = [identity, str(identity)]
+        if isinstance(identity, str) and identity.isdecimal() and len(identity) < 20:
+            spellings.append(int(identity))
+        for spelling in spellings:
+            if spelling in table:
+                return table[spelling]
+    known = list(islice(table, 10))
+    raise ValueError(f'{key} {short(identity)} is unknown; the ids are {known} …')
 
 
-def _read_bbox(bbox: object, mask: dict | None) -> list[float]:
-    if bbox is None or bbox == []:
-        if mask is None:
-            raise ValueError('it has neither a bbox nor a segmentation')
-        bbox = coco_mask.toBbox(_as_rle(mask)).tolist()
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):
-        raise ValueError(f'bbox must be the numbers [x, y, width, height], got {bbox!r:.80}')
-    x, y, width, height = bbox
-    # Decimal coordinates add up to a little more than the image's edge.
-    return [float(x), float(y), round(float(x + width), 3), round(float(y + height), 3)]
+def _is_id(value: object) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
 
 
-def _read_segmentation(segmentation: object, height: int, width: int) -> dict | None:
-    """RLE entry of a COCO segmentation, None when there is none; ``ValueError`` when invalid."""
-    if segmentation is None or segmentation == []:
-        return None
-    if isinstance(segmentation, dict):
-        rle = _read_rle(segmentation, height, width)
-    elif isinstance(segmentation, list):
-        for polygon in segmentation:
-            _check_polygon(polygon, height, width)
-        rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-    else:
-        raise ValueError(f'segmentation must be a list or an RLE, got {segmentation!r:.80}')
-    if coco_mask.area(rle) == 0:
-        raise ValueError('the segmentation covers no pixel')
-    return {'type': 'rle', 'size': [height, width], 'counts': rle['counts'].decode('ascii')}
-
-
-def _as_rle(mask: dict) -> dict:
-    return {'size': mask['size'], 'counts': mask['counts'].encode('ascii')}
-
-
-def _check_polygon(polygon: object, height: int, width: int) -> None:
-    if not isinstance(polygon, list) or not all(map(_is_number, polygon)):
-        raise ValueError('a polygon must be a list of finite numbers [x1, y1, x2, y2, ...]')
-    if len(polygon) < 6 or len(polygon) % 2:
-        raise ValueError(f'a polygon needs at least 3 points (6 numbers), got {len(polygon)}')
-    for coordinates, size in ((polygon[::2], width), (polygon[1::2], height)):
-        if min(coordinates) < -_MARGIN or max(coordinates) > size + _MARGIN:
-            raise ValueError(f'the polygon leaves the image of {width} x {height} pixels')
-
-
-def _read_rle(rle: dict, height: int, width: int) -> dict:
-    """Check an RLE; pycocotools fills what a short one leaves out with random memory."""
-    counts = rle.get('counts')
-    if rle.get('size') != [height, width]:
-        raise ValueError(f'the RLE has size {rle.get("size")}, its image {[height, width]}')
-    if isinstance(counts, str):
-        runs = _decode_counts(counts)
-    elif isinstance(counts, list) and all(type(count) is int for count in counts):
-        runs = counts
-    else:
-        raise ValueError(f'the RLE counts must be a string or integers, got {counts!r:.60}')
-    if min(runs, default=-1) < 0 or sum(runs) != height * width:
-        raise ValueError(
-            f'the RLE is invalid: its runs add up to {sum(runs)} of {height * width} pixels'
-            + (', some negative' if min(runs, default=0) < 0 else '')
-        )
-    return coco_mask.frPyObjects({'size': [height, width], 'counts': runs}, height, width)
-
-
-def _decode_counts(counts: str) -> list[int]:
-    """Run lengths of COCO's compressed RLE: 6 bits a character, from the fourth run on differences.
-
-    Five bits of each character are payload, lowest first; the sixth says that more follow, and the
-    highest payload bit of the last one is the sign.
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts:
-        code = ord(character) - 48
-        if not 0 <= code < 64:
-            raise ValueError(f'the RLE is invalid: it has the character {character!r}')
-        value |= (code & 31) << shift
-        shift += 5
-        if code & 32:
-            continue
-        if code & 16:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    if shift:
-        raise ValueError('the RLE is invalid: it ends within a number')
-    return runs
-
-
-def _is_number(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    # Integers of JSON have any length.
-    return -sys.float_info.max <= value <= sys.float_info.max
+def _whole(value: object) -> object:
+    """A value of JSON; an integer that was written as a float is one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

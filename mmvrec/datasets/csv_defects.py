@@ -2,30 +2,29 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
-from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.csv_rows import check_filled, parse_geometry, read_rows
+from mmvrec.datasets.single_file import SingleFileDefects
 from mmvrec.registry import DATASETS
-from mmvrec.utils.paths import inside
 
 _COLUMNS = ('img_rel_path', 'label', 'x1', 'y1', 'x2', 'y2')
 
 
 @DATASETS.register_module()
-class CsvDefects(DefectDataset):
+class CsvDefects(SingleFileDefects):
     """A row per instance, with the columns of MVTec-FS.
 
     ``img_rel_path``, ``label``, ``x1``, ``y1``, ``x2``, ``y2`` (pixels) must be there and filled;
     ``points`` (JSON list of [x, y], the polygon), ``part`` (the task), ``imageHeight`` and
-    ``imageWidth`` may be.
+    ``imageWidth`` may be. Columns are separated by commas, semicolons or tabs.
 
     Args:
         data_root (str): folder of the dataset. Defaults to ``data/csv/``.
-        ann_file (str): the CSV file, relative to ``data_root``. Defaults to ``annotations.csv``.
-        data_prefix (dict, optional): ``img`` is the folder of the images, relative to
-            ``data_root``. Defaults to None: ``dict(img='images/')``.
+        ann_file (str, optional): the CSV file, relative to ``data_root``. Defaults to None:
+            ``annotations.csv``, or the only one.
+        data_prefix (str | dict, optional): folder of the images, relative to ``data_root``.
+            Defaults to None: see :class:`SingleFileDefects`.
         **kwargs: see :class:`DefectDataset`.
 
     Raises:
@@ -37,51 +36,47 @@ class CsvDefects(DefectDataset):
     LAYOUT = (
         'A CSV dataset looks like this:\n'
         '  data_root/annotations.csv (ann_file) with img_rel_path,label,x1,y1,x2,y2[,points,part]\n'
-        "  data_root/images/part_001.png (data_prefix=dict(img='images/'))"
+        '  data_root/images/part_001.png (data_prefix=images/; or beside the CSV file)'
     )
+
+    ANN_FILES = (('annotations.csv',), ('*.csv', 'annotations/*.csv'))
 
     def __init__(
         self,
         data_root: str = 'data/csv/',
-        ann_file: str = 'annotations.csv',
-        data_prefix: dict | None = None,
+        ann_file: str | None = None,
+        data_prefix: str | Mapping | None = None,
         **kwargs,
     ):
-        super().__init__(
-            data_root=data_root,
-            ann_file=ann_file,
-            data_prefix={'img': 'images/'} if data_prefix is None else data_prefix,
-            **kwargs,
-        )
+        super().__init__(data_root=data_root, ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:
         """Read the rows in the order of the file."""
-        path = Path(self.ann_file)
-        if not path.is_file():
-            raise FileNotFoundError(f'CsvDefects: no annotation file {path}\n{self.LAYOUT}')
+        path = self.open_folder()
         try:
             rows = read_rows(path, _COLUMNS)
         except (csv.Error, ValueError) as error:
             raise ValueError(f'{path} is not a usable CSV file: {error}\n{self.LAYOUT}') from error
         position: Counter[str] = Counter()
+        img_ids: dict[str, str] = {}
         for line, row in enumerate(rows, start=2):
             name = row['img_rel_path'] or ''
             instance = f'{name}#{position[name]}'
             position[name] += 1
             try:
-                yield self._record(row, instance, name)
-            except (ValueError, TypeError) as error:
+                check_filled(row, _COLUMNS)
+                img_path = self.image_path(name)
+                geometry = parse_geometry(row)
+            except ValueError as error:
                 self.report(path, instance, f'row {line}: {error}')
-
-    def _record(self, row: dict, instance: str, name: str) -> dict:
-        check_filled(row, _COLUMNS)
-        folder = self.data_prefix['img']
-        return {
-            'img_path': inside(folder, name, self.data_root, folder),
-            'img_id': name,
-            'instance_id': instance,
-            'task': row.get('part') or self.NAME,
-            'label_name': row['label'].strip(),
-            'ann_file': str(self.ann_file),
-            **parse_geometry(row),
-        }
+                continue
+            yield {
+                'img_path': img_path,
+                # Rows may spell the path of one image in several ways.
+                'img_id': img_ids.setdefault(img_path, name),
+                'instance_id': instance,
+                'task': row.get('part') or self.NAME,
+                'label_name': row['label'].strip(),
+                'ann_file': self.ann_file,
+                **geometry,
+            }

@@ -1,11 +1,17 @@
 """Rows of CSV annotations with the columns of MVTec-FS."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from reprlib import repr as short
 
+from mmvrec.utils.files import read_bytes
+from mmvrec.utils.images import is_image_size
+
+_SEPARATORS = ',;\t'
 _BOX = ('x1', 'y1', 'x2', 'y2')
 _SIZE = ('imageHeight', 'imageWidth')
 
@@ -24,11 +30,15 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict]:
     """Rows of a CSV file, as dictionaries of strings.
 
     Raises:
-        ValueError: some of ``columns`` are missing, or it is not UTF-8.
+        ValueError: some of ``columns`` are missing, it is not UTF-8, or no file to be read.
         csv.Error: it is not a CSV file.
     """
-    with path.open(newline='', encoding='utf-8-sig') as file, _long_csv_fields():
-        reader = csv.DictReader(file)
+    text = read_bytes(path).decode('utf-8-sig')
+    header = text.partition('\n')[0]
+    # Spreadsheets separate by semicolons where the comma is the decimal point.
+    separator = max(_SEPARATORS, key=header.count)
+    with _long_csv_fields():
+        reader = csv.DictReader(io.StringIO(text, newline=''), delimiter=separator)
         present = reader.fieldnames or ()
         rows = list(reader)
     missing = [name for name in columns if name not in present]
@@ -60,7 +70,6 @@ def parse_geometry(row: dict) -> dict:
 
     Raises:
         ValueError: something is not a number, or not as described.
-        TypeError: ``points`` is not a list.
     """
     numbers = {}
     for name in (*_SIZE, *_BOX):
@@ -83,6 +92,8 @@ def _img_shape(numbers: dict[str, float]) -> tuple[int, int] | None:
     height, width = (numbers.get(name, 0.0) for name in _SIZE)
     if not (height > 0 and width > 0 and height.is_integer() and width.is_integer()):
         raise ValueError(f'the image size {height:g} x {width:g} is not two positive integers')
+    if not is_image_size(int(height), int(width)):
+        raise ValueError(f'the image size {height:g} x {width:g} is more than images can have')
     return int(height), int(width)
 
 
@@ -94,5 +105,5 @@ def _polygon(text: str | None) -> dict | None:
     except (ValueError, RecursionError) as error:
         raise ValueError(f'points is not a JSON list: {error}') from error
     if not isinstance(points, list):
-        raise TypeError(f'points is not a JSON list but {points!r:.80}')
+        raise ValueError(f'points is not a JSON list but {short(points)}')
     return {'type': 'polygon', 'points': [points]}

@@ -1,5 +1,7 @@
 """Datasets by the names of their classes, as a command line has them."""
 
+from mmengine.config import Config
+
 import mmvrec.datasets
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.detected import DetectedInstances
@@ -29,10 +31,25 @@ def build_dataset(name: str, data_root: str, options: dict | None = None) -> Def
     """
     if not is_format(DATASETS.get(name)):
         raise ValueError(f'no dataset format {name!r}; there are {format_names()}')
+    options = nested_options(options or {})
     try:
-        return DATASETS.build({'type': name, 'data_root': data_root, **(options or {})})
+        return DATASETS.build({'type': name, 'data_root': data_root, **options})
     except TypeError as error:
         raise ValueError(f'{name} cannot be built with the options {options}: {error}') from error
+
+
+def nested_options(options: dict) -> dict:
+    """Options of a command line, those with dotted keys (``data_prefix.img=…``) as dictionaries.
+
+    Raises:
+        ValueError: one key is given a value, and values below it too.
+    """
+    nested = Config()
+    try:
+        nested.merge_from_dict(options)
+    except TypeError as error:
+        raise ValueError(f'the options {options} contradict one another: {error}') from error
+    return nested.to_dict()
 
 
 def is_format(kind: object) -> bool:

@@ -84,8 +84,10 @@ def count_image_sizes(dataset: DefectDataset) -> Counter[tuple[int, int] | None]
 
 
 def print_problems(problems: Iterable[Mapping], console: Console) -> None:
-    """Print the number of problems, and each as ``file, instance: message``."""
-    lines = [str(Problem(**problem)) for problem in problems]
-    console.print(f'{len(lines)} problems; the instances concerned are left out')
-    for line in lines:
-        console.print(f'  {line}', markup=False, highlight=False, soft_wrap=True)
+    """Print the number of problems, each as ``file, instance: message``, and the notes."""
+    problems = [Problem(**problem) for problem in problems]
+    left_out = [str(problem) for problem in problems if problem.left_out]
+    notes = [f'note: {problem}' for problem in problems if not problem.left_out]
+    console.print(f'{len(left_out)} problems; the instances concerned are left out')
+    for line in [f'  {problem}' for problem in left_out] + notes:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -175,7 +175,7 @@ class MVTecFS(DefectDataset):
             try:
                 check_filled(row, _COLUMNS)
                 geometry = parse_geometry(row)
-            except (ValueError, TypeError) as error:
+            except ValueError as error:
                 self.report(path, instance, f'row {line}: {error}')
                 continue
             problem = self._row_problem(row, category)

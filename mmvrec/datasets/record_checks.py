@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from mmvrec.structures import annotation_orientation, turn_box, turn_mask
+from mmvrec.structures.borders import cut_at_border, cut_box
 from mmvrec.utils.images import ImageHeader, read_header
 
 
@@ -62,49 +63,67 @@ def as_points(values: list) -> np.ndarray:
     Raises:
         ValueError: they are not pairs of finite numbers.
     """
-    try:
-        points = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f'a point is not a pair of finite numbers: {error}') from error
-    # Numbers in quotes become text, and integers that no float holds become objects.
-    if points.dtype.kind not in 'iuf' or points.shape[1:] != (2,) or not np.isfinite(points).all():
+    # Objects: an array of text would give every number the room of the longest text.
+    points = np.asarray(values, object)
+    kinds = set(map(type, points.flat))
+    if points.shape[1:] != (2,) or not all(map(_is_number_type, kinds)):
         raise ValueError('a point is not a pair of finite numbers')
-    return points.astype(np.float64)
+    try:
+        points = points.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError('a point is not a pair of finite numbers') from error
+    if not np.isfinite(points).all():
+        raise ValueError('a point is not a pair of finite numbers')
+    return points
+
+
+def _is_number_type(kind: type) -> bool:
+    return issubclass(kind, int | float | np.number) and kind is not bool
 
 
 def geometry_problem(record: dict) -> str | None:
-    """What is wrong with the box or polygon of a record; None where nothing is."""
+    """What is wrong with the box or polygon of a record; None where nothing is.
+
+    What reaches over the border of the image by little is cut, and ``is_cut`` added.
+    """
     x1, y1, x2, y2 = box = [float(value) for value in record['bbox']]
     if not all(math.isfinite(value) for value in box):
         return f'the box {box} has NaN or infinite coordinates'
     if x2 < x1 or y2 < y1:
         return f'the box {box} (x1, y1, x2, y2) has negative size'
-    if record['img_shape'] is not None:
-        height, width = record['img_shape']
-        if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-            return f'the box {box} leaves the image of {width} x {height} pixels (width x height)'
     mask = record['mask']
     if mask is None and not (x2 > x1 and y2 > y1):
         return f'the box {box} (x1, y1, x2, y2) has no area'
-    if mask is not None and mask['type'] == 'polygon':
-        return _polygon_problem(mask['points'], record['img_shape'])
+    try:
+        if mask is not None and mask['type'] == 'polygon':
+            _check_polygons(mask['points'])
+        _cut_geometry(record)
+    except ValueError as error:
+        return str(error)
     return None
 
 
-def _polygon_problem(polygons: list, img_shape: tuple[int, int] | None) -> str | None:
+def _check_polygons(polygons: list) -> None:
     if not polygons:
-        return 'the mask has no polygon'
+        raise ValueError('the mask has no polygon')
     for polygon in polygons:
         if len(polygon) < 3:
-            return f'a polygon needs at least 3 points, got {len(polygon)}'
-        try:
-            points = as_points(polygon)
-        except ValueError as error:
-            return str(error)
-        if img_shape is not None and ((points < 0) | (points > img_shape[::-1])).any():
-            return (
-                f'the polygon leaves the image of {img_shape[1]} x {img_shape[0]} pixels '
-                f'(width x height): it reaches from {points.min(0).tolist()} to '
-                f'{points.max(0).tolist()}'
-            )
-    return None
+            raise ValueError(f'a polygon needs at least 3 points, got {len(polygon)}')
+        as_points(polygon)
+
+
+def _cut_geometry(record: dict) -> None:
+    """See :mod:`mmvrec.structures.borders`; what lies within the image stays as it is written."""
+    if record['img_shape'] is None:
+        return
+    shape = record['img_shape']
+    box, is_cut = cut_box(record['bbox'], *shape)
+    if is_cut:
+        record.update(bbox=box, is_cut=True)
+    if record['mask'] is None or record['mask']['type'] != 'polygon':
+        return
+    polygons = record['mask']['points']
+    cuts = [cut_at_border(as_points(points), *shape, 'the polygon') for points in polygons]
+    if any(is_cut for _, is_cut in cuts):
+        points = [points.tolist() for points, _ in cuts]
+        record.update(mask={'type': 'polygon', 'points': points}, is_cut=True)

@@ -1,5 +1,6 @@
 """The feature bank: view features of many instances, the seam between images and heads."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from mmvrec.utils.files import atomic_write, read_npz
 DEFAULT_TASK = 'default'
 #: Label of an instance without a class, such as a detector's false alarm.
 UNLABELLED = -1
+#: Classes of a task whose names are not given.
+_MOST_CLASSES = 2**16
 
 
 @dataclass
@@ -63,16 +66,19 @@ class FeatureBank:
         }
         if self.labels.ndim != 1 or len(set(sizes.values())) != 1:
             raise ValueError(f'every field must have one entry per instance, got {sizes}')
-        if len(set(self.ids)) != len(self.ids):
-            repeated = sorted({i for i in self.ids if self.ids.count(i) > 1})
+        repeated = sorted(i for i, number in Counter(self.ids).items() if number > 1)
+        if repeated:
             raise ValueError(f'instance ids must be unique, repeated: {repeated[:5]}')
 
     def _check_labels(self) -> None:
-        for task in self.task_names:
-            labels = self.labels[self.task_indices(task)]
-            names = self.class_names.setdefault(
-                task, [str(i) for i in range(int(labels.max()) + 1)]
-            )
+        members: dict[str, list[int]] = {}
+        for index, task in enumerate(self.tasks):
+            members.setdefault(task, []).append(index)
+        for task, indices in members.items():
+            labels = self.labels[indices]
+            if task not in self.class_names:
+                self.class_names[task] = _names_by_number(task, int(labels.max()) + 1)
+            names = self.class_names[task]
             bad = labels[(labels < UNLABELLED) | (labels >= len(names))]
             if len(bad):
                 raise ValueError(
@@ -183,6 +189,15 @@ class FeatureBank:
             return cls(**_bank_fields(data, token))
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from error
+
+
+def _names_by_number(task: str, number: int) -> list[str]:
+    if number > _MOST_CLASSES:
+        raise ValueError(
+            f'task {task!r} has the label {number - 1}, but no class_names; without them labels '
+            f'must be 0 to {_MOST_CLASSES - 1}'
+        )
+    return [str(label) for label in range(number)]
 
 
 def _bank_fields(data: dict[str, np.ndarray], token: int) -> dict:

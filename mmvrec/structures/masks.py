@@ -1,8 +1,12 @@
 """Masks of instances: how they are stored in a record and turned into pixels."""
 
+from reprlib import repr as short
+
 import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
+
+from mmvrec.structures.rle import read_rle
 
 #: Value of a foreground pixel. The alpha channel travels as uint8 beside RGB.
 FOREGROUND = 255
@@ -29,7 +33,8 @@ def decode_mask(entry: dict | None, bbox: list[float], height: int, width: int) 
 
     Args:
         entry (dict | None): ``{'type': 'polygon', 'points': [[[x, y], ...], ...]}``,
-            ``{'type': 'rle', 'size': [H, W], 'counts': str}``, or None for a box-only instance.
+            ``{'type': 'rle', 'size': [H, W], 'counts': str}`` (see
+            :func:`mmvrec.structures.rle.read_rle`), or None for a box-only instance.
         bbox (list[float]): x1, y1, x2, y2 in pixels; used when ``entry`` is None.
         height (int): image height in pixels.
         width (int): image width in pixels.
@@ -56,37 +61,17 @@ def decode_mask(entry: dict | None, bbox: list[float], height: int, width: int) 
 
 
 def _decode_rle(entry: dict, height: int, width: int) -> np.ndarray:
-    if list(entry['size']) != [height, width]:
+    size = list(entry['size'])
+    if size != [height, width]:
         raise ValueError(
-            f'the mask is made for an image of {entry["size"][0]} x {entry["size"][1]} pixels '
+            f'the mask is made for an image of {" x ".join(map(short, size[:3]))} pixels '
             f'(height x width), the image has {height} x {width}'
         )
     try:
-        counts = entry['counts'].encode('ascii')
-        # pycocotools leaves the pixels that no run covers uninitialised.
-        if _covered_pixels(counts) != height * width:
-            raise ValueError(f'its runs do not cover {height} x {width} pixels')
-        return coco_mask.decode({'size': entry['size'], 'counts': counts}) * np.uint8(FOREGROUND)
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        pixels = coco_mask.decode(read_rle(entry['counts'], height, width))
+    except (ValueError, KeyError) as error:
         raise ValueError(f'the RLE mask cannot be decoded: {error}') from error
-
-
-def _covered_pixels(counts: bytes) -> int:
-    """Sum of the runs of COCO's compressed RLE: 5 bits a byte, from the third run differences."""
-    runs: list[int] = []
-    position = 0
-    while position < len(counts):
-        value = shift = 0
-        more = True
-        while more:
-            byte = counts[position] - 48
-            value |= (byte & 0x1F) << shift
-            more = bool(byte & 0x20)
-            position, shift = position + 1, shift + 5
-        if byte & 0x10:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-    return sum(runs)
+    return pixels * np.uint8(FOREGROUND)
 
 
 def mask_bbox(mask: np.ndarray) -> list[float]:

@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -120,11 +121,7 @@ class ListedImages:
         absolute = PurePosixPath(portable).is_absolute() or bool(PureWindowsPath(name).drive)
         last = PurePosixPath(portable).name
         spellings = [last] if absolute else dict.fromkeys((name, portable))
-        places = [
-            inside(folder, spelling, self.root, folder)
-            for folder in folders
-            for spelling in spellings
-        ]
+        places = [place for spelling in spellings for place in self._places(spelling, folders)]
         for place in places:
             if os.path.lexists(place):
                 return place
@@ -137,6 +134,14 @@ class ListedImages:
         if absolute and not elsewhere:
             raise ValueError(f'{name!r} leads out of the dataset folder, which has no {last!r}')
         return str(elsewhere[0]) if elsewhere else places[0]
+
+    def _places(self, name: str, folders: Sequence[str | Path]) -> list[str]:
+        """Paths of a name in the folders out of which, and of the root, it does not lead."""
+        places = []
+        for folder in folders:
+            with suppress(ValueError):
+                places.append(inside(folder, name, self.root, folder))
+        return places or [inside(folders[-1], name, self.root, folders[-1])]
 
     @cached_property
     def _by_name(self) -> dict[str, list[Path]]:

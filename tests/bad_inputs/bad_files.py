@@ -88,6 +88,20 @@ def file_for_a_folder(root: Path):
     return lambda: CocoDefects(str(root / 'data'))
 
 
+def two_coco_files(root: Path):
+    for name in ('train', 'valid'):
+        layouts.write_json(root / name / '_annotations.coco.json', layouts.coco_content())
+    return lambda: CocoDefects(str(root))
+
+
+def coco_prefix(prefix) -> Prepare:
+    def prepare(root: Path):
+        layouts.write_coco(root)
+        return lambda: CocoDefects(str(root), data_prefix=prefix)
+
+    return prepare
+
+
 LATIN = '{"imagePath": "Grün.png", "shapes": []}'.encode('latin-1')
 LAUGHS = 'a0: &a0 [x, x]\n' + ''.join(
     f'a{k}: &a{k} [{", ".join([f"*a{k - 1}"] * 9)}]\n' for k in range(1, 30)
@@ -185,10 +199,10 @@ CASES = [
         ('annotations.csv',),
     ),
     BadInput(
-        'CSV separated by semicolons',
-        "are missing, it has ['img_rel_path;label;x1;y1;x2;y2']",
-        'separate the columns by commas',
-        csv('img_rel_path;label;x1;y1;x2;y2\n0.png;dent;1;2;9;9\n'),
+        'CSV separated by blanks',
+        "are missing, it has ['img_rel_path label x1 y1 x2 y2']",
+        'separate the columns by commas, semicolons or tabs',
+        csv('img_rel_path label x1 y1 x2 y2\n0.png dent 1 2 9 9\n'),
         ('annotations.csv',),
     ),
     BadInput(
@@ -270,6 +284,25 @@ CASES = [
         without_rights,
         ('labels/0.json',),
         not_as_root=True,
+    ),
+    BadInput(
+        'several COCO files',
+        'has 2 annotation files, train/_annotations.coco.json, valid/_annotations.coco.json',
+        'name one with `ann_file`',
+        two_coco_files,
+    ),
+    BadInput(
+        'a folder of images that does not exist',
+        'no folder …pictures (data_prefix)',
+        'name the folder with `data_prefix`; the message shows the layout',
+        coco_prefix('pictures'),
+        error=FileNotFoundError,
+    ),
+    BadInput(
+        'several folders of images',
+        "data_prefix must name the folder of the images, …, got ['a', 'b']",
+        'name one',
+        coco_prefix(['a', 'b']),
     ),
     BadInput(
         'no annotation file',

@@ -1,7 +1,9 @@
 """Inputs that look bad and are read."""
 
 import codecs
-from io import BytesIO
+import csv
+import json
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import cv2
@@ -117,6 +119,49 @@ def linked_to_itself(root: Path):
     return call
 
 
+def semicolons(data: bytes) -> bytes:
+    rows = csv.reader(data.decode().splitlines())
+    text = StringIO()
+    csv.writer(text, delimiter=';').writerows(rows)
+    return text.getvalue().encode()
+
+
+def over_the_border(root: Path):
+    layouts.write_coco(root)
+    content = layouts.coco_content()
+    content['annotations'][0].update(bbox=[-0.4, 40, 20, 8.4], segmentation=[])
+    layouts.write_json(root / 'annotations.json', content)
+
+    def call():
+        dataset = CocoDefects(str(root))
+        assert dataset.get_data_info(0)['bbox'] == [0, 40, 19.6, 48]
+        (note,) = dataset.problems
+        assert note.message.startswith('1 boxes or polygons reached over the border')
+
+    return call
+
+
+def empty_segmentations(root: Path):
+    layouts.write_coco(root)
+    content = layouts.coco_content()
+    for annotation, empty in zip(content['annotations'], ([[]], [], {}, '', None), strict=False):
+        annotation['segmentation'] = empty
+    layouts.write_json(root / 'annotations.json', content)
+
+    def call():
+        records = records_of(CocoDefects(str(root)))
+        assert [record['mask'] is None for record in records] == [True] * 5 + [False] * 3
+
+    return call
+
+
+def without_sizes(data: bytes) -> bytes:
+    content = json.loads(data)
+    for image in content['images']:
+        del image['width'], image['height']
+    return json.dumps(content).encode()
+
+
 def one_empty_mask(root: Path):
     call = mask_file(value=0)(root)
 
@@ -219,6 +264,30 @@ CASES = [
                 )
             )
         ),
+    ),
+    FineInput(
+        'CSV separated by semicolons or tabs',
+        'it is read',
+        all_of(
+            rewritten(CsvDefects, layouts.write_csv_defects, 'annotations.csv', semicolons),
+            rewritten(
+                CsvDefects,
+                layouts.write_csv_defects,
+                'annotations.csv',
+                lambda data: semicolons(data).replace(b';', b'\t'),
+            ),
+        ),
+    ),
+    FineInput(
+        'COCO images without height and width',
+        'they are read from the image files',
+        rewritten(CocoDefects, layouts.write_coco, 'annotations.json', without_sizes),
+    ),
+    FineInput('an empty segmentation: `[[]]`, `{}`, `""`', 'a box', empty_segmentations),
+    FineInput(
+        'a box that reaches over the border by up to a pixel or 1 %',
+        'it is cut, and told',
+        over_the_border,
     ),
     FineInput(
         'an image with the ending of another format',

@@ -4,19 +4,19 @@
         [--single-class defect]
 
 The formats are the registered datasets, e.g. LabelMeDefects, YoloDefects, PascalVOC, CsvDefects,
-MaskFolders, HeatMaps, ClassFolders, MTD. The images stay where they are; ``CocoDefects`` reads the
-result with ``data_root=DATA_ROOT``, ``ann_file=OUT.json`` and ``data_prefix=dict(img='')``.
+MaskFolders, HeatMaps, ClassFolders, MTD. The images stay where they are; ``CocoDefects`` finds them
+and the result in DATA_ROOT where OUT.json is DATA_ROOT/annotations.json.
 """
 
 import argparse
 import json
 import sys
 
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmvrec.datasets.coco_export import to_coco
 from mmvrec.datasets.formats import build_dataset
+from mmvrec.utils.arguments import KeyValueAction
 from mmvrec.utils.files import atomic_write, check_output
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument('format', help='name of the dataset class')
     parser.add_argument('data_root')
     parser.add_argument('out')
-    parser.add_argument('--options', nargs='+', action=DictAction, default={})
+    parser.add_argument('--options', nargs='+', action=KeyValueAction, default={})
     parser.add_argument(
         '--single-class', metavar='NAME', help='write all instances as of one class, for a detector'
     )
