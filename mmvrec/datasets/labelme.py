@@ -196,7 +196,8 @@ def _circle(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """A circle as polygon; it may leave the image, but its centre lies in it."""
     centre, rim = points
     try:
-        cut_at_border(points[:1], height, width)
+        # Beside the middle of the image: the rule is for areas, and refuses a point on the border.
+        cut_at_border(np.array([centre, [width / 2, height / 2]]), height, width)
     except ValueError as error:
         raise ValueError(f'its centre leaves the image of {width} x {height} pixels') from error
     angles = np.linspace(0, 2 * math.pi, _CIRCLE_CORNERS, endpoint=False)
