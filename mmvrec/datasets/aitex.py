@@ -7,6 +7,7 @@ from pathlib import Path
 from mmvrec.datasets.base import name_list
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
+from mmvrec.utils.paths import glob_files
 
 #: Class of a defect code, the second number of a file's name.
 _CODES = {
@@ -79,17 +80,17 @@ class AITEX(MaskImageDefects):
             name = _CODES[match[1]]
             if self.TASK_CLASSES is not None and name not in self.TASK_CLASSES[self.NAME]:
                 continue
-            paths = sorted(masks.glob(f'{stem}_mask*.png'))
+            paths = glob_files(masks, f'{stem}_mask*.png')
             if paths:
                 yield from self.mask_records(paths, image, stem, name)
             else:
                 self.report(image, stem, 'it has no mask in Mask_images: not used', fatal=False)
 
     def _list_pictures(self, masks: Path) -> list[str]:
-        marked = {path.name.split('_mask')[0] for path in masks.glob('*_mask*.png')}
+        marked = {path.name.split('_mask')[0] for path in glob_files(masks, '*_mask*.png')}
         if self.annotations_only:
             return sorted(marked)
-        pictures = {path.stem for path in self.folder('Defect_images').glob('*.png')}
+        pictures = {path.stem for path in glob_files(self.folder('Defect_images'), '*.png')}
         for stem in sorted(marked - pictures):
             self.report(masks, stem, 'a mask without a picture: not used', fatal=False)
         return sorted(pictures)

@@ -3,6 +3,8 @@
 import shlex
 from pathlib import Path
 
+from mmvrec.utils.paths import glob_files
+
 #: MVTec-FS publishes its images as ``image.tar.001`` to ``image.tar.012``.
 _PARTS = [f'image.tar.{number:03d}' for number in range(1, 13)]
 
@@ -16,8 +18,10 @@ def archive_hints(folder: Path) -> list[str]:
     Returns:
         list[str]: empty where there are none.
     """
-    parts = sorted(path.name for path in folder.glob('image.tar.[0-9]*'))
-    whole = sorted(path.name for suffix in ('tar', 'tar.xz') for path in folder.glob(f'*.{suffix}'))
+    parts = [path.name for path in glob_files(folder, 'image.tar.[0-9]*')]
+    whole = sorted(
+        path.name for suffix in ('tar', 'tar.xz') for path in glob_files(folder, f'*.{suffix}')
+    )
     # A joined archive beside its parts needs no joining.
     if 'image.tar' in whole:
         parts = []

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.registry import DATASETS
+from mmvrec.utils.files import read_bytes
+from mmvrec.utils.paths import glob_files
 
 #: Names of the types 1 to 6.
 _TYPES = ('open', 'short', 'mousebite', 'spur', 'copper', 'pin-hole')
@@ -41,14 +43,14 @@ class DeepPCB(DefectDataset):
 
     def load_instances(self) -> Iterator[dict]:
         """Read the annotation files, ordered by path."""
-        for path in sorted(self.folder('PCBData').glob('group*/*_not/*.txt')):
+        for path in glob_files(self.folder('PCBData'), 'group*/*_not/*.txt'):
             yield from self._read_txt(path)
 
     def _read_txt(self, path: Path) -> Iterator[dict]:
         folder = path.parent.with_name(path.parent.name.removesuffix('_not'))
         try:
-            lines = path.read_text(encoding='utf-8-sig').splitlines()
-        except (UnicodeDecodeError, OSError) as error:
+            lines = read_bytes(path).decode('utf-8-sig').splitlines()
+        except (ValueError, OSError) as error:
             self.report(path, path.stem, f'not a text file: {error}')
             return
         for index, line in enumerate(line for line in lines if line.strip()):

@@ -1,5 +1,6 @@
 """Datasets of the user's own that are nothing but folders: of classes, or of masks."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -7,27 +8,48 @@ from mmvrec.datasets.base import DefectDataset, name_list
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
 from mmvrec.utils.images import image_shape
-from mmvrec.utils.paths import IMAGE_SUFFIXES, is_debris
-
-
-def images_in(folder: Path) -> list[Path]:
-    """The image files of a folder, not of its subfolders, sorted."""
-    files = (path for path in folder.iterdir() if not is_debris(path))
-    return sorted(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
+from mmvrec.utils.paths import IMAGE_SUFFIXES, files_by_stem, glob_files, walk_files
 
 
 def subfolders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted; hidden ones and debris are left away."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_debris(path))
+    return [path for path in glob_files(folder, '*') if path.is_dir()]
+
+
+def report_loose(dataset: DefectDataset, folder: Path) -> None:
+    """List the images that lie beside the folders of the classes, where none tells their class."""
+    for path in glob_files(folder, '*'):
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir():
+            dataset.report(path, '', 'not used: it lies in no folder of a class', fatal=False)
+
+
+def report_others(
+    dataset: DefectDataset, folder: Path, what: str, suffixes: Sequence[str] = IMAGE_SUFFIXES
+) -> None:
+    """List the files under a folder that have none of the suffixes of what is looked for there."""
+    for path in walk_files(folder):
+        if path.suffix.lower() not in suffixes:
+            dataset.report(path, '', f'not used: {what} end in {list(suffixes)}', fatal=False)
+
+
+def pair_problem(what: str, paths: list[Path], images: list[Path], place: Path) -> str | None:
+    """Why the masks or maps of one stem and the images of it are no pair; None where they are."""
+    if not images:
+        return f'it has no image {place}.*'
+    for kind, files in ((what, paths), ('images', images)):
+        if len(files) > 1:
+            return f'several {kind} of one name: {[path.name for path in files]}; keep one'
+    return None
 
 
 @DATASETS.register_module()
 class ClassFolders(DefectDataset):
     """A folder per class, of crops of defects or of whole images; each image is one instance.
 
-    The box is the whole image. The view settings suit crops around a defect: for images that are
-    crops already, take ``scale_unit='image'`` in ``MultiViewRegionContext``. Image files are looked
-    at, for their size, under ``annotations_only`` too.
+    Images of a class may lie in folders of its folder. The box is the whole image. The view
+    settings suit crops around a defect: for images that are crops already, take
+    ``scale_unit='image'`` in ``MultiViewRegionContext``. Image files are looked at, for their size,
+    under ``annotations_only`` too.
 
     Args:
         data_root (str): the folder of the class folders. Defaults to ``data/classes/``.
@@ -50,37 +72,41 @@ class ClassFolders(DefectDataset):
 
     def load_instances(self) -> Iterator[dict]:
         """Read the folders, by class and file name."""
+        report_loose(self, Path(self.data_root))
         for folder in subfolders(Path(self.data_root)):
-            images = images_in(folder)
+            images = walk_files(folder, IMAGE_SUFFIXES)
             if not images:
                 self.report(folder, '', f'it has no image; images end in {list(IMAGE_SUFFIXES)}')
-            for path in sorted(p for p in folder.iterdir() if p.is_file() and p not in images):
-                self.report(path, '', f'not used: images end in {list(IMAGE_SUFFIXES)}', False)
+            report_others(self, folder, 'images')
             for path in images:
-                img_id = f'{folder.name}/{path.name}'
-                try:
-                    height, width = image_shape(path)
-                except (ValueError, OSError) as error:
-                    self.report(path, img_id, str(error))
-                    continue
-                yield {
-                    'img_path': str(path),
-                    'img_id': img_id,
-                    'instance_id': img_id,
-                    'task': self.NAME,
-                    'label_name': folder.name,
-                    'bbox': [0.0, 0.0, float(width), float(height)],
-                    'mask': None,
-                    'img_shape': (height, width),
-                    'ann_file': str(path),
-                }
+                yield from self._read_image(path, folder.name)
+
+    def _read_image(self, path: Path, label_name: str) -> Iterator[dict]:
+        img_id = path.relative_to(self.data_root).as_posix()
+        try:
+            height, width = image_shape(path)
+        except (ValueError, OSError) as error:
+            self.report(path, img_id, str(error))
+            return
+        yield {
+            'img_path': str(path),
+            'img_id': img_id,
+            'instance_id': img_id,
+            'task': self.NAME,
+            'label_name': label_name,
+            'bbox': [0.0, 0.0, float(width), float(height)],
+            'mask': None,
+            'img_shape': (height, width),
+            'ann_file': str(path),
+        }
 
 
 @DATASETS.register_module()
 class MaskFolders(MaskImageDefects):
     """Images and masks in the layout of MVTec AD; every product is a task.
 
-    The folder of a test image tells the class of all instances in its mask, so a folder that holds
+    A mask has the path of its image, at any depth in the folder of the class, with or without
+    ``_mask``. That folder tells the class of all instances in the mask, so a folder that holds
     several classes of defects (``combined``) cannot be used and is a problem; leave it away with
     ``on_problem='skip'``, or annotate its instances one by one. ``good`` is not looked at.
 
@@ -117,13 +143,15 @@ class MaskFolders(MaskImageDefects):
     def load_instances(self) -> Iterator[dict]:
         """Read the masks, by product, class and file name."""
         for name, product in self.products('ground_truth').items():
+            report_loose(self, product / 'ground_truth')
             folders = subfolders(product / 'ground_truth')
             for folder in folders:
                 if not self.is_mixed(folder):
                     yield from self._read_class(name, product, folder)
             with_masks = {self.GOOD, *(folder.name for folder in folders)}
             images = product / 'test'
-            for folder in subfolders(images) if images.is_dir() else ():
+            report_loose(self, images)
+            for folder in subfolders(images):
                 if folder.name not in with_masks:
                     missing = product / 'ground_truth' / folder.name
                     self.report(folder, '', f'not used: no folder {missing} of its masks', False)
@@ -166,14 +194,18 @@ class MaskFolders(MaskImageDefects):
 
     def _read_class(self, name: str, product: Path, folder: Path) -> Iterator[dict]:
         images = product / 'test' / folder.name
-        by_stem = {path.stem: path for path in images_in(images)} if images.is_dir() else {}
-        masks = [(path.stem.removesuffix('_mask'), path) for path in images_in(folder)]
-        for stem in sorted(set(by_stem) - {stem for stem, _ in masks}):
-            self.report(by_stem[stem], '', f'not used: no mask {folder / stem}_mask.*', False)
-        for stem, mask_path in masks:
-            if stem not in by_stem:
-                self.report(mask_path, '', f'it has no image {images / stem}.*')
+        report_others(self, folder, 'masks')
+        masks = defaultdict(list)
+        for stem, paths in files_by_stem(folder).items():
+            masks[stem.removesuffix('_mask')] += paths
+        pictures = files_by_stem(images)
+        for stem in sorted(set(pictures) - set(masks)):
+            self.report(pictures[stem][0], '', f'not used: no mask {folder / stem}_mask.*', False)
+        for stem, paths in masks.items():
+            message = pair_problem('masks', paths, pictures.get(stem, []), images / stem)
+            if message:
+                self.report(paths[0], '', message)
                 continue
             img_id = f'{name}/{folder.name}/{stem}'
-            for record in self.mask_records([mask_path], by_stem[stem], img_id, folder.name):
+            for record in self.mask_records(paths, pictures[stem][0], img_id, folder.name):
                 yield {**record, 'task': name}

@@ -1,7 +1,6 @@
 """Heat-maps of anomaly detectors, thresholded to masks of instances."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from numbers import Real
 from pathlib import Path
@@ -10,11 +9,18 @@ import cv2
 import numpy as np
 import torch
 
-from mmvrec.datasets.folders import MaskFolders, images_in, subfolders
+from mmvrec.datasets.folders import (
+    MaskFolders,
+    pair_problem,
+    report_loose,
+    report_others,
+    subfolders,
+)
 from mmvrec.datasets.mask_instances import connected_components
 from mmvrec.registry import DATASETS
 from mmvrec.utils.files import read_npy
 from mmvrec.utils.images import image_shape, read_pixels
+from mmvrec.utils.paths import files_by_stem
 
 MAP_SUFFIXES = ('.npy', '.png', '.tif', '.tiff')
 
@@ -76,6 +82,8 @@ class HeatMaps(MaskFolders):
 
     def read_values(self, mask_path: Path, img_path: Path) -> np.ndarray:
         """The heat-map at the size of its image; see the base class."""
+        if not mask_path.is_file():
+            raise ValueError(f'{mask_path}: not a regular file but a pipe or device, or a link')
         values = heat_map_values(read_heat_map(mask_path), image_shape(img_path))
         if values.min() > self.threshold:
             raise ValueError(
@@ -90,8 +98,9 @@ class HeatMaps(MaskFolders):
         for name, product in self.products('test').items():
             images = product / 'test'
             maps = all_maps / images.relative_to(self.data_root)
-            present = [folder for folder in (images, maps) if folder.is_dir()]
-            labels = {found.name for folder in present for found in subfolders(folder)}
+            report_loose(self, images)
+            report_loose(self, maps)
+            labels = {found.name for folder in (images, maps) for found in subfolders(folder)}
             for label in sorted(labels - {self.GOOD}):
                 yield from self._read_folder(name, images / label, maps / label)
 
@@ -101,37 +110,19 @@ class HeatMaps(MaskFolders):
             return
         if self.is_mixed(maps):
             return
-        files = sorted(path for path in maps.iterdir() if path.is_file())
-        for path in (p for p in files if p.suffix.lower() not in MAP_SUFFIXES):
-            self.report(path, '', f'not used: heat-maps end in {list(MAP_SUFFIXES)}', False)
-        found = _by_stem(p for p in files if p.suffix.lower() in MAP_SUFFIXES)
-        pictures = _by_stem(images_in(images) if images.is_dir() else ())
+        report_others(self, maps, 'heat-maps', MAP_SUFFIXES)
+        found = files_by_stem(maps, MAP_SUFFIXES)
+        pictures = files_by_stem(images)
         for stem in sorted(set(pictures) - set(found)):
             self.report(pictures[stem][0], '', f'not used: no heat-map {maps / stem}.*', False)
         for stem, paths in found.items():
-            message = _pair_problem(paths, pictures.get(stem, []), images / stem)
+            message = pair_problem('heat-maps', paths, pictures.get(stem, []), images / stem)
             if message:
                 self.report(paths[0], '', message)
                 continue
             img_id = f'{name}/{images.name}/{stem}'
             for record in self.mask_records(paths, pictures[stem][0], img_id, images.name):
                 yield {**record, 'task': name}
-
-
-def _by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    found = defaultdict(list)
-    for path in paths:
-        found[path.stem].append(path)
-    return dict(found)
-
-
-def _pair_problem(maps: list[Path], images: list[Path], place: Path) -> str | None:
-    if not images:
-        return f'it has no image {place}.*'
-    for kind, paths in (('heat-maps', maps), ('images', images)):
-        if len(paths) > 1:
-            return f'several {kind} of one name: {[path.name for path in paths]}; keep one'
-    return None
 
 
 def heat_map_masks(

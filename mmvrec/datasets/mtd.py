@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
+from mmvrec.utils.paths import is_debris
 
 #: Picture numbers at most this far from a neighbour's look like one tile.
 _TILE_GAP = 40
@@ -77,7 +78,7 @@ class MTD(MaskImageDefects):
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix in ('.jpg', '.png') and not path.name.startswith('.')
+    return path.suffix in ('.jpg', '.png') and not is_debris(path)
 
 
 def group_tiles(stems: set[str]) -> dict[str, int]:

@@ -27,6 +27,7 @@ from mmvrec.datasets.mvtec_fs import MVTecFS
 from mmvrec.structures import decode_mask
 from mmvrec.utils.files import atomic_folder, check_unused
 from mmvrec.utils.images import read_image
+from mmvrec.utils.paths import glob_files
 
 #: Grey values of MVTec AD's masks above it are defect.
 _THRESHOLD = 127
@@ -208,7 +209,7 @@ def _refusal(problems: list[str], mvtec_ad: Path, annotations: Path) -> str:
 def _unused(root: Path, sources: dict[str, Path]) -> list[str]:
     used = set(sources.values())
     folders = sorted({path.parent for path in used})
-    present = [path.relative_to(root) for f in folders for path in sorted((root / f).glob('*.png'))]
+    present = [path.relative_to(root) for f in folders for path in glob_files(root / f, '*.png')]
     return [path.as_posix() for path in present if path not in used]
 
 

@@ -68,8 +68,7 @@ def as_points(values: list) -> np.ndarray:
     """
     # Objects: an array of text would give every number the room of the longest text.
     points = np.asarray(values, object)
-    kinds = set(map(type, points.flat))
-    if points.shape[1:] != (2,) or not all(map(_is_number_type, kinds)):
+    if points.shape[1:] != (2,) or not all(map(_is_number_type, set(map(type, points.flat)))):
         raise ValueError('a point is not a pair of finite numbers')
     try:
         points = points.astype(np.float64)

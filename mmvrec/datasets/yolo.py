@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from reprlib import repr as short
 
-import yaml
-
 from mmvrec.datasets.base import DefectDataset
-from mmvrec.datasets.folders import images_in
+from mmvrec.datasets.yolo_names import NAME_LISTS, YoloNames, read_names
 from mmvrec.registry import DATASETS
+from mmvrec.utils.files import read_bytes
 from mmvrec.utils.images import image_shape
+from mmvrec.utils.paths import files_by_stem, walk_files
 
-#: Share of the image by which coordinates may leave it: exporters round.
-_MARGIN = 1e-3
+#: Text files, in lower case, that are lists of images or tell about the dataset.
+_NO_LABELS = ('train.txt', 'val.txt', 'valid.txt', 'validation.txt', 'test.txt')
+_ABOUT = ('readme', 'license')
+#: What no share of an image comes to; pixels do.
+_PIXELS = 2
 
 
 @DATASETS.register_module()
@@ -22,14 +25,15 @@ class YoloDefects(DefectDataset):
     """Lines of YOLO text files: ``class x y width height`` or ``class x1 y1 x2 y2 x3 y3 ...``.
 
     Coordinates are shares of the image's width and height, so the image files are looked at, for
-    their size, under ``annotations_only`` too. The names of the classes are read from ``data.yaml``
-    (``names``, a list or a mapping) or ``classes.txt`` (a line each); a class is known by its name
-    from then on. An image without text file has no instance, a text file without image is a
-    problem.
+    their size, under ``annotations_only`` too. Where ``data.yaml`` has ``kpt_shape``, keypoints
+    follow the box and are left away. The names of the classes are read by
+    :func:`mmvrec.datasets.yolo_names.read_names`; a class is known by its name from then on. An
+    image without text file has no instance, a text file without image is a problem.
 
     Args:
-        data_root (str): folder with the names, and with folders ``labels`` beside folders
-            ``images`` at any depth. Defaults to ``data/yolo/``.
+        data_root (str): folder with the names, and at any depth with text files in folders
+            ``labels`` beside folders ``images``, or beside their images. Defaults to
+            ``data/yolo/``.
         **kwargs: see :class:`DefectDataset`.
 
     Raises:
@@ -40,9 +44,10 @@ class YoloDefects(DefectDataset):
     NAME = 'yolo'
     LAYOUT = (
         'A YOLO dataset looks like this:\n'
-        '  data_root/data.yaml with names (or classes.txt)\n'
+        '  data_root/data.yaml with names (or classes.txt, obj.names)\n'
         '  data_root/images/part_001.png, data_root/labels/part_001.txt\n'
-        '  (or images/train/…, labels/train/…, or train/images/…, train/labels/…)'
+        '  (or images/train/…, labels/train/…, or train/images/…, train/labels/…,\n'
+        '  or part_001.txt beside part_001.png)'
     )
 
     def __init__(self, data_root: str = 'data/yolo/', **kwargs):
@@ -50,27 +55,66 @@ class YoloDefects(DefectDataset):
 
     def load_instances(self) -> Iterator[dict]:
         """Read the text files, ordered by their path."""
-        names = read_names(Path(self.data_root), self.LAYOUT)
         root = Path(self.data_root)
-        files = sorted(p for p in root.rglob('*.txt') if 'labels' in p.relative_to(root).parts[:-1])
+        names = read_names(root, self.LAYOUT)
+        for path in names.others:
+            # A data.yaml is for all labels. Of two lists it is not known which labels each is for.
+            message = f'not used: its names are not those of {names.path}'
+            self.report(path, '', message, fatal=names.path.name in NAME_LISTS)
+        files = self._pair_files()
         if not files:
             raise FileNotFoundError(
-                f'YoloDefects: no text file in a folder "labels" of {self.data_root!r}\n'
-                f'{self.LAYOUT}'
+                f'YoloDefects: no text file in a folder "labels" of {self.data_root!r}, nor beside '
+                f'an image\n{self.LAYOUT}'
             )
-        for path in files:
-            yield from self._read_file(path, names)
+        for path, image in files.items():
+            yield from self._read_file(path, image, names)
 
-    def _read_file(self, path: Path, names: dict[int, str]) -> Iterator[dict]:
+    def _pair_files(self) -> dict[Path, Path]:
+        """Image of every text file that has one; the others are reported."""
+        files, used = {}, {}
+        pictures = files_by_stem(self.data_root)
+        for path in walk_files(self.data_root, ['.txt']):
+            if path.name in NAME_LISTS:
+                continue
+            images = _images_of(path.relative_to(self.data_root), pictures)
+            if len(images) != 1:
+                self._report_unpaired(path, images)
+            elif images[0] in used:
+                message = f'{used[images[0]]} is of the same image {images[0]}; keep one of them'
+                self.report(path, '', message)
+            else:
+                files[path], used[images[0]] = images[0], path
+        return files
+
+    def _report_unpaired(self, path: Path, images: list[Path]) -> None:
+        name = path.name.lower()
+        if 'labels' not in path.relative_to(self.data_root).parts[:-1] and not images:
+            if name in _NO_LABELS or name.startswith(_ABOUT):
+                return
+            try:
+                if not _has_labels(path):
+                    self.report(path, '', 'not used: no image of its name, no labels', fatal=False)
+                    return
+            except (ValueError, OSError) as error:
+                self.report(path, '', str(error))
+                return
+        self.report(
+            path,
+            '',
+            f'it needs one image of its name, in a folder "images" for "labels" or beside it, '
+            f'found {list(map(str, images))}',
+        )
+
+    def _read_file(self, path: Path, image: Path, names: YoloNames) -> Iterator[dict]:
         try:
-            image = _image_of(path, Path(self.data_root))
             height, width = image_shape(image)
-            lines = path.read_text(encoding='utf-8-sig').splitlines()
+            lines = _read_lines(path)
         except (ValueError, OSError) as error:
             self.report(path, '', str(error))
             return
         img_id = Path(os.path.relpath(image, self.data_root)).as_posix()
-        for index, line in enumerate(filter(str.strip, lines)):
+        for index, line in enumerate(lines):
             instance = f'{img_id}#{index}'
             try:
                 label, geometry = _read_line(line, names, height, width)
@@ -89,94 +133,74 @@ class YoloDefects(DefectDataset):
             }
 
 
-def read_names(root: Path, layout: str = '') -> dict[int, str]:
-    """Class names by index, from ``data.yaml`` or ``classes.txt``.
-
-    Args:
-        root (Path): folder of the dataset.
-        layout (str): what is shown where there is neither. Defaults to nothing.
-
-    Returns:
-        dict[int, str]: the names.
-
-    Raises:
-        FileNotFoundError: there is neither file.
-        ValueError: the file is not as it should be, or a name is empty or repeated.
-    """
-    listed = root / 'classes.txt'
-    found = [path for path in (root / 'data.yaml', root / 'data.yml', listed) if path.is_file()]
-    if not found:
-        raise FileNotFoundError(f'YoloDefects: no data.yaml or classes.txt in {root}\n{layout}')
-    path = found[0]
-    try:
-        text = path.read_text(encoding='utf-8-sig')
-        names = text.split('\n') if path == listed else _yaml_names(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f'{path} cannot be read: {error}') from error
-    if path == listed:
-        names = [name for name in map(str.strip, names) if name]
-    if isinstance(names, list):
-        names = dict(enumerate(names))
-    wrong = [i for i, n in names.items() if type(i) is not int or not isinstance(n, str) or not n]
-    # What YAML makes of references to references can be longer than any memory.
-    shown = {i: n if isinstance(n, str) else type(n) for i, n in list(names.items())[:10]}
-    if wrong or not names or len(set(names.values())) < len(names):
-        raise ValueError(f'{path}: names must be different strings by index, got {shown}')
-    return names
-
-
-def _yaml_names(text: str) -> list | dict:
-    content = yaml.safe_load(text)
-    names = content.get('names') if isinstance(content, dict) else None
-    if not isinstance(names, list | dict):
-        raise ValueError(f'it has no names, got {type(names)}')
-    return names
-
-
-def _image_of(path: Path, root: Path) -> Path:
-    """The image of a text file: the same path with ``images`` for ``labels``."""
-    parts = list(path.relative_to(root).parts)
+def _images_of(path: Path, pictures: dict[str, list[Path]]) -> list[Path]:
+    """Images of the path of a text file: beside it, or with ``images`` for ``labels``."""
+    parts = list(path.with_suffix('').parts)
+    stems = ['/'.join(parts)]
     # The last one: a dataset may lie in a folder that is called labels itself.
-    place = max(i for i, part in enumerate(parts[:-1]) if part == 'labels')
-    parts[place] = 'images'
-    stem = root.joinpath(*parts).with_suffix('')
-    folder = stem.parent
-    found = []
-    if folder.is_dir():
-        found = [path for path in images_in(folder) if path.stem == stem.name]
-    if len(found) != 1:
-        raise ValueError(f'it needs one image {stem}.*, found {[p.name for p in found]}')
-    return found[0]
+    for place in [i for i, part in enumerate(parts[:-1]) if part == 'labels'][-1:]:
+        parts[place] = 'images'
+        stems.append('/'.join(parts))
+    return [image for stem in stems for image in pictures.get(stem, ())]
 
 
-def _read_line(line: str, names: dict[int, str], height: int, width: int) -> tuple[str, dict]:
-    fields = line.split()
-    try:
-        index, values = int(fields[0]), [float(field) for field in fields[1:]]
-    except ValueError as error:
-        raise ValueError('expected a class index and numbers') from error
-    if index not in names:
-        raise ValueError(f'class {index} has no name; the names are {short(names)}')
-    if not all(map(math.isfinite, values)):
-        raise ValueError('coordinates must be finite')
-    if len(values) == 4:
-        x, y, w, h = values
-        corners = [(x - w / 2, y - h / 2), (x + w / 2, y + h / 2)]
-        if w <= 0 or h <= 0:
-            raise ValueError('width and height must be positive')
-    elif len(values) >= 6 and len(values) % 2 == 0:
-        corners = list(zip(values[::2], values[1::2], strict=True))
-    else:
+def _read_lines(path: Path) -> list[str]:
+    return list(filter(str.strip, read_bytes(path).decode('utf-8-sig').splitlines()))
+
+
+def _has_labels(path: Path) -> bool:
+    """Whether a text file looks like labels: a class and four numbers in its first line."""
+    fields = next(iter(_read_lines(path)), '').split()
+    return len(fields) >= 5 and all(field[0] in '-.0123456789' for field in fields)
+
+
+def _read_line(line: str, names: YoloNames, height: int, width: int) -> tuple[str, dict]:
+    label, values = _read_fields(line, names)
+    if names.keypoints and len(values) in (4, 4 + names.keypoints):
+        values = values[:4]
+    elif names.keypoints:
         raise ValueError(
-            f'expected 4 numbers of a box, or 6 or more, in pairs, of a polygon, got {len(values)}'
+            f'expected 4 numbers of a box, and {names.keypoints} of its keypoints (kpt_shape in '
+            f'{names.path.name}), got {len(values)}'
         )
-    if min(map(min, corners)) < -_MARGIN or max(map(max, corners)) > 1 + _MARGIN:
+    corners = _corners(values)
+    if max(abs(value) for corner in corners for value in corner) > _PIXELS:
         raise ValueError('coordinates must be shares of the image, 0 to 1')
     # Files have six decimals: rounded, whole pixels are whole again.
-    points = [
-        [round(min(max(x, 0), 1) * width, 2), round(min(max(y, 0), 1) * height, 2)]
-        for x, y in corners
-    ]
+    points = [[round(x * width, 2), round(y * height, 2)] for x, y in corners]
     xs, ys = zip(*points, strict=True)
     mask = {'type': 'polygon', 'points': [points]} if len(values) > 4 else None
-    return names[index], {'bbox': [min(xs), min(ys), max(xs), max(ys)], 'mask': mask}
+    return label, {'bbox': [min(xs), min(ys), max(xs), max(ys)], 'mask': mask}
+
+
+def _read_fields(line: str, names: YoloNames) -> tuple[str, list[float]]:
+    fields = line.split()
+    try:
+        index, *values = map(float, fields)
+    except ValueError as error:
+        hint = '; separate them by blanks, and write decimal points' if ',' in line else ''
+        raise ValueError(f'expected a class index and numbers{hint}') from error
+    # Programs that hold all of a line in one array of floats write a class as 0.0.
+    if not index.is_integer():
+        raise ValueError('expected a class index and numbers; the class is no whole number')
+    if int(index) not in names.by_index:
+        raise ValueError(f'class {fields[0]} has no name; the names are {short(names.by_index)}')
+    if not all(map(math.isfinite, values)):
+        raise ValueError('coordinates must be finite')
+    return names.by_index[int(index)], values
+
+
+def _corners(values: list[float]) -> list[tuple[float, float]]:
+    """Two corners of a box, or the corners of a polygon, in shares of the image."""
+    if len(values) == 4:
+        x, y, w, h = values
+        if w <= 0 or h <= 0:
+            raise ValueError('width and height must be positive')
+        return [(x - w / 2, y - h / 2), (x + w / 2, y + h / 2)]
+    if len(values) >= 6 and len(values) % 2 == 0:
+        return list(zip(values[::2], values[1::2], strict=True))
+    hint = ' (5 are a box and the confidence of a detector)' if len(values) == 5 else ''
+    raise ValueError(
+        'expected 4 numbers of a box, or 6 or more, in pairs, of a polygon, got '
+        f'{len(values)}{hint}; keypoints need kpt_shape in data.yaml'
+    )

@@ -35,6 +35,29 @@ def walk_files(folder: str | Path, suffixes: Sequence[str] | None = None) -> lis
     return sorted(f for f in files if suffixes is None or f.suffix.lower() in suffixes)
 
 
+def glob_files(folder: str | Path, pattern: str) -> list[Path]:
+    """What matches a pattern under a folder, sorted; debris (:func:`is_debris`) is left aside."""
+    return sorted(path for path in Path(folder).glob(pattern) if not is_debris(path))
+
+
+def files_by_stem(
+    folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES
+) -> dict[str, list[Path]]:
+    """Files under a folder by their path in it without suffix, with ``/`` between its parts.
+
+    Args:
+        folder (str | Path): the folder, see :func:`walk_files`; one that is missing is empty.
+        suffixes (Sequence[str]): lower-case suffixes of the files. Defaults to those of images.
+
+    Returns:
+        dict[str, list[Path]]: sorted; the files of one stem differ in their suffix.
+    """
+    found = defaultdict(list)
+    for path in walk_files(folder, suffixes) if Path(folder).is_dir() else ():
+        found[path.relative_to(folder).with_suffix('').as_posix()].append(path)
+    return dict(found)
+
+
 def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
     real = os.path.realpath(folder)
     if real in seen:

@@ -1,6 +1,7 @@
 """Annotation files that cannot be read."""
 
 import json
+import os
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -102,6 +103,19 @@ def coco_prefix(prefix) -> Prepare:
     return prepare
 
 
+def only_foreign_json(root: Path):
+    layouts.write_json(root / 'package.json', {'name': 'x'})
+    return lambda: LabelMeDefects(str(root))
+
+
+def two_lists_of_names(root: Path):
+    layouts.write_yolo(root)
+    (root / 'data.yaml').unlink()
+    layouts.write_text(root / 'classes.txt', 'scratch\ndent\n')
+    layouts.write_text(root / 'labels' / 'train' / 'classes.txt', 'dent\nscratch\n')
+    return lambda: YoloDefects(str(root))
+
+
 LATIN = '{"imagePath": "Grün.png", "shapes": []}'.encode('latin-1')
 LAUGHS = 'a0: &a0 [x, x]\n' + ''.join(
     f'a{k}: &a{k} [{", ".join([f"*a{k - 1}"] * 9)}]\n' for k in range(1, 30)
@@ -157,10 +171,17 @@ CASES = [
         ('annotations.json',),
     ),
     BadInput(
-        'JSON of another kind among LabelMe files',
+        'JSON of another kind, and no LabelMe file',
+        'no usable instance in …: not used: not a LabelMe file',
+        'name the folder of the LabelMe files',
+        only_foreign_json,
+        ('package.json',),
+    ),
+    BadInput(
+        'a LabelMe file without shapes',
         'not a LabelMe file: it has no list "shapes"',
-        'keep other JSON files out of the folder',
-        labelme('{"images": []}'),
+        SAVE_AGAIN,
+        labelme('{"imagePath": "0.png"}'),
         ('labels/0.json',),
     ),
     BadInput(
@@ -227,7 +248,7 @@ CASES = [
     ),
     BadInput(
         'YAML that runs Python code',
-        'data.yaml cannot be read: could not determine a constructor',
+        'data.yaml: names must be different strings by index, got {}',
         'write the names as plain text',
         yolo('names: !!python/object/apply:os.getcwd []\n'),
     ),
@@ -239,7 +260,7 @@ CASES = [
     ),
     BadInput(
         'YAML of references to references (a bomb)',
-        'data.yaml: names must be different strings by index, got {0: ',
+        'data.yaml: names must be different strings by index, got {',
         'remove the file: no tool has written it',
         yolo(LAUGHS + 'names: [*a29]\n'),
     ),
@@ -257,18 +278,17 @@ CASES = [
         ('labels/train/0.txt',),
     ),
     BadInput(
-        'a folder with the name of a JSON file',
-        'not a JSON file: not a regular file but a folder',
-        'rename the folder',
-        in_its_place(LabelMeDefects, layouts.write_labelme, 'labels/0.json', Path.mkdir),
-        ('labels/0.json',),
+        'two lists of YOLO names that differ',
+        'labels/train/classes.txt: not used: its names are not those of …/classes.txt',
+        'put one with the right names into the folder of the dataset, or a data.yaml',
+        two_lists_of_names,
     ),
     BadInput(
-        'a folder with the name of an XML file',
-        'not a usable XML file: IsADirectoryError',
-        'rename the folder',
-        in_its_place(PascalVOC, layouts.write_voc, 'Annotations/0.xml', Path.mkdir),
-        ('Annotations/0.xml',),
+        'a pipe or device in the place of an annotation file',
+        'not a JSON file: not a regular file but a folder, pipe or device',
+        'put the file there',
+        in_its_place(LabelMeDefects, layouts.write_labelme, 'labels/0.json', os.mkfifo),
+        ('labels/0.json',),
     ),
     BadInput(
         'an annotation file that is a link to itself',

@@ -57,6 +57,18 @@ def voc(*box, **size) -> Prepare:
     return prepare
 
 
+def voc_object(geometry: str) -> Prepare:
+    def prepare(root: Path):
+        layouts.write_voc(root)
+        text = layouts.xml_text(('dent', 1, 1, 9, 9))
+        end = f'<object><name>dent</name>{geometry}</object></annotation>'
+        path = root / 'Annotations' / '0.xml'
+        layouts.write_text(path, text.replace('</annotation>', end))
+        return lambda: load(PascalVOC(str(root)))
+
+    return prepare
+
+
 def csv(**changes) -> Prepare:
     def prepare(root: Path):
         layouts.write_csv_defects(root)
@@ -250,13 +262,6 @@ CASES = [
         ('annotations.json, annotation 0',),
     ),
     BadInput(
-        'an image of declared size 0 (VOC)',
-        'the annotation is for an image of 0 x 0 pixels (height x width)',
-        'write the true size, or leave `<size>` out',
-        voc(1, 1, 9, 9, height=0, width=0),
-        ('0.xml, 0#0',),
-    ),
-    BadInput(
         'an image of declared size 0 (CSV)',
         'row 2: the image size 48 x 0 is not two positive integers',
         'write the true size, or leave both fields empty',
@@ -287,8 +292,31 @@ CASES = [
     BadInput(
         'predictions of YOLO in the place of annotations',
         'expected 4 numbers of a box, or 6 or more, in pairs, of a polygon, got 5',
-        'leave the confidence out',
+        'leave the confidence out, and have a look at the boxes',
         line('0 .5 .5 .2 .2 .9'),
         YOLO,
+    ),
+    BadInput(
+        'decimal commas in a YOLO file',
+        'expected a class index and numbers; separate them by blanks, and write decimal points: ',
+        'write a point for the comma',
+        line('0 0,5 0,5 0,2 0,2'),
+        YOLO,
+    ),
+    BadInput(
+        'a box turned by degrees (VOC)',
+        '<robndbox> needs a positive w and h, and an angle in radians, got [20.0, 10.0, 90.0]',
+        'write radians',
+        voc_object(
+            '<robndbox><cx>30</cx><cy>20</cy><w>20</w><h>10</h><angle>90</angle></robndbox>'
+        ),
+        VOC,
+    ),
+    BadInput(
+        'an object without box or polygon (VOC)',
+        'the <object> has no <bndbox>, <polygon> or <robndbox>',
+        DRAW_AGAIN,
+        voc_object(''),
+        VOC,
     ),
 ]

@@ -225,12 +225,6 @@ CASES = [
         ('dent/0.tif',),
     ),
     BadInput(
-        'a folder with the name of an image',
-        'no image at …dent/0.png',
-        'rename the folder',
-        in_the_place_of_an_image(Path.mkdir),
-    ),
-    BadInput(
         'an image that is a link to itself',
         'no image at …dent/0.png',
         'make the link again',
@@ -269,6 +263,13 @@ CASES = [
         "'../../secret.png' leads out of the dataset folder",
         'keep images in the dataset folder',
         labelme_file(imagePath='..\\..\\secret.png'),
+        ('a.json',),
+    ),
+    BadInput(
+        'an image that is within its LabelMe file, and nowhere else',
+        'no image at …b.png; the image is within the JSON file (imageData), which is not read',
+        'write it to an image file, e.g. with `labelme_export_json`',
+        labelme_file(imagePath='b.png', imageData='iVBORw0K'),
         ('a.json',),
     ),
     BadInput(

@@ -235,7 +235,7 @@ CASES = [
     ),
     BadInput(
         'two images of one name, for a YOLO file',
-        "it needs one image …, found ['0.jpg', '0.png']",
+        "it needs one image of its name, …, found ['…0.jpg', '…0.png']",
         'keep one of them',
         two_images_of_one_name(YoloDefects, layouts.write_yolo, 'images/train/0.jpg'),
         ('labels/train/0.txt',),

@@ -162,6 +162,33 @@ def without_sizes(data: bytes) -> bytes:
     return json.dumps(content).encode()
 
 
+def folders_with_names_of_files(root: Path):
+    layouts.write_labelme(root)
+    layouts.write_voc(root)
+    layouts.write_class_folders(root / 'folders')
+    places = ('labels/x.json', 'Annotations/x.xml', 'JPEGImages/x.jpg', 'folders/dent/x.png')
+    for place in places:
+        (root / place).mkdir()
+
+    def call():
+        assert len(LabelMeDefects(str(root))) == len(PascalVOC(str(root))) == 8
+        assert len(ClassFolders(str(root / 'folders'))) == 8
+
+    return call
+
+
+def json_of_another_kind(root: Path):
+    layouts.write_labelme(root)
+    layouts.write_json(root / 'package.json', {'name': 'x'})
+
+    def call():
+        dataset = LabelMeDefects(str(root))
+        assert len(dataset) == 8
+        assert [problem.message for problem in dataset.problems] == ['not used: not a LabelMe file']
+
+    return call
+
+
 def one_empty_mask(root: Path):
     call = mask_file(value=0)(root)
 
@@ -362,6 +389,26 @@ CASES = [
     FineInput('an image of one pixel', 'it is classified', single_pixel),
     FineInput('an image of 70 000 x 3 pixels', 'it is classified', very_wide),
     FineInput('blanks around a label', 'they are dropped', blanks_around_labels),
+    FineInput(
+        'a folder with the name of an annotation file or image',
+        'it is a folder: what lies in it is read',
+        folders_with_names_of_files,
+    ),
+    FineInput(
+        'JSON of another kind among LabelMe files',
+        'it is told, and not used',
+        json_of_another_kind,
+    ),
+    FineInput(
+        'an image of declared size 0 (VOC)',
+        'the size is not known, and that of the image counts',
+        rewritten(
+            PascalVOC,
+            layouts.write_voc,
+            'Annotations/*.xml',
+            lambda data: data.replace(b'<width>64<', b'<width>0<').replace(b'>48<', b'>0<'),
+        ),
+    ),
     FineInput('a folder that links to itself', 'the link is not followed', linked_to_itself),
     FineInput(
         'one empty mask among others',
