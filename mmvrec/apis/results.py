@@ -7,7 +7,6 @@ import torch
 
 from mmvrec.apis.embedding import EmbeddedInstances
 from mmvrec.engine.rejection import similarities
-from mmvrec.models.heads.base import temper
 
 if TYPE_CHECKING:
     from mmvrec.apis.inferencer import DefectInferencer
@@ -32,8 +31,7 @@ def make_results(
         list[dict]: one for every instance.
     """
     device = inferencer.model.data_preprocessor.device
-    scores = inferencer.head.predict(found.feats.to(device)).cpu()
-    scores = temper(scores, inferencer.temperature)
+    scores = inferencer.head.predict(found.feats.to(device), inferencer.temperature).cpu()
     similar, nearest = similarities(found.feats, inferencer.feats).sort(dim=1, descending=True)
     results = []
     for row, record in enumerate(records):

@@ -35,7 +35,8 @@ from mmvrec.utils.resources import config_file
 from mmvrec.version import __version__
 
 #: Part of every key: results of another meaning of the fields are not taken for ours.
-FORMAT_VERSION = 2
+#: 3: labels follow the logits in double precision.
+FORMAT_VERSION = 3
 #: Episodes of one task and shot that are fitted together: 0 to 4, 5 to 9, …
 EPISODES_TOGETHER = 5
 _NAME = re.compile(r'(?P<row>.+)_\d+shot_(?P<dataset>.+)')

@@ -17,7 +17,7 @@ from mmvrec.apis.saved_model import FORMAT, read_model
 from mmvrec.datasets import HeatMaps, heat_map_masks
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES
 from mmvrec.datasets.synthesis.compose import photograph
-from mmvrec.models.heads.base import temper
+from mmvrec.models.heads.scores import probabilities
 from mmvrec.structures import mask_bbox
 from mmvrec.utils.resources import config_file
 
@@ -291,7 +291,7 @@ def test_calibrated_scores(data, tmp_path):
     plain, calibrated = (enrolled(data, small()).fit(calibrate=on) for on in (False, True))
     assert plain.temperature == 1
     assert calibrated.temperature != 1
-    expected = temper(torch.tensor(scores(plain, data)), calibrated.temperature)
+    expected = probabilities(torch.tensor(scores(plain, data)).log(), calibrated.temperature)
     np.testing.assert_allclose(scores(calibrated, data), expected, atol=1e-5)
     calibrated.save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
