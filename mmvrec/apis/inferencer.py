@@ -29,6 +29,7 @@ from mmvrec.engine.support import SupportSet
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.structures import usual_spellings
+from mmvrec.utils.files import check_output, check_output_folder
 from mmvrec.utils.resources import read_config
 
 #: What configs name is this package's, whatever library has set MMEngine's scope before.
@@ -273,9 +274,12 @@ class DefectInferencer:
 
         Raises:
             FileNotFoundError: an image is missing.
-            ValueError: nothing is fitted yet, or a broken image or instance.
+            ValueError: nothing is fitted yet, nothing can be written to ``out_dir``, or a broken
+                image or instance.
         """
         self._check_fitted()
+        if out_dir is not None:
+            check_output_folder(out_dir)
         images, instances = as_lists(images, instances)
         records = self._records(images, instances)
         flat = [record for image in records for record in image]
@@ -314,10 +318,11 @@ class DefectInferencer:
             ``unknown``, the share of them in percent that was called unknown.
 
         Raises:
-            ValueError: nothing is fitted yet, a class is not enrolled, or there is no instance that
-                is not enrolled.
+            ValueError: nothing is fitted yet, ``path`` cannot be written, a class is not enrolled,
+                or there is no instance that is not enrolled.
         """
         self._check_fitted()
+        check_output(path)
         records = records_of_dataset(dataset, self.task)
         strange = sorted({r['label_name'] for r in records} - set(self.classes))
         if strange:

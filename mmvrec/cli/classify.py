@@ -7,13 +7,15 @@ from pathlib import Path
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.instance_files import read_instances
 from mmvrec.apis.output import as_json
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.files import atomic_write, check_output, check_output_folder
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for every instance, or that there is none, and write the JSON file."""
     if args.out:
         check_output(args.out)
+    if args.out_dir:
+        check_output_folder(args.out_dir)
     given = None
     if args.boxes is not None:
         given = read_instances(args.boxes, args.images, args.image_file, args.score_threshold)

@@ -30,7 +30,7 @@ from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.registry import MODELS
 from mmvrec.structures import FeatureBank
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, check_output_folder
 from mmvrec.utils.resources import config_file
 from mmvrec.version import __version__
 
@@ -135,6 +135,7 @@ def benchmark(
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise ValueError(f'--out must be a folder, {out} is a file')
+    check_output_folder(out)
     if episodes < 1:
         raise ValueError(f'episodes must be at least 1, got {episodes}')
     names = [_row_and_dataset(config) for config in configs]

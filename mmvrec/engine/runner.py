@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmvrec.registry import RUNNERS
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.files import atomic_write, check_output_folder
 
 
 @RUNNERS.register_module()
@@ -31,7 +31,7 @@ class FewShotRunner(Runner):
             ValueError: ``--tta`` of MMPretrain's ``test.py`` has wrapped the model, or nothing can
                 be written to the work directory.
         """
-        check_output(Path(cfg['work_dir'], 'last_checkpoint'))
+        check_output_folder(cfg['work_dir'])
         if 'module' in cfg['model']:
             raise ValueError(
                 '--tta wraps classifiers of single images; here flipped views are views like '

@@ -123,7 +123,21 @@ def check_output(path: str | Path) -> None:
         raise ValueError(f'{path} is a folder; name a file to write')
     if path.exists() and not path.is_file():
         raise ValueError(f'{path} is a device or pipe, which would be replaced; name a file')
-    parent = next(p for p in path.absolute().parents if p.exists())
+    _check_writable(path, path.absolute().parents)
+
+
+def check_output_folder(folder: str | Path) -> None:
+    """Say before the work is done that nothing can be written to a folder, which need not exist.
+
+    Raises:
+        ValueError: it is a file, lies in one, or is or would be in a folder that is not writable.
+    """
+    folder = Path(folder)
+    _check_writable(folder, (folder.absolute(), *folder.absolute().parents))
+
+
+def _check_writable(path: Path, folders: Sequence[Path]) -> None:
+    parent = next(folder for folder in folders if folder.exists())
     if not parent.is_dir():
         raise ValueError(f'{path} cannot be written: {parent} is no folder')
     if not os.access(parent, os.W_OK | os.X_OK):

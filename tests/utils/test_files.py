@@ -15,6 +15,7 @@ from mmvrec.utils.files import (
     atomic_folder,
     atomic_write,
     check_output,
+    check_output_folder,
     check_unused,
     read_bytes,
     read_json,
@@ -221,6 +222,16 @@ def test_output_that_cannot_be_written(tmp_path, write):
     for name, message in (('', 'is a folder'), ('file/new/a.json', 'file is no folder')):
         with pytest.raises(ValueError, match=message):
             write(tmp_path / name)
+    assert names(tmp_path) == ['file']
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / 'file').write_text('old')
+    for name in ('file', 'file/new'):
+        with pytest.raises(ValueError, match=f'{name} cannot be written: .*file is no folder'):
+            check_output_folder(tmp_path / name)
+    for name in ('', 'new', 'new/folder'):
+        check_output_folder(tmp_path / name)
     assert names(tmp_path) == ['file']
 
 

@@ -169,5 +169,5 @@ def test_full_disk_leaves_the_last_checkpoint(folder, monkeypatch):
 
 def test_work_dir_that_cannot_be_written_is_told_first(folder):
     (folder / 'work').write_text('mine')
-    with pytest.raises(ValueError, match='work is no folder'):
+    with pytest.raises(ValueError, match=r'work cannot be written: .*work is no folder'):
         train()
