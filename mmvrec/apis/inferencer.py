@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances, build_model, embed
@@ -31,9 +30,6 @@ from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.structures import usual_spellings
 from mmvrec.utils.files import check_output, check_output_folder
 from mmvrec.utils.resources import read_config
-
-#: What configs name is this package's, whatever library has set MMEngine's scope before.
-_in_own_scope = DefaultScope.overwrite_default_scope('mmvrec')
 
 
 class DefectInferencer:
@@ -64,7 +60,6 @@ class DefectInferencer:
         ValueError: the config cannot be read or built, or has no backbone; or no such device.
     """
 
-    @_in_own_scope
     def __init__(
         self,
         model: str | Path | Config,
@@ -92,7 +87,6 @@ class DefectInferencer:
         #: Images without a file that have been seen; they are called by their number.
         self.num_arrays = 0
 
-    @_in_own_scope
     def enroll(
         self,
         images: Image | Sequence[Image],
@@ -119,7 +113,6 @@ class DefectInferencer:
         records = self._records(*as_lists(images, instances))
         return self._add([r for image in records for r in image], labels_of(labels, records))
 
-    @_in_own_scope
     def enroll_dataset(self, dataset: DefectDataset) -> list[str]:
         """Add all instances of a dataset of one task, in any of its formats.
 
@@ -160,7 +153,6 @@ class DefectInferencer:
         self.head = None
         return ids
 
-    @_in_own_scope
     def fit(self, calibrate: bool = False, progress: bool = True) -> 'DefectInferencer':
         """Fit the head on all enrolled instances, and train it if it is one that trains.
 
@@ -194,7 +186,6 @@ class DefectInferencer:
         self._set_threshold()
         return self
 
-    @_in_own_scope
     def add_class(
         self, label: str, images: Image | Sequence[Image], instances: object = None
     ) -> None:
@@ -220,7 +211,6 @@ class DefectInferencer:
             raise ValueError(f'there is no instance of class {label!r} in the images')
         self._adapt(head, ids)
 
-    @_in_own_scope
     def remove_class(self, label: str) -> None:
         """Forget a class and its instances, without training; see :meth:`add_class`.
 
@@ -239,7 +229,6 @@ class DefectInferencer:
         self.ids = [self.ids[index] for index in kept]
         self._adapt(head, ids)
 
-    @_in_own_scope
     def __call__(
         self,
         images: Image | Sequence[Image],
@@ -291,7 +280,6 @@ class DefectInferencer:
             show_results(images, records, results, self.classes)
         return results
 
-    @_in_own_scope
     def report(
         self,
         dataset: DefectDataset,
@@ -354,7 +342,6 @@ class DefectInferencer:
         write_model(self, path)
 
     @classmethod
-    @_in_own_scope
     def load(cls, path: str | Path, device: str | None = None) -> 'DefectInferencer':
         """Read what :meth:`save` has written.
 

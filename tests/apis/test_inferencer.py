@@ -1,6 +1,7 @@
 """Enroll, fit, classify, change classes, save and load."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -308,6 +309,31 @@ def test_the_scope_of_another_library_is_left_alone(data, tmp_path):
         other.remove_class(CLASSES[0])
         assert DefaultScope.get_current_instance().scope_name == 'mmpretrain'
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize('scope', [None, 'mmpretrain'])
+def test_threads_share_an_inferencer_and_see_no_other_scope(data, scope, monkeypatch):
+    switched = []
+    real = DefaultScope.overwrite_default_scope.__func__
+
+    def counted(cls, name):
+        switched.append(name)
+        return real(cls, name)
+
+    def work(number):
+        own = enrolled(data, small('zipaf')).fit(progress=False)
+        return [scores(shared, data), scores(own, data)]
+
+    shared = enrolled(data, small('zipaf')).fit()
+    expected = work(0)
+    with DefaultScope.overwrite_default_scope(scope), ThreadPoolExecutor(8) as pool:
+        before = DefaultScope.get_current_instance()
+        monkeypatch.setattr(DefaultScope, 'overwrite_default_scope', classmethod(counted))
+        found = list(pool.map(work, range(8)))
+        assert DefaultScope.get_current_instance() is before
+    assert set(switched) <= {None}
+    for results in found:
+        np.testing.assert_allclose(results, expected, atol=1e-5)
 
 
 def test_training_shows_progress(data, capsys):
