@@ -4,15 +4,43 @@ Their ``locations`` make MMEngine import the modules on the first look-up, so th
 ``import mmvrec`` (or ``custom_imports``) registers everything without importing it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry
 from mmpretrain import registry as mmpretrain_registry
+
+
+class OwnRegistry(Registry):
+    """Looks for names here and in its parents, and only then in MMEngine's default scope.
+
+    The default scope belongs to the process: another library may have set it, and switching it for
+    a while, as MMEngine's registries do, is seen by all other threads.
+    """
+
+    def get(self, key: str) -> type | None:
+        """The class of this name, None where there is none."""
+        found, default = super().get(key), DefaultScope.get_current_instance()
+        if found is not None or default is None or default.scope_name == self.scope:
+            return found
+        other = self._get_root_registry()._search_child(default.scope_name)
+        return None if other is None else other.get(key)
+
+    @contextmanager
+    def switch_scope_and_registry(self, scope: str | None) -> Iterator[Registry]:
+        """The registry to build from; MMEngine's switch only where another scope is named."""
+        if scope not in (None, self.scope):
+            with super().switch_scope_and_registry(scope) as registry:
+                yield registry
+        else:
+            yield self
 
 
 def _child(parent: Registry, *locations: str) -> Registry:
     # The parent's modules are named too: MMEngine looks into a parent without importing them.
     locations = [*parent._locations, *locations]
-    return Registry(parent.name, parent=parent, scope='mmvrec', locations=locations)
+    return OwnRegistry(parent.name, parent=parent, scope='mmvrec', locations=locations)
 
 
 DATASETS = _child(mmpretrain_registry.DATASETS, 'mmvrec.datasets')

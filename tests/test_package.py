@@ -4,8 +4,11 @@ import subprocess
 import sys
 
 import pytest
+from mmengine.registry import DefaultScope, Registry
 
 import mmvrec
+from mmvrec.models.heads import FewShotHead, ZipAdapterHead
+from mmvrec.registry import MODELS
 
 
 def run(code):
@@ -69,3 +72,23 @@ def test_public_names():
     from mmvrec.structures import FeatureBank
 
     assert FeatureBank.__module__ == 'mmvrec.structures.feature_bank'
+
+
+def test_names_are_found_here_first_then_in_the_default_scope():
+    theirs = Registry('model', parent=MODELS.parent.parent, scope='theirs')
+
+    @theirs.register_module()
+    class TheirHead(FewShotHead):
+        """Only its name matters."""
+
+    theirs.register_module(module=TheirHead, name='ZipAdapterHead')
+    try:
+        with DefaultScope.overwrite_default_scope('theirs'):
+            assert MODELS.get('TheirHead') is TheirHead
+            assert MODELS.get('ZipAdapterHead') is ZipAdapterHead
+            assert type(MODELS.build({'type': 'ZipAdapterHead'})) is ZipAdapterHead
+            with pytest.raises(KeyError, match='NoSuchHead'):
+                MODELS.build({'type': 'NoSuchHead'})
+        assert MODELS.get('TheirHead') is None
+    finally:
+        del MODELS.parent.parent._children['theirs']

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.registry import DefaultScope
 from rich.progress import track
 from torch import Tensor
 
@@ -37,10 +36,8 @@ from mmvrec.engine.support import SupportSet
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.structures import usual_spellings
+from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
-
-#: What configs name is this package's, whatever library has set MMEngine's scope before.
-_in_own_scope = DefaultScope.overwrite_default_scope('mmvrec')
 
 
 class DefectInferencer:
@@ -71,7 +68,6 @@ class DefectInferencer:
         ValueError: the config cannot be read or built, or has no backbone; or no such device.
     """
 
-    @_in_own_scope
     def __init__(
         self,
         model: str | Path | Config,
@@ -99,7 +95,6 @@ class DefectInferencer:
         #: Images without a file that have been seen; they are called by their number.
         self.num_arrays = 0
 
-    @_in_own_scope
     def enroll(
         self,
         images: Image | Sequence[Image],
@@ -126,7 +121,6 @@ class DefectInferencer:
         records = self._records(*as_lists(images, instances))
         return self._add([r for image in records for r in image], labels_of(labels, records))
 
-    @_in_own_scope
     def enroll_dataset(self, dataset: DefectDataset) -> list[str]:
         """Add all instances of a dataset of one task, in any of its formats.
 
@@ -167,7 +161,6 @@ class DefectInferencer:
         self.head = None
         return ids
 
-    @_in_own_scope
     def fit(self, calibrate: bool = False, progress: bool = True) -> 'DefectInferencer':
         """Fit the head on all enrolled instances, and train it if it is one that trains.
 
@@ -201,7 +194,6 @@ class DefectInferencer:
         self._set_threshold()
         return self
 
-    @_in_own_scope
     def add_class(
         self, label: str, images: Image | Sequence[Image], instances: object = None
     ) -> None:
@@ -227,7 +219,6 @@ class DefectInferencer:
             raise ValueError(f'there is no instance of class {label!r} in the images')
         self._adapt(head, ids)
 
-    @_in_own_scope
     def remove_class(self, label: str) -> None:
         """Forget a class and its instances, without training; see :meth:`add_class`.
 
@@ -246,7 +237,6 @@ class DefectInferencer:
         self.ids = [self.ids[index] for index in kept]
         self._adapt(head, ids)
 
-    @_in_own_scope
     def __call__(
         self,
         images: Image | Sequence[Image],
@@ -311,7 +301,6 @@ class DefectInferencer:
             results.append(found[1])
         return results
 
-    @_in_own_scope
     def report(
         self,
         dataset: DefectDataset,
@@ -338,10 +327,11 @@ class DefectInferencer:
             ``unknown``, the share of them in percent that was called unknown.
 
         Raises:
-            ValueError: nothing is fitted yet, a class is not enrolled, or there is no instance that
-                is not enrolled.
+            ValueError: nothing is fitted yet, ``path`` cannot be written, a class is not enrolled,
+                or there is no instance that is not enrolled.
         """
         self._check_fitted()
+        check_output(path)
         records = records_of_dataset(dataset, self.task)
         strange = sorted({r['label_name'] for r in records} - set(self.classes))
         if strange:
@@ -373,7 +363,6 @@ class DefectInferencer:
         write_model(self, path)
 
     @classmethod
-    @_in_own_scope
     def load(cls, path: str | Path, device: str | None = None) -> 'DefectInferencer':
         """Read what :meth:`save` has written.
 

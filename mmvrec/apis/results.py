@@ -7,7 +7,6 @@ import torch
 
 from mmvrec.apis.embedding import EmbeddedInstances
 from mmvrec.engine.rejection import similarities
-from mmvrec.models.heads.base import temper
 
 if TYPE_CHECKING:
     from mmvrec.apis.inferencer import DefectInferencer
@@ -35,8 +34,7 @@ def make_results(
         ValueError: scores that are not finite.
     """
     device = inferencer.model.data_preprocessor.device
-    scores = inferencer.head.predict(found.feats.to(device)).cpu()
-    scores = temper(scores, inferencer.temperature)
+    scores = inferencer.head.predict(found.feats.to(device), inferencer.temperature).cpu()
     bad = [r['instance_id'] for r, own in zip(records, scores, strict=True) if own.isnan().any()]
     if bad:
         raise ValueError(f'the head gives NaN for {bad[:5]}; was it trained to the end?')

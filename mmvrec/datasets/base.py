@@ -96,6 +96,19 @@ class DefectDataset(BaseDataset):
     #: Where to get the dataset and how its folder looks; shown when it is not found.
     LAYOUT = ''
 
+    def __new__(cls, *args, **kwargs) -> 'DefectDataset':
+        """Keep the arguments, those of subclasses too, for :attr:`settings`."""
+        dataset = super().__new__(cls)
+        dataset._arguments = [*args], kwargs
+        return dataset
+
+    @property
+    def settings(self) -> dict:
+        """Class and arguments, but for folder and pipeline: what tells feature caches apart."""
+        positional, named = self._arguments
+        own = {k: v for k, v in named.items() if k not in ('data_root', 'pipeline')}
+        return {'type': f'{type(self).__module__}.{type(self).__qualname__}', '': positional, **own}
+
     def __init__(
         self,
         data_root: str = '',

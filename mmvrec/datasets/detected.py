@@ -73,6 +73,11 @@ class DetectedInstances(DefectDataset):
         self.score_threshold = score_threshold
         super().__init__(split=split, **kwargs)
 
+    @property
+    def settings(self) -> dict:
+        """As of the base class; the threshold decides on labels, not on features."""
+        return {**super().settings, 'iou_threshold': None}
+
     def load_data_list(self) -> list[dict]:
         """Match the detections to the annotations, and check them (called by MMEngine)."""
         annotated = self._annotated(self.split)

@@ -30,12 +30,13 @@ from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.registry import MODELS
 from mmvrec.structures import FeatureBank
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, check_output_folder
 from mmvrec.utils.resources import config_file
 from mmvrec.version import __version__
 
 #: Part of every key: results of another meaning of the fields are not taken for ours.
-FORMAT_VERSION = 2
+#: 3: labels follow the logits in double precision.
+FORMAT_VERSION = 3
 #: Episodes of one task and shot that are fitted together: 0 to 4, 5 to 9, …
 EPISODES_TOGETHER = 5
 _NAME = re.compile(r'(?P<row>.+)_\d+shot_(?P<dataset>.+)')
@@ -134,6 +135,7 @@ def benchmark(
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise ValueError(f'--out must be a folder, {out} is a file')
+    check_output_folder(out)
     if episodes < 1:
         raise ValueError(f'episodes must be at least 1, got {episodes}')
     names = [_row_and_dataset(config) for config in configs]

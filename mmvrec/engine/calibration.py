@@ -11,10 +11,11 @@ from torch import Tensor
 from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.engine.support import SupportSet
 from mmvrec.models.heads import FewShotHead
-from mmvrec.models.heads.base import temper
 
-#: Temperatures that are looked at. The training-free Zip-Adapter's scores can be nearly equal.
+#: Temperatures that are looked at.
 _RANGE = (1e-4, 1e2)
+#: The least where that is needed: unlike support instances give logits that are nearly equal.
+_LEAST = 1e-30
 
 
 def leave_out_folds(labels: Tensor, folds: int = 5) -> list[Tensor]:
@@ -47,7 +48,7 @@ def held_out_scores(
     folds: int = 5,
     progress: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Probabilities of support instances by heads that are fitted without them.
+    """Scores of support instances by heads that are fitted without them.
 
     Args:
         build_head (Callable): gives a new head that is not fitted.
@@ -57,8 +58,8 @@ def held_out_scores(
         progress (bool): show a progress bar for each training. Defaults to False.
 
     Returns:
-        tuple[Tensor, Tensor]: float32, (M', N), and class indices, int64, (M',), of the instances
-        that can be left out, on the CPU.
+        tuple[Tensor, Tensor]: :meth:`FewShotHead.log_scores`, float64, (M', N), and class indices,
+        int64, (M',), of the instances that can be left out, on the CPU.
 
     Raises:
         ValueError: no class has two instances.
@@ -71,15 +72,14 @@ def held_out_scores(
         )
         told = f'Calibrating, {number} of {len(left_out)}' if progress else None
         head = fit_head(build_head().to(support.feats.device), rest, settings, told)
-        with torch.no_grad():
-            scores.append(head.predict(support.feats[out]).cpu())
+        scores.append(head.log_scores(support.feats[out]).cpu())
         labels.append(support.labels[out].cpu())
     if not scores:
         raise ValueError('scores can be calibrated only if a class has two support instances')
     return torch.cat(scores), torch.cat(labels)
 
 
-def fit_temperature(scores: Tensor, labels: Tensor) -> float:
+def fit_temperature(log_scores: Tensor, labels: Tensor) -> float:
     """The temperature that makes scores of instances not seen in fitting as high as they are right.
 
     Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017) with
@@ -90,24 +90,26 @@ def fit_temperature(scores: Tensor, labels: Tensor) -> float:
     ones.
 
     Args:
-        scores (Tensor): probabilities, float, (n, N).
+        log_scores (Tensor): logits, or logarithms of probabilities, float, (n, N).
         labels (Tensor): class indices, int64, (n,).
 
     Returns:
-        float: by which logarithms of probabilities are divided, see :func:`temper`; the nearest in
-        [1e-4, 100] where none makes the mean score so high or so low.
+        float: by which they are to be divided, see :func:`probabilities`; 1e-4 or 100 where none
+        makes the mean score so high or so low.
     """
-    right = scores.argmax(1).eq(labels).sum().item()
+    right = log_scores.argmax(1).eq(labels).sum().item()
     target = (right + 1) / (len(labels) + 2)
 
     def excess(log_temperature: float) -> float:
-        tempered = temper(scores.double(), float(np.exp(log_temperature)))
+        tempered = (log_scores.double() / float(np.exp(log_temperature))).softmax(1)
         return tempered.amax(1).mean().item() - target
 
     # The higher the temperature, the lower the mean score.
     sharpest, flattest = np.log(_RANGE)
     if excess(sharpest) < 0:
-        return _RANGE[0]
+        if excess(np.log(_LEAST)) < 0:
+            return _RANGE[0]
+        sharpest, flattest = np.log(_LEAST), sharpest
     if excess(flattest) > 0:
         return _RANGE[1]
     return float(np.exp(brentq(excess, sharpest, flattest)))

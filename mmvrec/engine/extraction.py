@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def build_bank(
     """The feature bank of a dataset: made elsewhere, cached, or extracted now.
 
     In a distributed run the batches are shared out among the processes, each of which gets the
-    whole bank. Of several tokens per view the class token is kept.
+    whole bank. Of several tokens per view the class token is kept. Before the work a warning tells
+    of a cache that cannot be written.
 
     Args:
         model (MVRECClassifier): its backbone embeds the views.
@@ -54,8 +56,9 @@ def build_bank(
         cache = FeatureCache(*_cache_entry(model, dataset, cache_dir, fp16))
     feats = _load_shared(cache, len(dataset))
     if feats is None:
+        saves = cache is not None and is_main_process() and cache.is_writable()
         feats = extract_features(model, dataloader, fp16)
-        if cache is not None and is_main_process():
+        if saves:
             cache.save(feats)
     records = [dataset.get_data_info(i) for i in range(len(dataset))]
     return FeatureBank(
@@ -140,28 +143,51 @@ def _cache_entry(
 ) -> tuple[Path, dict[str, str]]:
     """File and key of a dataset's features.
 
-    The name of the file tells settings and names of weights apart, the key contents.
+    What is set by hand is in the name of the file, so that each setting has its own; what these
+    lead to, the content of images and weights, is in the key only, so that a file is replaced when
+    it changes.
     """
+    backbone = model.backbone
+    device = model.data_preprocessor.device.type
     settings = {
         'views': json.dumps([_description(t) for t in dataset.pipeline.transforms]),
         'preprocessing': json.dumps(model.data_preprocessor.settings),
-        'precision': 'amp' if fp16 else 'float32',
+        'backbone': json.dumps(backbone.settings),
+        # CPUs and GPUs have different half precisions.
+        'precision': f'amp on {device}' if fp16 else 'float32',
     }
     content = {
         'instances': dataset.fingerprint(),
-        'weights': model.backbone.weights_digest(),
-        'tokens': str(model.backbone.num_patch_tokens),
+        'weights': backbone.weights_digest(),
     }
-    backbone = model.backbone
-    weights = f'{backbone.embed_dims}|{backbone.checkpoint}|{backbone.alpha_checkpoint}'
-    where = f'{dataset.data_root}|{dataset.split}|{weights}|{settings}'
-    name = f'{dataset.NAME}-{dataset.split}-{hashlib.sha256(where.encode()).hexdigest()[:12]}'
+    where = {
+        'data_root': _place(dataset.data_root, cache_dir),
+        'dataset': dataset.settings,
+        'weights': [backbone.checkpoint, backbone.alpha_checkpoint],
+        **settings,
+    }
+    digest = hashlib.sha256(json.dumps(where, sort_keys=True, default=repr).encode()).hexdigest()
+    name = f'{dataset.NAME}-{dataset.split}-{digest[:12]}'
     return Path(cache_dir) / f'{name}.safetensors', settings | content
 
 
+def _place(data_root: str, cache_dir: str) -> str:
+    """Where the data lie, as seen from the cache: the same when both are moved together."""
+    if not data_root:
+        return ''
+    try:
+        return os.path.relpath(data_root, cache_dir)
+    except ValueError:  # On another drive.
+        return os.path.abspath(data_root)
+
+
 def _description(transform: Callable) -> str:
-    """A transform with its settings; of a plain function the name, as its repr is an address."""
-    return getattr(transform, '__qualname__', None) or repr(transform)
+    """A transform with its settings, the same in every run."""
+    if hasattr(transform, '__qualname__'):
+        return transform.__qualname__
+    if type(transform).__repr__ is object.__repr__:
+        return f'{type(transform).__qualname__}({sorted(vars(transform).items())})'
+    return repr(transform)
 
 
 def _load_shared(cache: FeatureCache | None, num_instances: int) -> Tensor | None:

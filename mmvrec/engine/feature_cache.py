@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmvrec.utils.files import atomic_write
+from mmvrec.utils.files import atomic_write, check_output
 
 FORMAT = 'mmvrec-features'
 #: 2: images are upright.
@@ -42,11 +42,7 @@ class FeatureCache:
             if len(feats) != num_instances:
                 raise ValueError(f'it holds {len(feats)} instances, not {num_instances}')
         except (SafetensorError, OSError, ValueError, KeyError) as error:
-            print_log(
-                f'The feature cache {self.path} is not used but rebuilt: {error}',
-                logger='current',
-                level=30,
-            )
+            self._warn(f'is not used but rebuilt: {error}')
             return None
         return feats
 
@@ -69,8 +65,21 @@ class FeatureCache:
             raise ValueError('it is damaged, the checksum of its values is wrong')
         return feats
 
+    def is_writable(self) -> bool:
+        """Whether the file can be written, as far as that can be known; a warning says why not."""
+        try:
+            check_output(self.path)
+        except ValueError as error:
+            self._warn(f'will not be written, so the next run embeds again: {error}')
+            return False
+        return True
+
     def save(self, feats: Tensor) -> None:
-        """Write the features with key and checksum; the file appears whole or not at all."""
+        """Write the features with key and checksum; the file appears whole or not at all.
+
+        Where it cannot be written, as on a full disk, a warning says so: the features are there,
+        and their loss would be worse than that of the file.
+        """
         feats = feats.contiguous()
         metadata = {
             'format': FORMAT,
@@ -78,8 +87,14 @@ class FeatureCache:
             'key': json.dumps(self.key, sort_keys=True),
             'sha256': _checksum(feats),
         }
-        with atomic_write(self.path) as temporary:
-            save_file({'feats': feats}, temporary, metadata)
+        try:
+            with atomic_write(self.path) as temporary:
+                save_file({'feats': feats}, temporary, metadata)
+        except (SafetensorError, OSError, ValueError) as error:
+            self._warn(f'could not be written, so the next run embeds again: {error}')
+
+    def _warn(self, message: str) -> None:
+        print_log(f'The feature cache {self.path} {message}', logger='current', level=30)
 
 
 def _checksum(feats: Tensor) -> str:

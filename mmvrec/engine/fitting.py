@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.optim import OptimWrapper, build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS
+from mmengine.registry import Registry
 from mmengine.utils import digit_version
 from rich.progress import track
 from torch import nn
 
 from mmvrec.engine.support import SupportSet
 from mmvrec.models.heads import FewShotHead
+from mmvrec.registry import (
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+)
 
 # Optimizers whose update of an element depends on that element's gradients alone.
 _ELEMENTWISE = ('SGD', 'Adam', 'AdamW', 'Adamax', 'NAdam', 'RAdam', 'RMSprop', 'Adagrad')
@@ -140,6 +146,21 @@ def _in_one_pass(optim_wrapper: dict) -> dict:
     return wrapper
 
 
+def _with_classes(optim_wrapper: dict) -> dict:
+    """The config with classes for names, which MMEngine would look for in its default scope."""
+    cfg = {'type': 'OptimWrapper', 'constructor': 'DefaultOptimWrapperConstructor'}
+    cfg |= deepcopy(dict(optim_wrapper))
+    _name_class(cfg, 'type', OPTIM_WRAPPERS)
+    _name_class(cfg, 'constructor', OPTIM_WRAPPER_CONSTRUCTORS)
+    _name_class(cfg['optimizer'], 'type', OPTIMIZERS)
+    return cfg
+
+
+def _name_class(cfg: dict, key: str, registry: Registry) -> None:
+    if isinstance(cfg[key], str):
+        cfg[key] = registry.get(cfg[key]) or cfg[key]
+
+
 @torch.enable_grad()
 def _iterate(
     module: nn.Module,
@@ -148,7 +169,7 @@ def _iterate(
     step: Callable[[OptimWrapper], None],
     progress: str | None = None,
 ) -> None:
-    wrapper = build_optim_wrapper(module, deepcopy(optim_wrapper))
+    wrapper = build_optim_wrapper(module, _with_classes(optim_wrapper))
     schedulers = [
         PARAM_SCHEDULERS.build(deepcopy(cfg), default_args={'optimizer': wrapper})
         for cfg in settings.param_scheduler

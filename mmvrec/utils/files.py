@@ -4,18 +4,25 @@ import hashlib
 import json
 import math
 import os
+import secrets
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp, mkstemp
 from typing import BinaryIO
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows: what killed writers leave stays there.
+    fcntl = None
+
 _CHUNK = 2**20
+#: In the name of every temporary file and folder.
+_MARK = '.mmvrec-'
 #: Bytes that a file of annotations or detections may have.
 MAX_BYTES = 2**30
 #: An npz file may expand to so many bytes, or to so many times its size. Features are floats that
@@ -33,6 +40,8 @@ _HEADER_READERS = {
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``, renamed to it when the block ends well.
 
+    What writers that were killed have left in the folder is removed.
+
     Args:
         path (str | Path): the file to write; its folder is created.
 
@@ -44,29 +53,103 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     check_output(path)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept: several writers choose their format by it.
-    descriptor, name = mkstemp(prefix=f'.{path.stem}.', suffix=path.suffix, dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
+    with _temporary(path.parent, path.stem, path.suffix, _touch) as temporary:
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _temporary(
+    folder: Path, stem: str, suffix: str, make: Callable[[Path], None]
+) -> Iterator[Path]:
+    """A new hidden file or folder, locked: the lock of a process that is killed is gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder)
+    while True:
+        temporary = folder / f'.{stem}{_MARK}{secrets.token_hex(4)}{suffix}'
+        make(temporary)
+        lock = _lock(temporary)
+        # Another writer may have taken it for abandoned before it was locked.
+        if temporary.exists():
+            break
+        _unlock(lock)
     try:
         yield temporary
-        _give_rights(temporary, 0o666)
-        temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _unlock(lock)
+
+
+def _touch(path: Path) -> None:
+    path.touch(exist_ok=False)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove temporary files and folders of writers that have been killed."""
+    with os.scandir(folder) as entries:
+        marked = [Path(e.path) for e in entries if e.name.startswith('.') and _MARK in e.name]
+    for path in marked:
+        lock = _lock(path, wait=False)
+        # The writer lives, or is done just now.
+        if lock is None:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        _unlock(lock)
+
+
+def _lock(path: Path, wait: bool = True) -> int | None:
+    """Lock a file or folder; None where it is not there, locked already, or cannot be."""
+    if fcntl is None:
+        return None
+    descriptor = None
+    try:
+        mode = os.O_RDONLY if path.is_dir() else os.O_RDWR
+        descriptor = os.open(path, mode | os.O_NOFOLLOW)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        _unlock(descriptor)
+        return None
+    return descriptor
+
+
+def _unlock(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def check_output(path: str | Path) -> None:
     """Say before the work is done that its result cannot be written.
 
     Raises:
-        ValueError: ``path`` is a folder, lies in a file, or in a folder that is not writable.
+        ValueError: ``path`` is a folder or device, lies in a file, or in a folder that is not
+            writable.
     """
     path = Path(path)
     if path.is_dir():
         raise ValueError(f'{path} is a folder; name a file to write')
-    parent = next(p for p in path.absolute().parents if p.exists())
+    if path.exists() and not path.is_file():
+        raise ValueError(f'{path} is a device or pipe, which would be replaced; name a file')
+    _check_writable(path, path.absolute().parents)
+
+
+def check_output_folder(folder: str | Path) -> None:
+    """Say before the work is done that nothing can be written to a folder, which need not exist.
+
+    Raises:
+        ValueError: it is a file, lies in one, or is or would be in a folder that is not writable.
+    """
+    folder = Path(folder)
+    _check_writable(folder, (folder.absolute(), *folder.absolute().parents))
+
+
+def _check_writable(path: Path, folders: Sequence[Path]) -> None:
+    parent = next(folder for folder in folders if folder.exists())
     if not parent.is_dir():
         raise ValueError(f'{path} cannot be written: {parent} is no folder')
     if not os.access(parent, os.W_OK | os.X_OK):
@@ -111,6 +194,8 @@ def read_json(path: str | Path) -> object:
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Give a temporary folder beside ``path``, renamed to it when the block ends well.
 
+    What writers that were killed have left beside it is removed.
+
     Args:
         path (str | Path): the folder to make; the folders above it are created.
 
@@ -122,18 +207,16 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     check_unused(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(mkdtemp(prefix=f'.{path.name}.', dir=path.parent))
-    try:
-        yield temporary
-        _give_rights(temporary, 0o777)
-        # Windows does not rename onto a folder, be it empty.
-        if path.is_dir():
-            path.rmdir()
-        temporary.rename(path)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
+    with _temporary(path.parent, path.name, '', Path.mkdir) as temporary:
+        try:
+            yield temporary
+            # Windows does not rename onto a folder, be it empty.
+            if path.is_dir():
+                path.rmdir()
+            temporary.rename(path)
+        finally:
+            if temporary.is_dir():
+                shutil.rmtree(temporary)
 
 
 def check_unused(folder: str | Path) -> None:
@@ -142,13 +225,6 @@ def check_unused(folder: str | Path) -> None:
     empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
     if os.path.lexists(folder) and not empty:
         raise ValueError(f'{folder} exists already; name a folder that does not, or an empty one')
-
-
-def _give_rights(path: Path, mode: int) -> None:
-    # Temporary files allow only the owner; a finished one has the rights of any other file.
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(mode & ~umask)
 
 
 def read_npz(path: str | Path, needed: Sequence[str]) -> dict[str, np.ndarray]:

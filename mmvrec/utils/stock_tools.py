@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mmpretrain
 
+from mmvrec.utils.files import check_output, check_output_folder
 from mmvrec.utils.resources import config_file
 
 # Stands for a checkpoint where there is none.
@@ -29,6 +30,7 @@ _TEST_OPTIONS = (
 
 def run_stock_train(arguments: Sequence[str]) -> None:
     """Run the stock ``train.py``; the config may be named as in ``config_file``."""
+    _check_outputs(arguments)
     is_config = [a.endswith('.py') and '=' not in a for a in arguments]
     resolved = [_resolved(a) if c else a for a, c in zip(arguments, is_config, strict=True)]
     _run('train.py', resolved)
@@ -36,7 +38,23 @@ def run_stock_train(arguments: Sequence[str]) -> None:
 
 def run_stock_test(arguments: Sequence[str]) -> None:
     """Run the stock ``test.py``; see :func:`stock_test_arguments`."""
+    _check_outputs(arguments)
     _run('test.py', stock_test_arguments(arguments))
+
+
+def _check_outputs(arguments: Sequence[str]) -> None:
+    """End with one message, before the work, where its results could not be written."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in ('--out', '--work-dir', '--show-dir'):
+        parser.add_argument(option)
+    args, _ = parser.parse_known_args(arguments)
+    try:
+        if args.out:
+            check_output(args.out)
+        for folder in filter(None, (args.work_dir, args.show_dir)):
+            check_output_folder(folder)
+    except ValueError as error:
+        sys.exit(f'error: {error}')
 
 
 def stock_test_arguments(arguments: Sequence[str]) -> list[str]:

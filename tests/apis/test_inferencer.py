@@ -1,6 +1,7 @@
 """Enroll, fit, classify, change classes, save and load."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ from mmvrec.apis.saved_model import FORMAT, read_model
 from mmvrec.datasets import HeatMaps, heat_map_masks
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES
 from mmvrec.datasets.synthesis.compose import photograph
-from mmvrec.models.heads.base import temper
+from mmvrec.models.heads.scores import probabilities
 from mmvrec.structures import mask_bbox
 from mmvrec.utils.resources import config_file
 
@@ -291,7 +292,7 @@ def test_calibrated_scores(data, tmp_path):
     plain, calibrated = (enrolled(data, small()).fit(calibrate=on) for on in (False, True))
     assert plain.temperature == 1
     assert calibrated.temperature != 1
-    expected = temper(torch.tensor(scores(plain, data)), calibrated.temperature)
+    expected = probabilities(torch.tensor(scores(plain, data)).log(), calibrated.temperature)
     np.testing.assert_allclose(scores(calibrated, data), expected, atol=1e-5)
     calibrated.save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
@@ -308,6 +309,31 @@ def test_the_scope_of_another_library_is_left_alone(data, tmp_path):
         other.remove_class(CLASSES[0])
         assert DefaultScope.get_current_instance().scope_name == 'mmpretrain'
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize('scope', [None, 'mmpretrain'])
+def test_threads_share_an_inferencer_and_see_no_other_scope(data, scope, monkeypatch):
+    switched = []
+    real = DefaultScope.overwrite_default_scope.__func__
+
+    def counted(cls, name):
+        switched.append(name)
+        return real(cls, name)
+
+    def work(number):
+        own = enrolled(data, small('zipaf')).fit(progress=False)
+        return [scores(shared, data), scores(own, data)]
+
+    shared = enrolled(data, small('zipaf')).fit()
+    expected = work(0)
+    with DefaultScope.overwrite_default_scope(scope), ThreadPoolExecutor(8) as pool:
+        before = DefaultScope.get_current_instance()
+        monkeypatch.setattr(DefaultScope, 'overwrite_default_scope', classmethod(counted))
+        found = list(pool.map(work, range(8)))
+        assert DefaultScope.get_current_instance() is before
+    assert set(switched) <= {None}
+    for results in found:
+        np.testing.assert_allclose(results, expected, atol=1e-5)
 
 
 def test_training_shows_progress(data, capsys):

@@ -351,6 +351,30 @@ CASES = [
         tool_on_data('dataset_converters/to_coco.py', 'LabelMe', 'data', 'out.json'),
     ),
     case(
+        'classify: a folder of results that is a file (told before the model is read)',
+        'error: a.png cannot be written: …a.png is no folder',
+        'name a folder',
+        classify('none.safetensors', 'a.png', '--out-dir', 'a.png'),
+    ),
+    case(
+        'train.py: a work directory that is a file (told before the config is read)',
+        'error: a.txt cannot be written: …a.txt is no folder',
+        'name a folder',
+        tool_on_data('train.py', 'broken.py', '--work-dir', 'a.txt'),
+    ),
+    case(
+        'test.py: metrics into a folder (told before the config is read)',
+        'error: data is a folder; name a file to write',
+        'name a file in it',
+        tool_on_data('test.py', 'broken.py', '--out', 'data', '--out-item', 'metrics'),
+    ),
+    case(
+        'benchmark.py: a folder of results below a file (told before the data are read)',
+        'error: a.txt/out cannot be written: …a.txt is no folder',
+        'name a folder',
+        tool_on_data('benchmark.py', 'zipa_1shot_featurebank.py', '--out', 'a.txt/out'),
+    ),
+    case(
         'to_coco.py: an output that is a folder',
         'error: data is a folder; name a file to write',
         'name a file in it',

@@ -1,6 +1,9 @@
+import os
+
 import pytest
 import torch
-from engine_parts import PIPELINE, VIEWS, loader, small_model, synthetic_dataset
+from dataset_layouts import write_csv, write_image
+from engine_parts import PIPELINE, TINY_ARCH, VIEWS, loader, small_model, synthetic_dataset
 
 from mmvrec.engine import extraction, feature_cache
 from mmvrec.engine.extraction import build_bank, extract_features
@@ -132,6 +135,123 @@ def test_one_changed_weight_is_enough(tmp_path, counted, told, dataset):
         model.backbone.proj[0, 0] += 1e-3
     build_bank(model, loader(dataset), str(tmp_path))
     assert len(counted) == 2
+
+
+@pytest.fixture
+def annotated(tmp_path):
+    """Four images, with an annotation file for each half and for all."""
+    root = tmp_path / 'data'
+    rows = []
+    for index, label in enumerate(['a', 'b', 'a', 'b']):
+        write_image(root / 'images' / f'{index}.png', seed=index)
+        rows.append(
+            {'img_rel_path': f'{index}.png', 'label': label, 'x1': 5, 'y1': 5, 'x2': 20, 'y2': 20}
+        )
+    write_csv(root / 'train.csv', rows[:2])
+    write_csv(root / 'test.csv', rows[2:])
+    write_csv(root / 'annotations.csv', rows)
+    return {'type': 'CsvDefects', 'data_root': str(root), 'pipeline': PIPELINE}
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        [{'ann_file': 'train.csv'}, {'ann_file': 'test.csv'}],
+        [{'split': 'query', 'split_seed': seed} for seed in (0, 1)],
+        [{'split': 'query', 'split_by': by} for by in ('image', 'instance')],
+        [{'split': 'query'}, {'split': 'support'}],
+        [{'indices': 2}, {'indices': [1, 2]}],
+    ],
+    ids=['ann_file', 'split_seed', 'split_by', 'split', 'indices'],
+)
+def test_datasets_of_one_folder_have_a_file_each(tmp_path, counted, told, annotated, options):
+    for _ in range(2):
+        for own in options:
+            dataset = DATASETS.build({**annotated, **own})
+            build_bank(small_model(), loader(dataset), str(tmp_path / 'banks'))
+    assert len(counted) == len(list((tmp_path / 'banks').iterdir())) == 2
+    assert not told
+
+
+def test_changed_content_replaces_the_file(tmp_path, counted, told, annotated):
+    for seed in (1, 9):
+        write_image(tmp_path / 'data' / 'images' / '1.png', seed=seed)
+        dataset = DATASETS.build(annotated)
+        build_bank(small_model(), loader(dataset), str(tmp_path / 'banks'))
+    assert len(counted) == 2
+    assert len(list((tmp_path / 'banks').iterdir())) == 1
+    assert 'stale, these have changed: instances' in told[0]
+
+
+def test_folder_that_is_moved_with_its_cache_is_not_embedded_again(tmp_path, counted, annotated):
+    build_bank(small_model(), loader(DATASETS.build(annotated)), str(tmp_path / 'banks'))
+    (tmp_path / 'new').mkdir()
+    for name in ('data', 'banks'):
+        (tmp_path / name).rename(tmp_path / 'new' / name)
+    moved = DATASETS.build({**annotated, 'data_root': str(tmp_path / 'new' / 'data')})
+    build_bank(small_model(), loader(moved), str(tmp_path / 'new' / 'banks'))
+    assert len(counted) == 1
+
+
+def test_other_number_of_attention_heads_is_computed_anew(tmp_path, counted, dataset):
+    first, second = (
+        build_bank(small_model(arch={**TINY_ARCH, 'num_heads': heads}), loader(dataset), tmp_path)
+        for heads in (1, 2)
+    )
+    assert len(counted) == 2
+    assert not torch.equal(first.feats, second.feats)
+
+
+class Darken:
+    """A transform of the user's, without a repr of its own."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, record):
+        return {**record, 'img': record['img'] // self.by}
+
+
+def test_transforms_without_repr_are_told_apart_by_their_settings(tmp_path, counted):
+    for by in (2, 3, 2):
+        pipeline = [PIPELINE[0], Darken(by), *PIPELINE[1:]]
+        dataset = DATASETS.build(synthetic_dataset(pipeline=pipeline))
+        build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert len(counted) == 2
+
+
+def test_cache_that_is_a_file_is_told_before_the_work(tmp_path, counted, told, dataset):
+    (tmp_path / 'banks').write_text('mine')
+    bank = build_bank(small_model(), loader(dataset), str(tmp_path / 'banks'))
+    assert len(bank) == 6
+    assert len(counted) == len(told) == 1
+    assert 'will not be written, so the next run embeds again' in told[0]
+    assert f'{tmp_path}/banks is no folder' in told[0]
+    assert (tmp_path / 'banks').read_text() == 'mine'
+
+
+def test_features_are_kept_where_the_disk_is_full(tmp_path, counted, told, dataset, monkeypatch):
+    def full(tensors, path, metadata):
+        path.write_bytes(b'half')
+        raise OSError(28, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_cache, 'save_file', full)
+        first = build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert 'No space left on device' in told[0]
+    assert not list(tmp_path.iterdir())
+    second = build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert torch.equal(first.feats, second.feats)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may write everywhere')
+def test_read_only_cache_is_read(tmp_path, counted, told, dataset):
+    build_bank(small_model(), loader(dataset), str(tmp_path))
+    tmp_path.chmod(0o500)
+    build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert len(counted) == 1
+    build_bank(small_model(random_seed=1), loader(dataset), str(tmp_path))
+    assert 'write-protected' in told[-1]
 
 
 def test_damaged_cache_is_rebuilt_with_the_same_numbers(tmp_path, counted, told, dataset):

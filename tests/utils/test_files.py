@@ -3,6 +3,10 @@
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from mmvrec.utils.files import (
     atomic_folder,
     atomic_write,
     check_output,
+    check_output_folder,
     check_unused,
     read_bytes,
     read_json,
@@ -125,6 +130,68 @@ def test_folder_in_use_is_refused_and_left(tmp_path):
     assert (tmp_path / 'set' / 'mine').read_text() == 'mine'
 
 
+KILLED = """
+import os, signal
+from mmvrec.utils.files import {writer}
+with {writer}({path!r}) as temporary:
+    (temporary / 'a' if temporary.is_dir() else temporary).write_text('half')
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def kill_writer(writer, path):
+    script = KILLED.format(writer=writer.__name__, path=str(path))
+    done = subprocess.run([sys.executable, '-c', script], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize('writer', [atomic_write, atomic_folder])
+def test_what_a_killed_writer_leaves_is_removed(tmp_path, writer):
+    # Others wrote and write to the folder; and there is a hidden file of the user's.
+    (tmp_path / '.a.override.json').write_text('mine')
+    with atomic_write(tmp_path / 'first.json') as temporary:
+        temporary.write_text('whole')
+    for name in ('a.json', 'b.json'):
+        kill_writer(writer, tmp_path / name)
+    # What the first left, the second has removed before it was killed itself.
+    (left,) = [name for name in names(tmp_path) if '.mmvrec-' in name]
+    assert left.startswith('.b.')
+    with atomic_write(tmp_path / 'other.json') as other:
+        other.write_text('whole')
+        with writer(tmp_path / 'a.json') as temporary:
+            (temporary / 'a' if temporary.is_dir() else temporary).write_text('whole')
+        assert other.exists()
+    assert names(tmp_path) == ['.a.override.json', 'a.json', 'first.json', 'other.json']
+
+
+def test_threads_that_write_the_same_file_do_not_remove_each_others(tmp_path):
+    failed = []
+
+    def write(content):
+        try:
+            for _ in range(25):
+                with atomic_write(tmp_path / 'a.json') as temporary:
+                    temporary.write_text(content)
+        except OSError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(str(i) * 9,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert names(tmp_path) == ['a.json']
+    assert len((tmp_path / 'a.json').read_text()) == 9
+
+
+def test_a_device_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    for path in (tmp_path / 'pipe', '/dev/null'):
+        with pytest.raises(ValueError, match='is a device or pipe'):
+            check_output(path)
+
+
 def test_npy(tmp_path):
     values = np.arange(6, dtype=np.float16).reshape(2, 3)
     np.save(tmp_path / 'a.npy', values)
@@ -155,6 +222,16 @@ def test_output_that_cannot_be_written(tmp_path, write):
     for name, message in (('', 'is a folder'), ('file/new/a.json', 'file is no folder')):
         with pytest.raises(ValueError, match=message):
             write(tmp_path / name)
+    assert names(tmp_path) == ['file']
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / 'file').write_text('old')
+    for name in ('file', 'file/new'):
+        with pytest.raises(ValueError, match=f'{name} cannot be written: .*file is no folder'):
+            check_output_folder(tmp_path / name)
+    for name in ('', 'new', 'new/folder'):
+        check_output_folder(tmp_path / name)
     assert names(tmp_path) == ['file']
 
 

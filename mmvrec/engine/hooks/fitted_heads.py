@@ -13,12 +13,19 @@ class FittedHeadsHook(Hook):
     """Note tasks, class names and head shapes in checkpoints, and rebuild the heads from them.
 
     Heads are created when they are fitted, so a model that loads a checkpoint must first learn
-    which heads it holds.
+    which heads it holds. A frozen backbone is saved as it is, not as a hook that averages weights
+    has rounded it.
     """
+
+    #: After hooks that put averaged weights into the checkpoint.
+    priority = 'VERY_LOW'
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the description of the heads to ``checkpoint['meta']['mmvrec']``."""
         model = runner.model
+        if model.backbone is not None and model.backbone.frozen:
+            for name, value in model.backbone.state_dict().items():
+                checkpoint['state_dict'][f'backbone.{name}'] = value.cpu()
         checkpoint['meta']['mmvrec'] = {
             'version': _VERSION,
             'task_classes': model.task_classes,

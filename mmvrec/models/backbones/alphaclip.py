@@ -118,6 +118,13 @@ class AlphaCLIP(VisionTransformer):
         num_patches = self.patch_resolution[0] * self.patch_resolution[1]
         if not 0 <= num_patch_tokens <= num_patches:
             raise ValueError(f'num_patch_tokens must be 0 to {num_patches}, got {num_patch_tokens}')
+        #: What the features depend on besides the weights; part of the feature cache's key.
+        self.settings = {
+            **arch,
+            'type': type(self).__qualname__,
+            'img_size': img_size,
+            'num_patch_tokens': num_patch_tokens,
+        }
         self.proj = nn.Parameter(torch.empty(self.embed_dims, arch['out_dims']))
         self.out_dims = arch['out_dims']
         self.checkpoint = checkpoint
@@ -129,6 +136,7 @@ class AlphaCLIP(VisionTransformer):
         self.frozen = frozen
         #: Where the weights come from, e.g. ``random (seed 0)``; None before they are set.
         self.weights_source: str | None = None
+        self._digest: str | None = None
         if frozen:
             self.requires_grad_(False)
 
@@ -242,6 +250,7 @@ class AlphaCLIP(VisionTransformer):
 
     def _prepare_pos_embed(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
         """Refuse a checkpoint of another input size, which MMPretrain would resize in silence."""
+        self._digest = None
         loaded = state_dict.get(f'{prefix}pos_embed')
         if loaded is None:
             return
@@ -253,13 +262,19 @@ class AlphaCLIP(VisionTransformer):
         self.weights_source = self.weights_source or 'a checkpoint of the runner'
 
     def weights_digest(self) -> str:
-        """SHA-256 over names and values of all weights; part of the feature cache's key."""
+        """SHA-256 over names and values of all weights; part of the feature cache's key.
+
+        That of a frozen backbone is taken once after its weights have been loaded: hooks that
+        average the weights of a model change bits of those that never change, as the sign of 0.
+        """
         self.init_weights()
-        digest = hashlib.sha256()
-        for name, value in sorted(self.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.cpu().float().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        if self._digest is None or not self.frozen:
+            digest = hashlib.sha256()
+            for name, value in sorted(self.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(value.cpu().float().contiguous().numpy().tobytes())
+            self._digest = digest.hexdigest()
+        return self._digest
 
     def train(self, mode: bool = True) -> 'AlphaCLIP':
         """Set the mode; a frozen backbone stays in eval mode."""

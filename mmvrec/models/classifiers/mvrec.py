@@ -9,7 +9,8 @@ from mmpretrain.models.classifiers.base import BaseClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmvrec.models.heads.base import FewShotHead, temper
+from mmvrec.models.heads.base import FewShotHead
+from mmvrec.models.heads.scores import probabilities
 from mmvrec.registry import MODELS
 from mmvrec.structures import FeatureBank, class_range, joint_class_names
 
@@ -198,28 +199,25 @@ class MVRECClassifier(BaseClassifier):
             head (FewShotHead, optional): defaults to the model's head of that task.
             task_classes (Mapping, optional): class names of every task that ``head`` tells apart.
                 Defaults to those of the model's head.
-            temperature (float): see :func:`temper`. Defaults to 1.
+            temperature (float): see :func:`probabilities`. Defaults to 1.
 
         Returns:
-            Tensor: float32, (M, N), on the CPU. N are the classes of the task, with
-            ``product_unknown`` those of all tasks.
+            Tensor: float32, (M, N), on the CPU, in the order of the head's logits. N are the
+            classes of the task, with ``product_unknown`` those of all tasks.
         """
         task = bank.task_names[0]
         head = head or self.head_of(task)
-        scores = head.predict(bank.feats.to(self.data_preprocessor.device)).cpu()
-        scores = temper(scores, temperature)
-        return self._of_product(scores, task, task_classes or self.task_classes)
+        scores = head.log_scores(bank.feats.to(self.data_preprocessor.device))
+        scores = self._of_product(scores, task, task_classes or self.task_classes)
+        return probabilities(scores, temperature).cpu()
 
     def _of_product(
-        self, scores: Tensor, task: str, task_classes: Mapping[str, Sequence[str]]
+        self, log_scores: Tensor, task: str, task_classes: Mapping[str, Sequence[str]]
     ) -> Tensor:
         """Of the scores (..., N) those of a task, where its product is known."""
         if self.unified != 'product_known':
-            return scores
-        own = scores[..., list(class_range(task_classes, task))]
-        # Where all of the probability lies with other products, the task's classes are equal.
-        total = own.sum(-1, keepdim=True)
-        return torch.where(total > 0, own / total, 1 / own.shape[-1])
+            return log_scores
+        return log_scores[..., list(class_range(task_classes, task))]
 
     def label_space(
         self, task: str, task_classes: Mapping[str, Sequence[str]]
@@ -273,7 +271,7 @@ class MVRECClassifier(BaseClassifier):
                 raise KeyError(f'data_samples must name the task, one of {self.tasks}')
             data_samples = [DataSample(metainfo={'task': self.tasks[0]}) for _ in feats]
         for feat, sample in zip(feats, data_samples, strict=True):
-            scores = self.head_of(sample.task).predict(feat[None])[0]
-            scores = self._of_product(scores, sample.task, self.task_classes)
+            scores = self.head_of(sample.task).log_scores(feat[None])[0]
+            scores = probabilities(self._of_product(scores, sample.task, self.task_classes))
             sample.set_pred_score(scores).set_pred_label(scores.argmax())
         return data_samples

@@ -1,14 +1,15 @@
 """Base class of the heads: what turns view features into class scores."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmvrec.models.heads.scores import log_merge_by_entropy, probabilities
 from mmvrec.models.heads.stack import HeadStack
 from mmvrec.models.heads.state import frozen
 
@@ -165,19 +166,44 @@ class FewShotHead(BaseModule):
         Returns:
             Tensor: float, (B, N): logits, or with ``entropy`` merging probabilities.
         """
-        return self._scores(self.select_views(feats))
+        scores = self._scores(self.select_views(feats))
+        return scores.softmax(-1) if self.merge_views == 'entropy' else scores
 
     def _scores(self, feats: Tensor) -> Tensor:
-        """What :meth:`forward` does with the views that the head looks at."""
+        """Logits of the views that the head looks at, merged, (B, V, C) to (B, N)."""
         if self.merge_views == 'feature':
             return self.class_logits(feats.mean(1))
         logits = self.class_logits(feats)
-        return logits.mean(1) if self.merge_views == 'logits' else merge_by_entropy(logits)
+        return logits.mean(1) if self.merge_views == 'logits' else log_merge_by_entropy(logits)
 
-    def predict(self, feats: Tensor) -> Tensor:
-        """Class probabilities of queries, (B, V, C) to (B, N), each row summing to 1."""
-        scores = self(feats)
-        return scores if self.merge_views == 'entropy' else scores.softmax(-1)
+    @torch.no_grad()
+    def log_scores(self, feats: Tensor) -> Tensor:
+        """What :func:`probabilities` takes, computed in double precision.
+
+        Args:
+            feats (Tensor): view features, float, (B, V, C).
+
+        Returns:
+            Tensor: float64, (B, N): logits, or with ``entropy`` merging logarithms of
+            probabilities, up to a constant.
+        """
+        # Apple's GPUs have no float64.
+        device = 'cpu' if feats.device.type == 'mps' else feats.device
+        # A copy, as other threads may be using this head.
+        precise = deepcopy(self).to(device).double()
+        return precise._scores(precise.select_views(feats.to(device).double()))
+
+    def predict(self, feats: Tensor, temperature: float = 1.0) -> Tensor:
+        """Class probabilities of queries in the order of their logits, see :func:`probabilities`.
+
+        Args:
+            feats (Tensor): view features, float, (B, V, C).
+            temperature (float): see :func:`probabilities`. Defaults to 1.
+
+        Returns:
+            Tensor: float32, (B, N).
+        """
+        return probabilities(self.log_scores(feats), temperature)
 
 
 def check_support(feats: Tensor, labels: Tensor, num_classes: int) -> None:
@@ -224,46 +250,3 @@ def check_text(
         )
     if not torch.isfinite(text_feats).all() or not text_feats.any(1).all():
         raise ValueError('text features have rows that are zero, NaN or infinite')
-
-
-def normalized_entropy(probabilities: Tensor) -> Tensor:
-    """Entropy over the last dimension divided by that of the uniform distribution, in [0, 1]."""
-    entropy = torch.special.entr(probabilities).sum(-1)
-    return entropy / math.log(probabilities.shape[-1])
-
-
-def merge_by_entropy(logits: Tensor) -> Tensor:
-    """Merge the views' probabilities, sure views weighing more.
-
-    A view's weight is one minus its normalised entropy, and the weights of an instance sum to 1;
-    where no view is sure of anything, all weigh the same.
-
-    Args:
-        logits (Tensor): float, (B, V, N).
-
-    Returns:
-        Tensor: probabilities, (B, N).
-    """
-    probabilities = logits.softmax(-1)
-    # Rounding takes the entropy of a uniform view past 1; a weight must not be negative.
-    certainty = (1 - normalized_entropy(probabilities)).clamp(min=0)
-    total = certainty.sum(1, keepdim=True)
-    uniform = torch.full_like(certainty, 1 / certainty.shape[1])
-    weights = torch.where(total > 0, certainty / total, uniform)
-    return (weights[..., None] * probabilities).sum(1)
-
-
-def temper(scores: Tensor, temperature: float) -> Tensor:
-    """Probabilities with their logarithms divided by a temperature; 1 leaves them as they are.
-
-    Args:
-        scores (Tensor): probabilities, float, (..., N).
-        temperature (float): above 1 makes them less sure.
-
-    Returns:
-        Tensor: float, (..., N), each row summing to 1, in the same order.
-    """
-    if temperature == 1:
-        return scores
-    tiny = torch.finfo(scores.dtype).tiny
-    return (scores.clamp(min=tiny).log() / temperature).softmax(-1)

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmvrec.models.heads.base import FewShotHead, merge_by_entropy
+from mmvrec.models.heads.base import FewShotHead
 from mmvrec.models.heads.proto_net import class_means
+from mmvrec.models.heads.scores import log_merge_by_entropy
 from mmvrec.models.heads.state import frozen
 from mmvrec.registry import MODELS
 
@@ -81,7 +82,7 @@ class GDAHead(FewShotHead):
             grouped = grouped.mean(2, keepdim=True)
         logits = torch.einsum('bgvc,gnc->bgvn', F.normalize(grouped, dim=-1), self.weight)
         logits = (logits + self.bias[:, None]).flatten(1, 2)
-        return merge_by_entropy(logits) if self.merge_views == 'entropy' else logits.mean(1)
+        return log_merge_by_entropy(logits) if self.merge_views == 'entropy' else logits.mean(1)
 
 
 def discriminant(

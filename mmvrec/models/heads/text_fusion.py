@@ -80,5 +80,4 @@ class TextFusionHead(ZeroShotHead):
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N): log-probabilities up to a constant."""
-        text = self.text_logits(feats).log_softmax(-1)
-        return self.head.class_logits(feats).log_softmax(-1) + self.weight * text
+        return self.head.class_logits(feats) + self.weight * self.text_logits(feats)

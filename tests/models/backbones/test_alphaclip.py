@@ -320,7 +320,7 @@ def test_model_that_is_not_frozen_trains():
 
 
 def test_digest_changes_with_every_weight():
-    model = small()
+    model = small(frozen=False)
     digests = {model.weights_digest()}
     assert digests == {small().weights_digest()}
     for parameter in model.parameters():
@@ -329,6 +329,25 @@ def test_digest_changes_with_every_weight():
         digests.add(model.weights_digest())
     assert len(digests) == 1 + len(list(model.parameters()))
     assert all(re.fullmatch('[0-9a-f]{64}', digest) for digest in digests)
+
+
+def test_digest_of_frozen_weights_is_that_of_what_was_loaded():
+    model, other = small(), small(random_seed=1)
+    digest = model.weights_digest()
+    with torch.no_grad():
+        model.proj[0, 0] += 1e-6  # As a hook that averages weights does.
+    assert model.weights_digest() == digest
+    other.init_weights()
+    model.load_state_dict(other.state_dict())
+    assert model.weights_digest() == other.weights_digest() != digest
+
+
+def test_settings_tell_apart_what_has_the_same_weights():
+    other = AlphaCLIP({**SMALL, 'num_heads': 2 * SMALL['num_heads']}, random_seed=0)
+    models = [small(), other, small(num_patch_tokens=1), small(img_size=28)]
+    assert len({str(model.settings) for model in models}) == 4
+    assert models[0].weights_digest() == other.weights_digest()
+    assert models[0].settings == small(frozen=False).settings
 
 
 def test_is_registered():

@@ -303,11 +303,12 @@ def test_unified_model_of_an_unknown_product_keeps_all_scores():
     assert built.label_space('cable', CLASSES) == (names, 3)
 
 
-def test_known_product_without_any_probability_is_undecided():
+def test_known_product_without_any_probability_is_decided_by_its_logits():
     built, _ = unified('product_known')
-    scores = torch.tensor([[0.5, 0.25, 0.25, 0.0, 0.0]])
-    assert built._of_product(scores, 'cable', CLASSES).tolist() == [[0.5, 0.5]]
-    assert built._of_product(scores, 'bottle', CLASSES).tolist() == [[0.5, 0.25, 0.25]]
+    logits = torch.tensor([[900.0, 0.0, 1.0, -2.0, -1.0]])
+    assert logits.softmax(1)[0, 3:].tolist() == [0, 0]
+    assert built._of_product(logits, 'cable', CLASSES).tolist() == [[-2, -1]]
+    assert built._of_product(logits, 'bottle', CLASSES).tolist() == [[900, 0, 1]]
 
 
 def test_samples_of_a_unified_model():

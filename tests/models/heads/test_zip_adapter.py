@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from head_battery import HeadBattery
 
 from mmvrec.models.heads import ZipAdapterFHead, ZipAdapterHead
-from mmvrec.models.heads.base import normalized_entropy
+from mmvrec.models.heads.scores import normalized_entropy
 from mmvrec.models.heads.zip_adapter import ZeroInitProjection, balanced_values
 from mmvrec.registry import MODELS
 
