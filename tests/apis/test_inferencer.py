@@ -433,7 +433,7 @@ def test_errors_stand_in_the_place_of_results(fitted, data, tmp_path):
 def test_scores_of_nan_are_told(fitted, data, monkeypatch):
     (path, mask), _ = data['crack']
     monkeypatch.setattr(
-        fitted.head, 'predict', lambda feats: torch.full((len(feats), 3), torch.nan)
+        fitted.head, 'predict', lambda feats, temperature: torch.full((len(feats), 3), torch.nan)
     )
     with pytest.raises(ValueError, match=r"the head gives NaN for \['.*crack_0\.png@"):
         fitted(path, mask, progress=False)
