@@ -1,29 +1,13 @@
 """Files with the boxes and masks that a detector has found."""
 
-import io
 import math
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from mmvrec.utils.files import read_json
-
-#: What the pickles of MMDetection's ``tools/test.py --out`` are made of, and nothing else.
-_SAFE_GLOBALS = {
-    ('_codecs', 'encode'),
-    ('collections', 'OrderedDict'),
-    ('torch._utils', '_rebuild_tensor_v2'),
-    ('torch', 'Size'),
-    ('numpy', 'dtype'),
-    ('numpy', 'ndarray'),
-    *((f'numpy.{core}.multiarray', name) for core in ('_core', 'core')
-      for name in ('_reconstruct', 'scalar')),
-    *((f'numpy.{core}.numeric', '_frombuffer') for core in ('_core', 'core')),
-}  # fmt: skip
+from mmvrec.utils.files import read_bytes, read_json
+from mmvrec.utils.pickled_arrays import DETECTION_NAMES, as_array
+from mmvrec.utils.pickles import read_pickle
 
 
 @dataclass(frozen=True)
@@ -75,7 +59,7 @@ def read_detections(path: str | Path, image_file: str | Path | None = None) -> l
             found += _of_sample(entry, names) if is_pickle else [_of_result(entry, names)]
         except KeyError as error:
             problems.append(f'  entry {index}: it has no {error}')
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             problems.append(f'  entry {index}: {error}')
     if problems:
         more = f'\n  … and {len(problems) - 10} more' if len(problems) > 10 else ''
@@ -94,30 +78,12 @@ def _read_json(path: Path) -> object:
         ) from error
 
 
-class _SafeUnpickler(pickle.Unpickler):
-    """Reads tensors and arrays, and runs nothing that a file names."""
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) == ('torch.storage', '_load_from_bytes'):
-            return _load_storage
-        is_number = module == 'numpy.dtypes' or (module == 'torch' and name.endswith('Storage'))
-        if (module, name) in _SAFE_GLOBALS or is_number:
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f'it would run {module}.{name}')
-
-
-def _load_storage(content: bytes) -> object:
-    return torch.load(io.BytesIO(content), weights_only=True)
-
-
 def _read_pickle(path: Path) -> object:
     try:
-        with path.open('rb') as file:
-            return _SafeUnpickler(file).load()
-    # A damaged pickle raises whatever its bytes happen to ask for.
-    except Exception as error:
+        return read_pickle(read_bytes(path), DETECTION_NAMES)[0]
+    except ValueError as error:
         raise ValueError(
-            f"{path} is no pickle of MMDetection's tools/test.py --out: {error!r}"
+            f"{path} is no pickle of MMDetection's tools/test.py --out: {error}"
         ) from error
 
 
@@ -149,17 +115,20 @@ def _of_result(entry: dict, names: dict) -> Detection:
 
 def _of_sample(sample: dict, names: dict) -> Iterator[Detection]:
     """Detections of one image from MMDetection's ``DetDataSample.to_dict()``."""
-    image = sample.get('img_path') or _name(sample['img_id'], names)
+    image = sample.get('img_path')
+    image = image if isinstance(image, str) and image else _name(sample['img_id'], names)
     instances = sample['pred_instances']
-    boxes = np.asarray(instances['bboxes'], np.float64).reshape(-1, 4)
-    scores = np.asarray(instances['scores'], np.float64)
+    boxes = as_array(instances['bboxes']).reshape(-1, 4)
+    scores = as_array(instances['scores'])
     masks = instances.get('masks')
     masks = [None] * len(boxes) if masks is None else masks
     for box, score, mask in zip(boxes.tolist(), scores.tolist(), masks, strict=True):
-        yield _checked(str(image), tuple(box), score, mask)
+        yield _checked(image, tuple(box), score, mask)
 
 
 def _name(identity: object, names: dict) -> str:
+    if not isinstance(identity, str | int):
+        raise ValueError('its image is neither a number nor a name')
     if identity in names:
         return names[identity]
     if isinstance(identity, str):
