@@ -110,6 +110,7 @@ class PickledTensor:
 #: What torch's pickles of tensors name.
 TORCH_NAMES = {
     ('collections', 'OrderedDict'): PlainDict,
+    ('collections', 'defaultdict'): Function(lambda *_: PlainDict()),
     ('torch._utils', '_rebuild_tensor'): Function(PickledTensor),
     ('torch._utils', '_rebuild_tensor_v2'): Function(PickledTensor),
     ('torch._utils', '_rebuild_parameter'): Function(lambda tensor, *_: tensor),
