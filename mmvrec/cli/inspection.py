@@ -7,6 +7,7 @@ from collections import Counter
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mmvrec.apis.saved_model import read_model
@@ -87,7 +88,7 @@ def _print_dataset(tasks: dict[str, dict], sizes: list[dict], problems: list[dic
     table.add_column('number', justify='right')
     for task, counts in tasks.items():
         for label, number in counts.items():
-            table.add_row(task, label, str(number))
+            table.add_row(escape(task), escape(label), str(number))
         table.add_section()
     table.add_row('sum', '', str(sum(sum(counts.values()) for counts in tasks.values())))
     console = Console()
@@ -139,7 +140,7 @@ def _print_model(content: dict) -> None:
     table = Table('class', title='Enrolled instances')
     table.add_column('number', justify='right')
     for name, number in content['classes'].items():
-        table.add_row(name, str(number))
+        table.add_row(escape(name), str(number))
     Console().print(table)
     print(f'format version: {content["format_version"]}, task: {content["task"]}')
     print(f'weights: {content["weights"]} (digest {content["weights_digest"]})')

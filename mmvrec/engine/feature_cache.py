@@ -1,15 +1,14 @@
 """Feature banks on disk: computed once, never trusted blindly."""
 
-import hashlib
 import json
 from pathlib import Path
 
-import torch
 from mmengine.logging import print_log
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write
 
 FORMAT = 'mmvrec-features'
@@ -65,7 +64,7 @@ class FeatureCache:
             if changed:
                 raise ValueError(f'it is stale, these have changed: {", ".join(changed)}')
             feats = file.get_tensor('feats')
-        if _checksum(feats) != metadata.get('sha256'):
+        if tensor_sha256(feats) != metadata.get('sha256'):
             raise ValueError('it is damaged, the checksum of its values is wrong')
         return feats
 
@@ -76,13 +75,7 @@ class FeatureCache:
             'format': FORMAT,
             'version': str(FORMAT_VERSION),
             'key': json.dumps(self.key, sort_keys=True),
-            'sha256': _checksum(feats),
+            'sha256': tensor_sha256(feats),
         }
         with atomic_write(self.path) as temporary:
             save_file({'feats': feats}, temporary, metadata)
-
-
-def _checksum(feats: Tensor) -> str:
-    header = f'{feats.dtype} {tuple(feats.shape)}'.encode()
-    values = feats.contiguous().view(torch.uint8).numpy()
-    return hashlib.sha256(header + values.tobytes()).hexdigest()
