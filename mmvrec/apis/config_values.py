@@ -1,6 +1,7 @@
 """Values in the config of a saved model: of the types that they should have, and not too large."""
 
 import inspect
+from functools import cache
 from types import UnionType
 from typing import Literal, Union, get_args, get_origin
 
@@ -8,10 +9,9 @@ from mmvrec.datasets.transforms import MultiViewRegionContext
 from mmvrec.models.backbones import AlphaCLIP
 from mmvrec.models.backbones.clip_weights import num_weights
 
-#: Weights of a backbone; AlphaCLIP ViT-L/14@336px has 304 million.
-MAX_WEIGHTS = 400_000_000
-#: Layers of a backbone, and patches of an image; that one has 24 and 576.
-MAX_LAYERS, MAX_TOKENS = 64, 4096
+#: Weights of a backbone, its layers, its widths, and patches of an image; the largest that is
+#: published, AlphaCLIP ViT-L/14@336px, has 304 million, 24, 4096 and 576.
+MAX_WEIGHTS, MAX_LAYERS, MAX_WIDTH, MAX_TOKENS = 320_000_000, 64, 2**14, 4096
 #: Side of the views in pixels, and bytes of all views of an instance.
 MAX_SIDE, MAX_VIEW_BYTES = 1024, 2**28
 #: Pixels that the views reach over, and the same in boxes or images.
@@ -82,11 +82,12 @@ def check_arguments(kind: type, arguments: dict, where: str) -> None:
             )
 
 
+@cache
 def _parameters(kind: type) -> dict[str, object]:
     """Annotations of a constructor's arguments, those that it hands on to its base included."""
     found: dict[str, object] = {}
     for base in kind.__mro__:
-        if '__init__' not in vars(base):
+        if base is object or '__init__' not in vars(base):
             continue
         parameters = inspect.signature(base.__init__).parameters.values()
         for p in parameters:
@@ -134,8 +135,8 @@ def _check_backbone_size(arguments: dict, where: str) -> None:
     if isinstance(arch, str):
         arch = AlphaCLIP.ARCHS.get(arch.lower())
     if arch is not None:
-        if not all(fits(value, int) and value > 0 for value in arch.values()):
-            raise ValueError(f'{where}.arch must have positive integers')
+        if not all(fits(value, int) and 0 < value <= MAX_WIDTH for value in arch.values()):
+            raise ValueError(f'{where}.arch must have integers from 1 to {MAX_WIDTH}')
         arch = {**arch, 'img_size': side or arch['img_size']}
         side = arch['img_size']
         tokens = (side // arch['patch_size']) ** 2

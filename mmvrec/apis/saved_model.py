@@ -27,7 +27,7 @@ FORMAT = 'mvrec-inferencer'
 #: 2: with a checksum, and a record of the files that are named by paths.
 FORMAT_VERSION = 2
 #: Bytes of a file, and of its metadata.
-MAX_BYTES, MAX_INFO_BYTES = 2**32, 2**24
+MAX_BYTES, MAX_INFO_BYTES = 2**32, 2**23
 #: Entries of the metadata, and their types.
 _INFO = {
     'config': dict,

@@ -233,7 +233,7 @@ CASES = [
     ),
     BadInput(
         'a saved model whose backbone would fill the memory',
-        'm.safetensors is not loaded: model.backbone: an architecture of at most',
+        'm.safetensors is not loaded: model.backbone.arch must have integers from 1 to 16384',
         'do not load it',
         damaged(
             lambda info, tensors: info['config']['model']['backbone']['arch'].update(

@@ -164,7 +164,7 @@ def to_backbone_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     state = {name: value.float() for name, value in state.items()}
     rgb = state['conv1.weight']
     alpha = state.pop('conv1_alpha.weight', None)
-    kernel = (rgb.shape[0], 1, *rgb.shape[2:])
+    kernel = (*rgb.shape[:1], 1, *rgb.shape[2:])
     if rgb.ndim != 4 or (alpha is not None and alpha.shape != kernel):
         raise ValueError('the kernels conv1.weight and conv1_alpha.weight do not fit together')
     alpha = rgb.new_zeros(kernel) if alpha is None else alpha
