@@ -175,8 +175,7 @@ def attacks(folder: Path) -> dict[str, bytes]:
 def cases(folder: Path, count: int) -> Iterator[tuple[str, bytes]]:
     found = attacks(folder)
     yield from found.items()
-    small = {'conv1.weight': torch.ones(4, 3, 2, 2), 'class_embedding': torch.ones(4)}
-    originals = [saved(small), saved(small, archive=False), torchscript(nn.Linear(3, 2))]
+    originals = [saved(state()), saved(state(), archive=False), torchscript(nn.Linear(3, 2))]
     for seed in range(count - len(found)):
         content = mutated(originals[seed % len(originals)], random.Random(seed))
         yield f'seed {seed}', content
