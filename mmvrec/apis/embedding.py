@@ -17,6 +17,15 @@ from mmvrec.visualization.instances import outlined_views
 
 #: Side of the picture that is kept of every instance, pixels.
 PICTURE_SIDE = 96
+#: What a config that does not fit ends in: MMPretrain asserts, torch raises RuntimeError.
+_NOT_BUILT = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,15 @@ def build_model(cfg: Config) -> MVRECClassifier:
             raise ValueError('the config has no model.backbone, so it cannot embed images')
         for transform in cfg.test_dataloader.dataset.pipeline:
             TRANSFORMS.build(dict(transform))
-    except (AttributeError, KeyError, TypeError) as error:
+    # MMPretrain asserts what does not fit, torch raises RuntimeError.
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+    ) as error:
         reason = error.args[0] if error.args else error
         raise ValueError(f'the config cannot be built: {reason}') from error
     return model

@@ -1,7 +1,7 @@
 """From images of the user's own to a classifier."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from rich.progress import track
 from torch import Tensor
 
 from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
+from mmvrec.apis.named_files import check_files
 from mmvrec.apis.output import (
     check_display,
     check_results,
@@ -363,23 +364,33 @@ class DefectInferencer:
         write_model(self, path)
 
     @classmethod
-    def load(cls, path: str | Path, device: str | None = None) -> 'DefectInferencer':
+    def load(
+        cls, path: str | Path, device: str | None = None, allow: Collection[str] = ()
+    ) -> 'DefectInferencer':
         """Read what :meth:`save` has written.
+
+        A saved model is data, whoever it is from: it names types of this package only, see
+        :data:`mmvrec.apis.saved_config.TYPES`, and files of weights by their names, as they are
+        found in the folders of weights. A path is followed only if size and SHA-256 of the file
+        there are those that it was made with; addresses never are.
 
         Args:
             path (str | Path): the file.
             device (str, optional): see the class.
+            allow (Collection[str]): what else it may name: types of packages that you trust and
+                have imported, as the file names them, and paths of files. Defaults to none.
 
         Returns:
             DefectInferencer: fitted.
 
         Raises:
             FileNotFoundError: there is no such file, or the backbone's weights are missing.
-            ValueError: it is damaged, foreign, of another version, or the backbone's weights are
-                not those that it was made with.
+            ValueError: it is damaged, foreign, of another version, or names something else; or the
+                backbone's weights are not those that it was made with.
         """
-        info, tensors = read_model(path)
+        info, tensors = read_model(path, allow)
         try:
+            check_files(info['config'], info['files'], allow)
             loaded = cls(Config(info['config']), device, info['task'], info['quantile'])
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from error
@@ -391,16 +402,32 @@ class DefectInferencer:
         loaded.classes, loaded.labels, loaded.ids = info['classes'], info['labels'], info['ids']
         loaded.feats = tensors.pop('support_feats')
         loaded.pictures = tensors.pop('support_pictures')
-        head = loaded.model.build_head()
-        head.allocate(len(loaded.ids), len(loaded.classes), loaded.feats.shape[-1])
+        channels = loaded.feats.shape[-1]
+        if channels != getattr(loaded.model.backbone, 'out_dims', channels):
+            raise ValueError(f'{path} is damaged: its support features are not of its backbone')
         try:
-            head.load_state_dict(tensors)
-        except RuntimeError as error:
+            head = loaded._restored_head(tensors)
+        except (ValueError, RuntimeError) as error:
             raise ValueError(f'{path} is damaged, its head does not fit: {error}') from error
         loaded.head = head.to(loaded.model.data_preprocessor.device).eval()
         loaded.threshold, loaded.temperature = info['threshold'], info['temperature']
         loaded.num_arrays = info['num_arrays']
         return loaded
+
+    def _restored_head(self, tensors: dict[str, Tensor]) -> FewShotHead:
+        """A head with these parameters, for the enrolled instances."""
+        head, shape = self.model.build_head(), (len(self.ids), len(self.classes))
+        # Once without memory: what a file names may need more than what it holds.
+        with torch.device('meta'):
+            head.allocate(*shape, self.feats.shape[-1])
+        needed = {name: tuple(value.shape) for name, value in head.state_dict().items()}
+        present = {name: tuple(value.shape) for name, value in tensors.items()}
+        wrong = sorted(set(needed.items()) ^ set(present.items()))
+        if wrong:
+            raise ValueError(f'parameters differ, as {wrong[:4]}')
+        head.allocate(*shape, self.feats.shape[-1])
+        head.load_state_dict(tensors)
+        return head
 
     def _use_device(self, device: str) -> None:
         try:

@@ -1,8 +1,6 @@
 """Files with the boxes and masks that a detector has found."""
 
-import io
 import math
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +15,10 @@ from mmvrec.structures import encode_mask
 from mmvrec.structures.borders import cut_box
 from mmvrec.structures.rle import read_rle
 from mmvrec.utils.arrays import as_array
-from mmvrec.utils.files import read_json
+from mmvrec.utils.files import read_bytes, read_json
 from mmvrec.utils.images import is_image_size
-
-#: What the pickles of MMDetection's ``tools/test.py --out`` are made of, and nothing else.
-_SAFE_GLOBALS = {
-    ('_codecs', 'encode'),
-    ('collections', 'OrderedDict'),
-    ('torch._utils', '_rebuild_tensor_v2'),
-    ('torch', 'Size'),
-    ('numpy', 'dtype'),
-    ('numpy', 'ndarray'),
-    *((f'numpy.{core}.multiarray', name) for core in ('_core', 'core')
-      for name in ('_reconstruct', 'scalar')),
-    *((f'numpy.{core}.numeric', '_frombuffer') for core in ('_core', 'core')),
-}  # fmt: skip
+from mmvrec.utils.pickled_arrays import DETECTION_NAMES, as_numbers
+from mmvrec.utils.pickles import read_pickle
 
 
 @dataclass(frozen=True)
@@ -121,30 +108,12 @@ def _read_json(path: Path) -> object:
         ) from error
 
 
-class _SafeUnpickler(pickle.Unpickler):
-    """Reads tensors and arrays, and runs nothing that a file names."""
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) == ('torch.storage', '_load_from_bytes'):
-            return _load_storage
-        is_number = module == 'numpy.dtypes' or (module == 'torch' and name.endswith('Storage'))
-        if (module, name) in _SAFE_GLOBALS or is_number:
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f'it would run {module}.{name}')
-
-
-def _load_storage(content: bytes) -> object:
-    return torch.load(io.BytesIO(content), weights_only=True)
-
-
 def _read_pickle(path: Path) -> object:
     try:
-        with path.open('rb') as file:
-            return _SafeUnpickler(file).load()
-    # A damaged pickle raises whatever its bytes happen to ask for.
-    except Exception as error:
+        return read_pickle(read_bytes(path), DETECTION_NAMES)[0]
+    except ValueError as error:
         raise ValueError(
-            f"{path} is no pickle of MMDetection's tools/test.py --out: {error!r}"
+            f"{path} is no pickle of MMDetection's tools/test.py --out: {error}"
         ) from error
 
 
@@ -219,14 +188,17 @@ def _of_result(entry: dict, names: dict) -> Detection:
 
 def _of_sample(sample: dict, names: dict) -> Iterator[Detection]:
     """Detections of one image from MMDetection's ``DetDataSample.to_dict()``."""
-    image = sample.get('img_path') or _name({'image_id': sample['img_id']}, names)
+    image = sample.get('img_path')
+    if not isinstance(image, str) or not image:
+        image = _name({'image_id': sample['img_id']}, names)
     instances = sample['pred_instances']
-    boxes = as_array(instances['bboxes']).astype(np.float64).reshape(-1, 4)
-    scores = as_array(instances['scores']).astype(np.float64)
+    boxes = as_numbers(instances['bboxes']).reshape(-1, 4)
+    scores = as_numbers(instances['scores'])
     masks = instances.get('masks')
     masks = [None] * len(boxes) if masks is None else masks
+    masks = masks if isinstance(masks, list) else as_numbers(masks)
     for box, score, mask in zip(boxes.tolist(), scores.tolist(), masks, strict=True):
-        yield _checked(str(image), tuple(box), score, _read_mask(mask))
+        yield _checked(image, tuple(box), score, _read_mask(mask))
 
 
 def _name(entry: dict, names: dict) -> str:

@@ -1,15 +1,14 @@
 """Feature banks on disk: computed once, never trusted blindly."""
 
-import hashlib
 import json
 from pathlib import Path
 
-import torch
 from mmengine.logging import print_log
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write, check_output
 
 FORMAT = 'mmvrec-features'
@@ -61,7 +60,7 @@ class FeatureCache:
             if changed:
                 raise ValueError(f'it is stale, these have changed: {", ".join(changed)}')
             feats = file.get_tensor('feats')
-        if _checksum(feats) != metadata.get('sha256'):
+        if tensor_sha256(feats) != metadata.get('sha256'):
             raise ValueError('it is damaged, the checksum of its values is wrong')
         return feats
 
@@ -85,7 +84,7 @@ class FeatureCache:
             'format': FORMAT,
             'version': str(FORMAT_VERSION),
             'key': json.dumps(self.key, sort_keys=True),
-            'sha256': _checksum(feats),
+            'sha256': tensor_sha256(feats),
         }
         try:
             with atomic_write(self.path) as temporary:
@@ -95,9 +94,3 @@ class FeatureCache:
 
     def _warn(self, message: str) -> None:
         print_log(f'The feature cache {self.path} {message}', logger='current', level=30)
-
-
-def _checksum(feats: Tensor) -> str:
-    header = f'{feats.dtype} {tuple(feats.shape)}'.encode()
-    values = feats.contiguous().view(torch.uint8).numpy()
-    return hashlib.sha256(header + values.tobytes()).hexdigest()

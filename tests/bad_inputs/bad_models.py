@@ -1,6 +1,5 @@
 """Saved models, feature banks and text features."""
 
-import json
 import pickle
 import zipfile
 from io import BytesIO
@@ -9,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from bad_input import BadInput, Prepare
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from small_model import saved
+from small_model import contents, saved, written
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.apis.saved_model import FORMAT
 from mmvrec.datasets import FeatureBankDataset
 from mmvrec.models.text import StoredText
 
@@ -45,13 +42,9 @@ def damaged(edit) -> Prepare:
     """A saved model with other metadata or tensors."""
 
     def prepare(root: Path):
-        content = saved()
-        size = int.from_bytes(content[:8], 'little')
-        info = json.loads(json.loads(content[8 : 8 + size])['__metadata__']['info'])
-        tensors = load_tensors(content)
+        info, tensors = contents(saved())
         edit(info, tensors)
-        data = save_tensors(tensors, {'format': FORMAT, 'info': json.dumps(info)})
-        return model(data)(root)
+        return model(written(info, tensors))(root)
 
     return prepare
 
@@ -69,6 +62,12 @@ def pickled() -> bytes:
     content = BytesIO()
     torch.save({'model': Evil()}, content)
     return content.getvalue()
+
+
+def model_with_a_changed_byte(root: Path):
+    content = bytearray(saved())
+    content[-5] ^= 4
+    return model(bytes(content))(root)
 
 
 def set_info(**changes):
@@ -152,9 +151,9 @@ CASES = [
     ),
     BadInput(
         'a saved model of a newer version',
-        'm.safetensors has format version 2, this release reads 1',
+        'm.safetensors has format version 3, this release reads up to 2',
         'update the package',
-        set_info(version=2),
+        set_info(version=3),
     ),
     BadInput(
         'a saved model without some of its metadata',
@@ -205,20 +204,57 @@ CASES = [
         damaged(lambda info, tensors: tensors.update(support_keys=torch.zeros(1, 1))),
     ),
     BadInput(
+        'a saved model with a changed byte',
+        'm.safetensors is damaged, its checksum is wrong',
+        'get it again, or enroll again',
+        model_with_a_changed_byte,
+    ),
+    BadInput(
         'a saved model that names something else to build',
-        'm.safetensors is damaged: its model is no MVRECClassifier',
+        "m.safetensors is not loaded: model would build 'ResNet'; a saved model may name "
+        'MVRECClassifier',
         'do not load it',
         damaged(lambda info, tensors: info['config']['model'].update(type='ResNet')),
     ),
     BadInput(
+        'a saved model whose backbone would run a command',
+        "m.safetensors is not loaded: model.backbone would build 'subprocess.Popen'",
+        'do not load it',
+        damaged(
+            lambda info, tensors: info['config']['model'].update(
+                backbone={'type': 'subprocess.Popen', 'args': ['touch', 'evil']}
+            )
+        ),
+    ),
+    BadInput(
         'a saved model whose head is unknown here',
-        'm.safetensors: the config cannot be built: …NoSuchHead',
-        'install the package that defines it',
+        "m.safetensors is not loaded: model.head would build 'NoSuchHead'; … what you allow",
+        'import the package that defines it, and allow it',
         damaged(lambda info, tensors: info['config']['model']['head'].update(type='NoSuchHead')),
     ),
     BadInput(
+        'a saved model that names weights by an address',
+        'm.safetensors is not loaded: model.backbone.checkpoint names the file …http://',
+        'do not load it',
+        damaged(
+            lambda info, tensors: info['config']['model']['backbone'].update(
+                checkpoint='http://example.org/weights.pth'
+            )
+        ),
+    ),
+    BadInput(
+        'a saved model whose backbone would fill the memory',
+        'm.safetensors is not loaded: model.backbone.arch must have integers from 1 to 16384',
+        'do not load it',
+        damaged(
+            lambda info, tensors: info['config']['model']['backbone']['arch'].update(
+                embed_dims=64_000
+            )
+        ),
+    ),
+    BadInput(
         'a saved model whose views are missing',
-        'm.safetensors: the config cannot be built: …test_dataloader',
+        'm.safetensors is not loaded: the config must have model, test_dataloader',
         SAVE_AGAIN,
         damaged(lambda info, tensors: info['config'].pop('test_dataloader')),
     ),

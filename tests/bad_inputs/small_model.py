@@ -1,14 +1,18 @@
 """An inferencer with a backbone of two layers, made once for all tests."""
 
+import json
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 from engine_parts import TINY_ARCH
 from mmengine.config import Config
+from safetensors.torch import load, save
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.apis.saved_model import FORMAT, model_checksum
 from mmvrec.utils.resources import config_file
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
@@ -36,6 +40,20 @@ def saved() -> bytes:
         path = Path(folder) / 'm.safetensors'
         inferencer.fit().save(path)
         return path.read_bytes()
+
+
+def contents(data: bytes) -> tuple[dict, dict[str, torch.Tensor]]:
+    """Metadata and tensors of a saved model."""
+    size = int.from_bytes(data[:8], 'little')
+    info = json.loads(json.loads(data[8 : 8 + size])['__metadata__']['info'])
+    return info, load(data)
+
+
+def written(info: object, tensors: dict[str, torch.Tensor]) -> bytes:
+    """A saved model of these, with the checksum that belongs to them."""
+    text = info if isinstance(info, str) else json.dumps(info)
+    metadata = {'format': FORMAT, 'info': text, 'sha256': model_checksum(text, tensors)}
+    return save(tensors, metadata)
 
 
 def fitted(root: Path) -> DefectInferencer:

@@ -85,7 +85,7 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
     about = json.loads(Path('about.json').read_text())
     config = about.pop('config')
     assert about == {
-        'format_version': 1,
+        'format_version': 2,
         'task': 'default',
         'classes': {'dent': 4, 'scratch': 4},
         'threshold': loaded.threshold,

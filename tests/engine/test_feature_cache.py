@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 
 from mmvrec.engine import feature_cache
 from mmvrec.engine.feature_cache import FeatureCache
+from mmvrec.utils.checksums import tensor_sha256
 
 KEY = {'weights': 'a', 'views': 'b', 'instances': 'c'}
 
@@ -117,7 +118,7 @@ def test_swapped_values_of_the_same_shape_are_noticed(tmp_path, told, cached):
         'format': feature_cache.FORMAT,
         'version': str(feature_cache.FORMAT_VERSION),
         'key': json.dumps(KEY),
-        'sha256': feature_cache._checksum(feats),
+        'sha256': tensor_sha256(feats),
     }
     save_file({'feats': feats.flip(0).contiguous()}, cache.path, metadata)
     assert cache.load(3) is None

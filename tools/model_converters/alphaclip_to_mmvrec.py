@@ -11,6 +11,7 @@ is read off the shapes, and noted in the file with the sources' SHA-256.
 
 import argparse
 import json
+import sys
 
 from mmvrec.models.backbones.clip_weights import convert
 
@@ -24,7 +25,10 @@ def main() -> None:
     parser.add_argument('--clip', help='CLIP weights of OpenAI')
     parser.add_argument('--alpha', help='AlphaCLIP visual weights')
     args = parser.parse_args()
-    info = convert(args.out, args.clip, args.alpha)
+    try:
+        info = convert(args.out, args.clip, args.alpha)
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
     print(f'{args.out}\n{json.dumps(info, indent=1)}')
 
 

@@ -8,7 +8,11 @@ from mmpretrain.models.backbones import VisionTransformer
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
-from mmvrec.models.backbones.clip_weights import infer_arch, load_backbone_weights
+from mmvrec.models.backbones.clip_weights import (
+    checked_arch,
+    infer_arch,
+    load_backbone_weights,
+)
 from mmvrec.models.backbones.weights import find_weights
 from mmvrec.registry import MODELS
 
@@ -152,7 +156,8 @@ class AlphaCLIP(VisionTransformer):
                     f'arch=None needs a checkpoint to infer it from; else name one of '
                     f'{list(cls.ARCHS)}'
                 )
-            return infer_arch(load_backbone_weights(checkpoint, alpha_checkpoint))
+            state = load_backbone_weights(checkpoint, alpha_checkpoint)
+            return checked_arch(state, checkpoint, alpha_checkpoint)
         if isinstance(arch, str):
             if arch.lower() not in cls.ARCHS:
                 raise ValueError(f'arch must be one of {list(cls.ARCHS)}, got {arch!r}')
@@ -214,6 +219,10 @@ class AlphaCLIP(VisionTransformer):
 
     def _interpolated(self, pos_embed: Tensor) -> Tensor:
         side = round((pos_embed.shape[1] - 1) ** 0.5)
+        if pos_embed.shape != (1, side * side + 1, self.embed_dims):
+            raise ValueError(
+                f'a position embedding of shape {tuple(pos_embed.shape)} is that of no square image'
+            )
         return resize_pos_embed(pos_embed, (side, side), self.patch_resolution, 'bicubic', 1)
 
     @torch.no_grad()

@@ -10,9 +10,8 @@ Layouts that are recognised:
 
 import json
 import re
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,9 +20,14 @@ from torch import Tensor
 
 from mmvrec.models.backbones.weights import find_weights
 from mmvrec.utils.files import atomic_write, sha256_file
+from mmvrec.utils.torch_files import PickledTensor, read_torch_file
 
 FORMAT = 'mmvrec-alphaclip'
 FORMAT_VERSION = 1
+#: What the names of the backbone's weights begin with in the checkpoint of a whole model.
+_BACKBONE = 'backbone.'
+#: How often the tensors of a file may hold each of its bytes.
+_MAX_SHARING = 4
 #: Channels per attention head in every CLIP vision transformer.
 HEAD_DIMS = 64
 
@@ -40,24 +44,25 @@ _RENAMES = (
     (r'^transformer\.resblocks\.(\d+)\.mlp\.c_proj\.', r'layers.\1.ffn.layers.1.'),
 )
 
-#: What every vision tower has, and its architecture is read from; our names.
-_INDISPENSABLE = (
-    'patch_embed.projection.weight',
-    'cls_token',
-    'pos_embed',
-    'proj',
-    'layers.0.ln1.weight',
-    'layers.0.ffn.layers.0.0.weight',
-)
+#: What every vision tower has, and its architecture is read from, with its dimensions; our names.
+_INDISPENSABLE = {
+    'patch_embed.projection.weight': (4,),
+    'cls_token': (1, 3),
+    'pos_embed': (2, 3),
+    'proj': (2,),
+    'layers.0.ln1.weight': (1,),
+    'layers.0.ffn.layers.0.0.weight': (2,),
+}
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors of a checkpoint in any of the file types in use.
+    """Read the tensors of a checkpoint in any of the file types in use; nothing in it is run.
 
     Args:
         path (str | Path): as in :func:`find_weights`: ``.safetensors``, a TorchScript archive, or
-            a file of ``torch.save`` (loaded with ``weights_only=True``; a dict under
-            ``state_dict`` or ``model`` is taken).
+            a file of ``torch.save``, of which a dict under ``state_dict``, ``model_state_dict`` or
+            ``model`` is taken. What wrappers, compilers and runners put before the names
+            (``module.``, ``_orig_mod.``, ``backbone.``) is left out.
 
     Returns:
         tuple: the tensors by name, and the metadata (empty unless safetensors).
@@ -67,34 +72,53 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ValueError: the file is damaged or holds no tensors.
     """
     path = find_weights(path)
+    metadata: dict[str, str] = {}
     try:
         if path.suffix == '.safetensors':
             with safe_open(path, framework='pt') as file:
-                names = list(file.keys())
-                return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-        if _is_torchscript(path):
-            # A TorchScript archive runs in its own interpreter, it holds no pickled Python code.
-            state = torch.jit.load(str(path), map_location='cpu').state_dict()
+                metadata = file.metadata() or {}
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         else:
-            state = torch.load(path, map_location='cpu', weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            state = _tensors(read_torch_file(path))
+        if not state:
+            raise ValueError('it holds no state dict of tensors')
+        state = _without_prefixes(state)
+    except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
-    for key in ('state_dict', 'model'):
+    _check_total(path, state)
+    return state, metadata
+
+
+def _tensors(state: object) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, by name."""
+    for key in ('state_dict', 'model_state_dict', 'model'):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
-    tensors = {}
-    if isinstance(state, dict):
-        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    if not tensors:
-        raise ValueError(f'{path} holds no state dict of tensors')
-    return tensors, {}
+    if not isinstance(state, dict):
+        return {}
+    pickled = {name: value for name, value in state.items() if isinstance(value, PickledTensor)}
+    return {str(name): value.value for name, value in pickled.items()}
 
 
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith('constants.pkl') for name in archive.namelist())
+def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under their own names; of a whole model those of its backbone."""
+    renamed = {_unwrapped(name): value for name, value in state.items()}
+    if len(renamed) < len(state):
+        raise ValueError('it holds several weights of one name')
+    own = {k.removeprefix(_BACKBONE): v for k, v in renamed.items() if k.startswith(_BACKBONE)}
+    return own or renamed
+
+
+def _unwrapped(name: str) -> str:
+    # torch.compile puts its name before that of each module that was compiled.
+    return name.replace('_orig_mod.', '').removeprefix('module.')
+
+
+def _check_total(path: Path, state: dict[str, Tensor]) -> None:
+    """Many tensors may share values; copied, as they are later, they must not fill the memory."""
+    total = sum(value.nbytes for value in state.values())
+    if total > _MAX_SHARING * path.stat().st_size:
+        raise ValueError(f'{path} makes {total} bytes of weights of its {path.stat().st_size}')
 
 
 def weights_layout(state: dict[str, Tensor]) -> str:
@@ -132,13 +156,18 @@ def to_backbone_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """
     layout = weights_layout(state)
     if layout == 'mmvrec':
+        _check_complete(state)
         return {name: value.float() for name, value in state.items()}
     if layout == 'openai':
         prefix = 'visual.'
         state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     state = {name: value.float() for name, value in state.items()}
     rgb = state['conv1.weight']
-    alpha = state.pop('conv1_alpha.weight', torch.zeros_like(rgb[:, :1]))
+    alpha = state.pop('conv1_alpha.weight', None)
+    kernel = (*rgb.shape[:1], 1, *rgb.shape[2:])
+    if rgb.ndim != 4 or (alpha is not None and alpha.shape != kernel):
+        raise ValueError('the kernels conv1.weight and conv1_alpha.weight do not fit together')
+    alpha = rgb.new_zeros(kernel) if alpha is None else alpha
     state['conv1.weight'] = torch.cat([rgb, alpha], dim=1)
     renamed = {_rename(name): value for name, value in state.items()}
     _check_complete(renamed)
@@ -160,6 +189,9 @@ def _check_complete(state: dict[str, Tensor]) -> None:
             f"the vision tower is incomplete, {missing} are missing; only CLIP's vision "
             'transformers are read, not its ResNets'
         )
+    for name, dims in _INDISPENSABLE.items():
+        if state[name].ndim not in dims or not state[name].numel():
+            raise ValueError(f'{name} of a vision tower cannot be {tuple(state[name].shape)}')
 
 
 def infer_arch(state: dict[str, Tensor]) -> dict[str, int]:
@@ -173,21 +205,70 @@ def infer_arch(state: dict[str, Tensor]) -> dict[str, int]:
         ``feedforward_channels``, ``patch_size``, ``img_size`` and ``out_dims``.
 
     Raises:
-        ValueError: weights are missing.
+        ValueError: weights are missing, or have impossible shapes.
     """
     _check_complete(state)
     embed_dims, _, patch_size, _ = state['patch_embed.projection.weight'].shape
-    layers = {int(m[1]) for m in (re.match(r'layers\.(\d+)\.', name) for name in state) if m}
     grid = round((state['pos_embed'].shape[1] - 1) ** 0.5)
     return {
         'embed_dims': embed_dims,
-        'num_layers': max(layers) + 1,
+        'num_layers': num_layers(state, 'layers.'),
         'num_heads': max(embed_dims // HEAD_DIMS, 1),
         'feedforward_channels': state['layers.0.ffn.layers.0.0.weight'].shape[0],
         'patch_size': patch_size,
         'img_size': grid * patch_size,
         'out_dims': state['proj'].shape[1],
     }
+
+
+def checked_arch(state: dict[str, Tensor], *sources: str | Path | None) -> dict[str, int]:
+    """Architecture of weights, which must have them all before memory is taken for a model.
+
+    Args:
+        state (dict[str, Tensor]): see :func:`infer_arch`.
+        *sources (str | Path | None): the files that they come from.
+
+    Returns:
+        dict[str, int]: see :func:`infer_arch`.
+
+    Raises:
+        ValueError: weights are missing, or have impossible shapes.
+    """
+    try:
+        arch = infer_arch(state)
+        present, needed = sum(value.numel() for value in state.values()), num_weights(arch)
+        if present < needed:
+            raise ValueError(f'{arch} has {needed} weights, here are {present}')
+    except ValueError as error:
+        raise ValueError(f'{" + ".join(str(s) for s in sources if s)}: {error}') from error
+    return arch
+
+
+def num_layers(state: dict[str, Tensor], prefix: str) -> int:
+    """Number of a tower's layers, whose weights are named ``<prefix><number>.``.
+
+    Raises:
+        ValueError: a layer is missing.
+    """
+    names = [name.removeprefix(prefix) for name in state if name.startswith(prefix)]
+    numbers = {name.partition('.')[0] for name in names}
+    missing = sorted({str(i) for i in range(len(numbers))} - numbers)
+    if missing:
+        raise ValueError(f'layers {missing[:3]} of its {len(numbers)} are missing')
+    return len(numbers)
+
+
+def num_weights(arch: Mapping[str, int]) -> int:
+    """Number of weights of a vision tower.
+
+    Args:
+        arch (Mapping[str, int]): as of :func:`infer_arch`.
+    """
+    width, hidden, patch = arch['embed_dims'], arch['feedforward_channels'], arch['patch_size']
+    tokens = (arch['img_size'] // patch) ** 2 + 1
+    layer = 4 * width * width + 2 * width * hidden + 9 * width + hidden
+    ends = width * (4 * patch * patch + tokens + 5 + arch['out_dims'])
+    return arch['num_layers'] * layer + ends
 
 
 def load_backbone_weights(
@@ -248,12 +329,13 @@ def convert(out: str | Path, checkpoint: str | None, alpha_checkpoint: str | Non
     state = load_backbone_weights(checkpoint, alpha_checkpoint)
     info = {
         'version': FORMAT_VERSION,
-        'arch': infer_arch(state),
+        'arch': checked_arch(state, checkpoint, alpha_checkpoint),
         'sources': [
             {'file': p.name, 'bytes': p.stat().st_size, 'sha256': sha256_file(p)} for p in paths
         ],
     }
-    tensors = {name: value.contiguous() for name, value in state.items()}
+    # Copied, because tensors of a checkpoint may be parts of one.
+    tensors = {name: value.contiguous().clone() for name, value in state.items()}
     with atomic_write(out) as temporary:
         save_file(tensors, temporary, {'format': FORMAT, 'info': json.dumps(info)})
     return info
@@ -262,9 +344,12 @@ def convert(out: str | Path, checkpoint: str | None, alpha_checkpoint: str | Non
 def _check_metadata(metadata: dict[str, str]) -> None:
     if metadata.get('format') != FORMAT:
         return
-    info = json.loads(metadata['info'])
-    if info['version'] != FORMAT_VERSION:
+    try:
+        version = json.loads(metadata['info'])['version']
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f'its metadata cannot be read: {error!r}') from error
+    if version != FORMAT_VERSION:
         raise ValueError(
-            f'format version {info["version"]}, this release reads {FORMAT_VERSION}; '
+            f'format version {version}, this release reads {FORMAT_VERSION}; '
             'convert the original weights again'
         )

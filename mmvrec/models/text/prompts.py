@@ -1,6 +1,7 @@
 """Sentences about the classes of a task."""
 
 from collections.abc import Sequence
+from string import Formatter
 
 #: The released code's sentence.
 DEFAULT_TEMPLATES = ('a photo of {label} defect on the image',)
@@ -25,12 +26,15 @@ def check_templates(templates: Sequence[str]) -> tuple[str, ...]:
         )
     for template in templates:
         try:
-            filled = template.format(label='\0', task='')
-        except (KeyError, IndexError, ValueError) as error:
+            fields = [field[1:] for field in Formatter().parse(template) if field[1] is not None]
+        except (TypeError, ValueError):
+            fields = [None]
+        # A width, an attribute or a conversion would be code in the place of a sentence.
+        if not all(field in (('label', '', None), ('task', '', None)) for field in fields):
             raise ValueError(
                 f'the placeholders of a template are {{label}} and {{task}}, got {template!r}'
-            ) from error
-        if '\0' not in filled:
+            )
+        if ('label', '', None) not in fields:
             raise ValueError(f'a template needs {{label}}, got {template!r}')
     return tuple(templates)
 

@@ -7,19 +7,21 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmvrec.models.backbones.clip_weights import HEAD_DIMS, read_weights
+from mmvrec.models.backbones.clip_weights import HEAD_DIMS, num_layers, read_weights
 from mmvrec.models.backbones.weights import find_weights
 from mmvrec.models.text.prompts import DEFAULT_TEMPLATES, check_templates, prompts
 from mmvrec.registry import MODELS
 
-# What every text tower has beside its layers, as OpenAI names it.
-_INDISPENSABLE = (
-    'token_embedding.weight',
-    'positional_embedding',
-    'ln_final.weight',
-    'ln_final.bias',
-    'text_projection',
-)
+# What every text tower has beside its layers, as OpenAI names it, with its dimensions.
+_INDISPENSABLE = {
+    'token_embedding.weight': 2,
+    'positional_embedding': 2,
+    'ln_final.weight': 1,
+    'ln_final.bias': 1,
+    'text_projection': 2,
+}
+# Tokens of a text; CLIP's have 77.
+_MAX_CONTEXT = 1024
 _LAYERS = 'transformer.resblocks.'
 # OpenAI's spelling of the two special tokens, and open_clip's.
 _START = ('<|startoftext|>', '<start_of_text>')
@@ -190,21 +192,33 @@ def load_tower(path: str) -> nn.Module:
     bad = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
     if bad:
         raise ValueError(f'{path}: NaN or infinite values in {bad[:3]}; get the file again')
-    tower = build_tower(**_tower_shape(tensors))
     try:
+        tower = build_tower(**_tower_shape(tensors))
         tower.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (ValueError, RuntimeError) as error:
         raise ValueError(f'{path}: the text tower is incomplete: {error}') from error
     return tower
 
 
 def _tower_shape(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """Arguments of :func:`build_tower`.
+
+    Raises:
+        ValueError: weights have impossible shapes, or are too few for them.
+    """
+    if any(state[name].ndim != dims for name, dims in _INDISPENSABLE.items()):
+        raise ValueError('its weights have impossible shapes')
     vocab_size, width = state['token_embedding.weight'].shape
-    layers = {int(n.removeprefix(_LAYERS).split('.')[0]) for n in state if n.startswith(_LAYERS)}
+    context_length = len(state['positional_embedding'])
+    if context_length > _MAX_CONTEXT:
+        raise ValueError(f'it reads texts of {context_length} tokens, at most {_MAX_CONTEXT} do')
+    layers = num_layers(state, _LAYERS)
+    if layers * 12 * width * width > sum(value.numel() for value in state.values()):
+        raise ValueError(f'its weights are too few for {layers} layers of width {width}')
     return {
         'width': width,
-        'layers': max(layers, default=-1) + 1,
+        'layers': layers,
         'out_dims': state['text_projection'].shape[1],
-        'context_length': len(state['positional_embedding']),
+        'context_length': context_length,
         'vocab_size': vocab_size,
     }

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+from collections import OrderedDict, defaultdict
 
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -128,9 +130,40 @@ def test_every_file_type_gives_the_same_tensors(tmp_path, name):
     assert_equal(read_weights(tmp_path / name)[0], state)
 
 
+WRAPPED = {
+    'data parallel': lambda state: {f'module.{k}': v for k, v in state.items()},
+    'compiled': lambda state: {f'_orig_mod.{k}': v for k, v in state.items()},
+    'both': lambda state: {f'module._orig_mod.{k}': v for k, v in state.items()},
+    'a compiled tower': lambda state: {
+        k.replace('visual.', 'visual._orig_mod.'): v for k, v in state.items()
+    },
+    'another key': lambda state: {'model_state_dict': state, 'epoch': 3},
+    'runner': lambda state: {
+        'state_dict': {f'backbone.{k}': v for k, v in state.items()} | {'head.w': torch.ones(2)},
+        'message_hub': {'losses': HistoryBuffer([1.0], [1])},
+    },
+    'defaults': lambda state: defaultdict(None, state=3, model=OrderedDict(state)),
+}
+
+
+@pytest.mark.parametrize('name', WRAPPED)
+@pytest.mark.parametrize('write', [torch.save, save_legacy])
+def test_what_is_put_around_the_weights_is_left_out(tmp_path, name, write):
+    write(WRAPPED[name](clip_state()), tmp_path / 'a.pth')
+    assert_equal(read_weights(tmp_path / 'a.pth')[0], clip_state())
+
+
+def test_two_weights_of_one_name_are_refused(tmp_path):
+    torch.save({'a': torch.zeros(1), 'module.a': torch.ones(1)}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r'a\.pth .*several weights of one name'):
+        read_weights(tmp_path / 'a.pth')
+
+
 def test_torchscript_archive_of_the_published_weights_equals_the_state_dict(fixtures, tmp_path):
     published = fixtures / 'alphaclip_tiny_openai.safetensors'
     save_torchscript(load_file(published), tmp_path / 'clip.pt')
+    loaded = torch.jit.load(tmp_path / 'clip.pt').state_dict()
+    assert_equal(read_weights(tmp_path / 'clip.pt')[0], loaded)
     assert_equal(load_backbone_weights(tmp_path / 'clip.pt'), load_backbone_weights(published))
 
 
