@@ -15,6 +15,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 from rich.progress import track
 
+from mmvrec.datasets.sources import warn_of_shared_images
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
 from mmvrec.engine.fitting import TrainingSettings, fit_heads
 from mmvrec.engine.loops.few_shot_test import JudgedTask, check_same_classes, classify
@@ -233,6 +234,9 @@ def _contender(
     cache_dir, fp16 = loops.get('cache_dir', DEFAULT_CACHE_DIR), loops.get('fp16', False)
     support, query = (build_bank(model, loader, cache_dir, fp16) for loader in loaders)
     check_same_classes(support.class_names, query.class_names, query.task_names)
+    keys = fingerprint(support), fingerprint(query)
+    if not banks.keys() >= set(keys):
+        warn_of_shared_images(*(loader.dataset for loader in loaders))
     row, dataset = _row_and_dataset(path.name)
     weights = model.weights_source
     # Many contenders are held at once; their features are made.
@@ -243,8 +247,8 @@ def _contender(
         model=model,
         settings=TrainingSettings.from_config(config),
         shots=tuple(sorted(set(shots or [loops.get('shots', 5)]))),
-        support=banks.setdefault(fingerprint(support), support),
-        query=banks.setdefault(fingerprint(query), query),
+        support=banks.setdefault(keys[0], support),
+        query=banks.setdefault(keys[1], query),
         weights=weights,
     )
 
