@@ -9,7 +9,7 @@ from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
-from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances, build_model, embed
+from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
 from mmvrec.apis.output import show_results, write_results
 from mmvrec.apis.records import (
     Image,
@@ -18,7 +18,7 @@ from mmvrec.apis.records import (
     records_of_dataset,
     records_of_images,
 )
-from mmvrec.apis.report import write_evaluation
+from mmvrec.apis.report import tell_enrolled, write_evaluation
 from mmvrec.apis.results import make_results
 from mmvrec.apis.saved_model import read_model, write_model
 from mmvrec.datasets import DefectDataset
@@ -303,7 +303,7 @@ class DefectInferencer:
 
         Args:
             dataset (DefectDataset): of one task; its class names are those that are enrolled.
-                Instances that are enrolled themselves are not judged.
+                Instances that are enrolled themselves, be it under another name, are not judged.
             path (str | Path): the HTML file; figures lie beside it as PNG.
             batch_size (int): instances embedded together. Defaults to 2.
             neighbours (int): support instances shown with a mistake. Defaults to 3.
@@ -323,21 +323,17 @@ class DefectInferencer:
         if strange:
             raise ValueError(f'classes {strange} are not enrolled; enrolled are {self.classes}')
         found = embed(self.model, self._pipeline_cfg, records, batch_size)
-        others = [
-            row for row, record in enumerate(records) if not self._is_enrolled(record, found, row)
-        ]
+        others = [row for row, feats in enumerate(found.feats) if not self._is_enrolled(feats)]
         if not others:
             raise ValueError('all instances of the dataset are enrolled; judge others')
+        tell_enrolled(records, others, self.ids)
         records, found = [records[row] for row in others], found.select(others)
         results = make_results(self, records, found, neighbours)
         return write_evaluation(self, records, found.feats, results, path, max_mistakes)
 
-    def _is_enrolled(self, record: dict, found: EmbeddedInstances, row: int) -> bool:
-        """Whether an instance is enrolled: another folder may have files of the same names."""
-        if record['instance_id'] not in self.ids:
-            return False
-        own = self.feats[self.ids.index(record['instance_id'])]
-        return torch.allclose(found.feats[row], own, atol=1e-4)
+    def _is_enrolled(self, feats: Tensor) -> bool:
+        """Whether an instance is enrolled. Names do not tell: files are copied and renamed."""
+        return bool(torch.isclose(feats, self.feats, atol=1e-4).flatten(1).all(1).any())
 
     def save(self, path: str | Path) -> None:
         """Write everything but the backbone's weights to one safetensors file.
