@@ -1,7 +1,6 @@
 """``mmvrec inspect``: what is in a dataset, or in a saved model."""
 
 import argparse
-import json
 from collections import Counter
 from dataclasses import asdict
 
@@ -19,7 +18,7 @@ from mmvrec.datasets.inspection import (
     print_problems,
     print_sources,
 )
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.files import check_output, write_json
 from mmvrec.visualization.contact_sheet import draw_dataset_sheet
 
 #: Image sizes that are printed; the JSON file has all.
@@ -41,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError('--sheet and --options belong to a dataset, not to a saved model')
     content = describe_model(args.target)
     _print_model(content)
-    _write(args.out, content)
+    if args.out:
+        write_json(args.out, content)
     return 0
 
 
@@ -69,7 +69,8 @@ def _inspect_dataset(args: argparse.Namespace) -> int:
         'sources': [asdict(source) for source in sources],
         'problems': problems,
     }
-    _write(args.out, content)
+    if args.out:
+        write_json(args.out, content)
     if args.sheet and dataset is not None:
         draw_dataset_sheet({dataset.split: dataset}, args.sheet)
         print(f'examples: {args.sheet}')
@@ -162,9 +163,3 @@ def _print_model(content: dict) -> None:
         print(f'  {name}: {model[name]}')
     for transform in pipeline:
         print(f'  {transform}')
-
-
-def _write(path: str | None, content: dict) -> None:
-    if path:
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1), encoding='utf-8')

@@ -439,8 +439,8 @@ def write_tables(comparison: dict, out: Path) -> None:
         'table.csv': csv_table(comparison),
         'paper_tables.md': paper_tables_markdown(comparison),
         'paper_tables.csv': paper_tables_csv(comparison),
-        'paper_tables.json': json.dumps(paper_tables(comparison), indent=1) + '\n',
-        'results.json': json.dumps(comparison, indent=1) + '\n',
+        'paper_tables.json': json.dumps(paper_tables(comparison), indent=1, allow_nan=False) + '\n',
+        'results.json': json.dumps(comparison, indent=1, allow_nan=False) + '\n',
     }
     for name, content in contents.items():
         with atomic_write(out / name) as temporary:

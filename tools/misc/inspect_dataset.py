@@ -1,7 +1,6 @@
 """Count the instances of a config's datasets, and list what is wrong with them."""
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from mmvrec.datasets.inspection import (
 )
 from mmvrec.datasets.reference_counts import reference_count
 from mmvrec.datasets.sources import Source, describe_shared, shared_images
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.resources import read_config
 from mmvrec.visualization.contact_sheet import draw_dataset_sheet
 
@@ -118,14 +117,13 @@ def main() -> None:
         shared = shared_images(**datasets) if both else {}
         print_report(tasks, sources, shared, problems)
         if args.out:
-            with atomic_write(args.out) as temporary:
-                content = {
-                    'tasks': tasks,
-                    'sources': [asdict(source) for source in sources],
-                    'shared_images': shared,
-                    'problems': problems,
-                }
-                temporary.write_text(json.dumps(content, indent=1), encoding='utf-8')
+            content = {
+                'tasks': tasks,
+                'sources': [asdict(source) for source in sources],
+                'shared_images': shared,
+                'problems': problems,
+            }
+            write_json(args.out, content)
         if args.sheet:
             draw_dataset_sheet(datasets, args.sheet, args.per_class)
             print(f'examples: {Path(args.sheet)}')
