@@ -26,7 +26,7 @@ from mmvrec.apis.records import (
     records_of_dataset,
     records_of_images,
 )
-from mmvrec.apis.report import write_evaluation
+from mmvrec.apis.report import tell_enrolled, write_evaluation
 from mmvrec.apis.results import make_results
 from mmvrec.apis.saved_model import read_model, write_model
 from mmvrec.datasets import DefectDataset
@@ -317,7 +317,7 @@ class DefectInferencer:
 
         Args:
             dataset (DefectDataset): of one task; its class names are those that are enrolled.
-                Instances that are enrolled themselves are not judged.
+                Instances that are enrolled themselves, be it under another name, are not judged.
             path (str | Path): the HTML file; figures lie beside it as PNG.
             batch_size (int): instances embedded together. Defaults to 2.
             neighbours (int): support instances shown with a mistake. Defaults to 3.
@@ -338,21 +338,17 @@ class DefectInferencer:
         if strange:
             raise ValueError(f'classes {strange} are not enrolled; enrolled are {self.classes}')
         found = embed(self.model, self._pipeline_cfg, records, batch_size)
-        own = {identity: row for row, identity in enumerate(self.ids)}
-        others = [
-            row
-            for row, record in enumerate(records)
-            if not self._is_enrolled(own.get(record['instance_id']), found.feats[row])
-        ]
+        others = [row for row, feats in enumerate(found.feats) if not self._is_enrolled(feats)]
         if not others:
             raise ValueError('all instances of the dataset are enrolled; judge others')
+        tell_enrolled(records, others, self.ids)
         records, found = [records[row] for row in others], found.select(others)
         results = make_results(self, records, found, neighbours)
         return write_evaluation(self, records, found.feats, results, path, max_mistakes)
 
-    def _is_enrolled(self, row: int | None, feats: Tensor) -> bool:
-        """Whether an instance is that of a row: another folder may have files of the same names."""
-        return row is not None and torch.allclose(feats, self.feats[row], atol=1e-4)
+    def _is_enrolled(self, feats: Tensor) -> bool:
+        """Whether an instance is enrolled. Names do not tell: files are copied and renamed."""
+        return bool(torch.isclose(feats, self.feats, atol=1e-4).flatten(1).all(1).any())
 
     def save(self, path: str | Path) -> None:
         """Write everything but the backbone's weights to one safetensors file.

@@ -1,7 +1,6 @@
 """Results of an inferencer as files and in windows."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,7 @@ import numpy as np
 from mmengine.visualization import Visualizer
 
 from mmvrec.apis.records import Image
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.files import atomic_write, check_output, write_json
 from mmvrec.utils.images import read_image
 from mmvrec.utils.outputs import output_names, refuse_overwriting
 from mmvrec.visualization.predictions import draw_predictions
@@ -23,20 +22,6 @@ _WITHOUT_WINDOWS = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
 def as_json(results: Sequence[dict]) -> list[dict]:
     """Results of one image, in types that JSON has."""
     return [{**one, 'view_boxes': one['view_boxes'].tolist()} for one in results]
-
-
-def write_json(path: str | Path, content: Mapping | Sequence) -> None:
-    """Write a JSON file, whole or not at all.
-
-    Raises:
-        ValueError: it cannot be written, or there is NaN or infinity in it, which JSON has not.
-    """
-    try:
-        text = json.dumps(content, indent=1, allow_nan=False)
-    except ValueError as error:
-        raise ValueError(f'{path} cannot be written as JSON: {error}') from error
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding='utf-8')
 
 
 def result_names(images: Sequence[Image]) -> list[str]:

@@ -1,12 +1,14 @@
 """A page about what a fitted inferencer makes of a labelled dataset."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mmvrec.apis.embedding import Instances
+from mmvrec.datasets.sources import roboflow_source
 from mmvrec.visualization.figures import draw_confusion
 from mmvrec.visualization.instances import outlined_views
 from mmvrec.visualization.report import Mistake, Picture, TaskReport, write_report
@@ -73,6 +75,35 @@ def write_evaluation(
     }
     write_report(path, 'mmvrec: defects', facts, [task])
     return numbers
+
+
+def tell_enrolled(records: Sequence[dict], others: Sequence[int], ids: Collection[str]) -> None:
+    """Log how many instances are enrolled, and warn of others that are no news either.
+
+    Args:
+        records (Sequence[dict]): of the instances of a dataset.
+        others (Sequence[int]): rows of those that are not enrolled.
+        ids (Collection[str]): of the enrolled instances.
+    """
+    if len(others) < len(records):
+        judged = set(others)
+        known = [r['instance_id'] for row, r in enumerate(records) if row not in judged]
+        renamed = [identity for identity in known if identity not in ids]
+        names = f', {len(renamed)} of them under other names ({renamed[0]})' if renamed else ''
+        print_log(f'{len(known)} instances are enrolled{names}, and not judged', logger='current')
+    enrolled = {roboflow_source(identity) for identity in ids} - {None}
+    copies = [
+        records[row]['instance_id']
+        for row in others
+        if roboflow_source(records[row]['img_path']) in enrolled
+    ]
+    if copies:
+        print_log(
+            f'{len(copies)} instances are in copies that Roboflow has made of enrolled images, the '
+            f'first: {copies[:3]}; the accuracy on them says little about new images',
+            logger='current',
+            level=30,
+        )
 
 
 def _mistakes(

@@ -4,7 +4,7 @@ import argparse
 import os
 
 from mmvrec.cli.images import image_files
-from mmvrec.utils.files import check_output
+from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.outputs import refuse_overwriting
 from mmvrec.utils.text import printable
 
@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
         check_output(args.out)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
     from mmvrec.apis import DefectInferencer
-    from mmvrec.apis.output import as_json, check_display, write_json
+    from mmvrec.apis.output import as_json, check_display
 
     _check_outputs(args, images)
     if args.show:

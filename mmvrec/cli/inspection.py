@@ -2,21 +2,23 @@
 
 import argparse
 from collections import Counter
+from dataclasses import asdict
 
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
-from mmvrec.apis.output import write_json
 from mmvrec.apis.saved_model import read_model
 from mmvrec.datasets.formats import format_names, nested_options
 from mmvrec.datasets.inspection import (
     count_image_sizes,
+    dataset_sources,
     inspect_dataset,
     print_problems,
+    print_sources,
 )
-from mmvrec.utils.files import check_output
+from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.outputs import refuse_overwriting
 from mmvrec.utils.text import printable, rich_text
 from mmvrec.visualization.contact_sheet import draw_dataset_sheet
@@ -61,12 +63,16 @@ def _inspect_dataset(args: argparse.Namespace) -> int:
     if dataset is not None:
         refuse_overwriting(filter(None, (args.out, args.sheet)), _files_of(dataset))
     sizes = _image_sizes(dataset)
-    _print_dataset(tasks, sizes, problems)
+    sources = [] if dataset is None else dataset_sources(dataset)
+    _print_dataset(tasks, sizes)
+    print_sources(sources)
+    print_problems(problems, Console())
     content = {
         'format': args.target,
         'data_root': args.data_root,
         'tasks': tasks,
         'images': {'count': sum(one['images'] for one in sizes), 'sizes': sizes},
+        'sources': [asdict(source) for source in sources],
         'problems': problems,
     }
     if args.out:
@@ -95,7 +101,7 @@ def _image_sizes(dataset: BaseDataset | None) -> list[dict]:
     ]
 
 
-def _print_dataset(tasks: dict[str, dict], sizes: list[dict], problems: list[dict]) -> None:
+def _print_dataset(tasks: dict[str, dict], sizes: list[dict]) -> None:
     table = Table('task', 'label', title='Instances')
     table.add_column('number', justify='right')
     for task, counts in tasks.items():
@@ -103,11 +109,9 @@ def _print_dataset(tasks: dict[str, dict], sizes: list[dict], problems: list[dic
             table.add_row(rich_text(task), rich_text(label), str(number))
         table.add_section()
     table.add_row('sum', '', str(sum(sum(counts.values()) for counts in tasks.values())))
-    console = Console()
-    console.print(table)
+    Console().print(table)
     if sizes:
         _print_sizes(sizes)
-    print_problems(problems, console)
 
 
 def _print_sizes(sizes: list[dict]) -> None:

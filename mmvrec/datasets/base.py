@@ -14,6 +14,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmvrec.datasets.record_checks import geometry_problem, label_problem, turn_upright, use_header
+from mmvrec.datasets.sources import source_groups
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS
 from mmvrec.structures import usual_spellings
@@ -73,8 +74,9 @@ class DefectDataset(BaseDataset):
         split_file (str, optional): split written by ``tools/misc/make_split.py``. Defaults to None:
             the published split, or where there is none :func:`stratified_split`.
         split_seed (int): seed of the split. Defaults to 0.
-        split_by (str): what the split keeps together, one of ``SPLIT_GROUPS``. Defaults to
-            ``image``.
+        split_by (str, optional): what the split keeps together, one of ``SPLIT_GROUPS``. Defaults
+            to None: the first of them; ``source``, where there is that choice, are images that are
+            the same or copies of one, see :func:`mmvrec.datasets.sources.find_sources`.
         on_problem (str): ``raise`` (default) refuses a dataset with any fatal problem, listing
             them; ``skip`` leaves the instances concerned out, with a warning. Both fill
             ``self.problems``.
@@ -91,8 +93,8 @@ class DefectDataset(BaseDataset):
     NAME = ''
     #: Class names of every task in label order; None takes them from the annotations, sorted.
     TASK_CLASSES: dict[str, Sequence[str]] | None = None
-    #: What a split can keep together.
-    SPLIT_GROUPS: tuple[str, ...] = ('image', 'instance')
+    #: What a split can keep together, first what it does by default.
+    SPLIT_GROUPS: tuple[str, ...] = ('source', 'image', 'instance')
     #: Where to get the dataset and how its folder looks; shown when it is not found.
     LAYOUT = ''
 
@@ -116,12 +118,13 @@ class DefectDataset(BaseDataset):
         pipeline: Sequence = (),
         split_file: str | None = None,
         split_seed: int = 0,
-        split_by: str = 'image',
+        split_by: str | None = None,
         on_problem: str = 'raise',
         annotations_only: bool = False,
         **kwargs,
     ):
         check_choice('split', split, (*SPLITS, 'all'))
+        split_by = self.SPLIT_GROUPS[0] if split_by is None else split_by
         check_choice('split_by', split_by, self.SPLIT_GROUPS)
         check_choice('on_problem', on_problem, ('raise', 'skip'))
         self.split = split
@@ -165,7 +168,10 @@ class DefectDataset(BaseDataset):
         return path
 
     def split_group(self, record: dict) -> str:
-        """Name of what ``split_by`` keeps together; overridden for more ``SPLIT_GROUPS``."""
+        """Name of what ``split_by`` keeps together; overridden for more ``SPLIT_GROUPS``.
+
+        Sources have none: they show in all records together.
+        """
         return record['img_id' if self.split_by == 'image' else 'instance_id']
 
     def load_data_list(self) -> list[dict]:
@@ -195,7 +201,8 @@ class DefectDataset(BaseDataset):
         if not selected:
             raise ValueError(
                 f'{type(self).__name__} in {self.data_root!r}: none of the {len(records)} usable '
-                f'instances is in split={self.split!r} (split_by={self.split_by!r})'
+                f'instances is in split={self.split!r} (split_by={self.split_by!r}, one of '
+                f'{list(self.SPLIT_GROUPS)})'
             )
         return selected
 
@@ -212,7 +219,10 @@ class DefectDataset(BaseDataset):
     def make_split(self, records: list[dict]) -> dict[str, list[int]]:
         """The deterministic stratified split of ``records``, as indices."""
         classes = [f'{r["task"]}/{r["label_name"]}' for r in records]
-        groups = [self.split_group(r) for r in records]
+        if self.split_by == 'source':
+            groups = source_groups(records, contents=not self.annotations_only)
+        else:
+            groups = [self.split_group(r) for r in records]
         return stratified_split(classes, groups, self.split_seed)
 
     def __getitem__(self, idx: int) -> dict:

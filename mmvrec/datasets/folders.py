@@ -61,7 +61,7 @@ class ClassFolders(DefectDataset):
     """
 
     NAME = 'class_folders'
-    SPLIT_GROUPS = ('image',)
+    SPLIT_GROUPS = ('source', 'image')
     LAYOUT = (
         'A dataset of class folders looks like this:\n'
         '  data_root/scratch/001.png, data_root/dent/001.png'

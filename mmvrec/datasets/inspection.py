@@ -1,7 +1,7 @@
 """What a dataset holds, and what is wrong with it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from mmengine.dataset import BaseDataset
@@ -9,8 +9,12 @@ from rich.console import Console
 
 from mmvrec.datasets.base import DefectDataset, Problem
 from mmvrec.datasets.formats import is_format
+from mmvrec.datasets.sources import Source, find_sources, image_paths
 from mmvrec.registry import DATASETS
 from mmvrec.structures import UNLABELLED
+
+#: Groups of images that are printed; the JSON file has all.
+_SOURCES_SHOWN = 10
 
 
 def build_to_inspect(cfg: Mapping, **changes: object) -> BaseDataset:
@@ -81,6 +85,24 @@ def count_image_sizes(dataset: DefectDataset) -> Counter[tuple[int, int] | None]
         shape = record['img_shape']
         shapes[record['img_id']] = None if shape is None else tuple(shape)
     return Counter(shapes.values())
+
+
+def dataset_sources(*datasets: BaseDataset) -> list[Source]:
+    """Images of the datasets together that come from one source, see :func:`find_sources`."""
+    contents = not any(getattr(dataset, 'annotations_only', False) for dataset in datasets)
+    return find_sources(set().union(*map(image_paths, datasets)), contents)
+
+
+def print_sources(sources: Sequence[Source]) -> None:
+    """Print the number of images that come from one source, and the first groups of them."""
+    if not sources:
+        return
+    number = sum(len(source.images) for source in sources)
+    print(f'{number} images in {len(sources)} groups come from one source each:')
+    for source in sources[:_SOURCES_SHOWN]:
+        print(f'  {source}')
+    if len(sources) > _SOURCES_SHOWN:
+        print(f'  … and {len(sources) - _SOURCES_SHOWN} more groups')
 
 
 def print_problems(problems: Iterable[Mapping], console: Console) -> None:

@@ -34,7 +34,7 @@ class MTD(MaskImageDefects):
 
     NAME = 'mtd'
     TASK_CLASSES = {'mtd': ['Blowhole', 'Break', 'Crack', 'Fray', 'Uneven']}
-    SPLIT_GROUPS = ('image', 'instance', 'tile')
+    SPLIT_GROUPS = ('source', 'image', 'instance', 'tile')
     LAYOUT = (
         'MTD (https://github.com/abin24/Magnetic-tile-defect-datasets.) looks like this:\n'
         '  data_root/MT_Blowhole/Imgs/exp1_num_4727.jpg and exp1_num_4727.png (the mask)\n'

@@ -1,12 +1,11 @@
 """Support/query splits for datasets that are published without one."""
 
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmvrec.utils.files import atomic_write, read_json
+from mmvrec.utils.files import read_json, write_json
 
 SPLITS = ('support', 'query')
 _FORMAT = 'mmvrec-split'
@@ -59,8 +58,7 @@ def write_split(path: str | Path, split: dict[str, list[str]], **info: object) -
     """
     content = {'format': _FORMAT, 'version': _VERSION, **info}
     content |= {name: list(split[name]) for name in SPLITS}
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1), encoding='utf-8')
+    write_json(path, content)
 
 
 def read_split(path: str | Path, ids: Sequence[str]) -> dict[str, list[int]]:

@@ -15,6 +15,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 from rich.progress import track
 
+from mmvrec.datasets.sources import warn_of_shared_images
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
 from mmvrec.engine.fitting import TrainingSettings, fit_heads
 from mmvrec.engine.loops.few_shot_test import JudgedTask, check_same_classes, classify
@@ -235,6 +236,9 @@ def _contender(
     cache_dir, fp16 = loops.get('cache_dir', DEFAULT_CACHE_DIR), loops.get('fp16', False)
     support, query = (build_bank(model, loader, cache_dir, fp16) for loader in loaders)
     check_same_classes(support.class_names, query.class_names, query.task_names)
+    keys = fingerprint(support), fingerprint(query)
+    if not banks.keys() >= set(keys):
+        warn_of_shared_images(*(loader.dataset for loader in loaders))
     row, dataset = _row_and_dataset(path.name)
     weights = model.weights_source
     # Many contenders are held at once; their features are made.
@@ -245,8 +249,8 @@ def _contender(
         model=model,
         settings=TrainingSettings.from_config(config),
         shots=tuple(sorted(set(shots or [loops.get('shots', 5)]))),
-        support=banks.setdefault(fingerprint(support), support),
-        query=banks.setdefault(fingerprint(query), query),
+        support=banks.setdefault(keys[0], support),
+        query=banks.setdefault(keys[1], query),
         weights=weights,
     )
 
@@ -437,8 +441,8 @@ def write_tables(comparison: dict, out: Path) -> None:
         'table.csv': csv_table(comparison),
         'paper_tables.md': paper_tables_markdown(comparison),
         'paper_tables.csv': paper_tables_csv(comparison),
-        'paper_tables.json': json.dumps(paper_tables(comparison), indent=1) + '\n',
-        'results.json': json.dumps(comparison, indent=1) + '\n',
+        'paper_tables.json': json.dumps(paper_tables(comparison), indent=1, allow_nan=False) + '\n',
+        'results.json': json.dumps(comparison, indent=1, allow_nan=False) + '\n',
     }
     for name, content in contents.items():
         with atomic_write(out / name) as temporary:

@@ -26,7 +26,7 @@ class OpenSetAUROC(BaseMetric):
       50 is chance;
     - ``fewshot/auroc_probability``: of the greatest class probability;
     - ``fewshot/known_rejected`` and ``unknown_found``: known and unknown queries that are called
-      unknown, at the threshold of :func:`leave_one_out_threshold`; NaN where no class has two
+      unknown, at the threshold of :func:`leave_one_out_threshold`; None where no class has two
       support instances.
 
     Args:
@@ -62,7 +62,7 @@ class OpenSetAUROC(BaseMetric):
             )
             self.results.append((sample['task'], sample['episode'], sample['held_out'], row))
 
-    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float | None]:
         """The metrics, see the class.
 
         Raises:
@@ -82,8 +82,13 @@ class OpenSetAUROC(BaseMetric):
         metrics = {}
         for name, values in zip(_NAMES, columns, strict=True):
             mean, deviation, _ = summary(values)
-            metrics |= {name: mean, f'{name}_std': deviation}
-        told = ', '.join(f'{name} {metrics[name]:.2f}' for name in _NAMES)
+            # JSON has no NaN.
+            known = (None, None) if np.isnan(mean) else (mean, deviation)
+            metrics |= dict(zip((name, f'{name}_std'), known, strict=True))
+        told = ', '.join(
+            f'{name} {"-" if metrics[name] is None else format(metrics[name], ".2f")}'
+            for name in _NAMES
+        )
         MMLogger.get_current_instance().info(f'Unknown defects (%): {told}')
         return metrics
 

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -188,6 +188,25 @@ def read_json(path: str | Path) -> object:
         raise ValueError('not a JSON file that can be read: it is nested too deeply') from error
     except (ValueError, OSError) as error:
         raise ValueError(f'not a JSON file: {error}') from error
+
+
+def write_json(path: str | Path, content: Mapping | Sequence, indent: int | None = 1) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Args:
+        path (str | Path): the file to write; its folder is created.
+        content (Mapping | Sequence): what to write.
+        indent (int, optional): see :func:`json.dumps`. Defaults to 1.
+
+    Raises:
+        ValueError: it cannot be written, or there is NaN or infinity in it, which JSON has not.
+    """
+    try:
+        text = json.dumps(content, indent=indent, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f'{path} cannot be written as JSON: {error}') from error
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The page about a fitted inferencer, and the demo that writes one."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,38 @@ def test_enrolled_instances_are_not_judged(fitted, data, tmp_path):
     with pytest.raises(ValueError, match=r"classes \['dent'\] are not enrolled"):
         fitted.report(both, tmp_path / 's.html')
     assert not (tmp_path / 's.html').exists()
+
+
+def renamed(data, names: dict[str, str]) -> LabelMeDefects:
+    """The same images and instances under other names, in another folder."""
+    root = Path(data).with_name('renamed')
+    for old, new in names.items():
+        (root / 'images').mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(data, 'images', f'{old}.png'), root / 'images' / f'{new}.png')
+        content = layouts.labelme_content(f'../images/{new}.png')
+        layouts.write_json(root / 'labels' / f'{new}.json', content)
+    return LabelMeDefects(data_root=str(root))
+
+
+def test_instances_that_are_enrolled_under_other_names_are_not_judged(
+    fitted, data, tmp_path, log_records
+):
+    numbers = fitted.report(renamed(data, {k: f'new{k}' for k in '0123'}), tmp_path / 'r.html')
+    assert numbers['instances'] == 8 - len(fitted.ids)
+    (told,) = [r.getMessage() for r in log_records if 'are enrolled' in r.getMessage()]
+    assert told.startswith(f'{len(fitted.ids)} instances are enrolled, {len(fitted.ids)} of them')
+
+
+def test_copies_of_enrolled_images_are_warned_of(fitted, data, tmp_path, log_records):
+    (first, *_) = fitted.ids
+    enrolled = Path(first.partition('#')[0]).stem
+    fitted.ids[0] = f'images/part_png.rf.aa.png#{enrolled}'
+    used = {enrolled, *(Path(i.partition('#')[0]).stem for i in fitted.ids)}
+    other = next(k for k in '0123' if k not in used)
+    fitted.report(renamed(data, {other: 'part_png.rf.bb'}), tmp_path / 'r.html')
+    (told,) = [r for r in log_records if 'Roboflow' in r.getMessage()]
+    assert told.levelname == 'WARNING'
+    assert told.getMessage().startswith('2 instances are in copies that Roboflow has made')
 
 
 def test_pictures_are_kept_with_the_instances(fitted, data, tmp_path):

@@ -381,6 +381,20 @@ CASES = [
         tool_on_data('dataset_converters/to_coco.py', 'LabelMeDefects', 'nowhere', 'data'),
     ),
     case(
+        'draw_synthetic.py: an output that is a folder',
+        'error: data is a folder; name a file to write',
+        'name a file in it',
+        tool_on_data('misc/draw_synthetic.py', 'data', '--surfaces', 'wood_grain'),
+    ),
+    case(
+        'draw_synthetic.py: a suffix that is no image',
+        'error: unknown file extension: .doc',
+        'name a .png file',
+        tool_on_data(
+            'misc/draw_synthetic.py', 'a.doc', '--surfaces', 'wood_grain', '--defects', 'hole'
+        ),
+    ),
+    case(
         'make_split.py: an output within a file',
         'error: a.txt/split.json cannot be written: …a.txt is no folder',
         'mend the path',

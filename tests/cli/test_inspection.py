@@ -1,6 +1,7 @@
 """``mmvrec inspect`` on datasets; on saved models: test_cli.py."""
 
 import json
+import shutil
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -38,12 +39,14 @@ def test_counts_sizes_and_sheet(labelme, capsys):
                     {'width': 80, 'height': 100, 'images': 1},
                 ],
             },
+            'sources': [],
             'problems': [],
         },
     )
     out = capsys.readouterr().out
     assert '4 images, width x height in pixels (images): 64 x 48 (3), 80 x 100 (1)\n' in out
     assert '0 problems' in out
+    assert 'one source' not in out
     assert Image.open('sheet.png').size[0] > 400
 
 
@@ -56,6 +59,35 @@ def test_only_the_commonest_sizes_are_printed(labelme, capsys):
     _, found = inspect('LabelMeDefects', 'data')
     assert len(found['images']['sizes']) == 7
     assert '64 x 64 (1), and 2 other sizes\n' in capsys.readouterr().out
+
+
+def test_images_of_one_source_are_told_and_do_no_harm(labelme, capsys):
+    images = labelme / 'images'
+    shutil.copy(images / '0.png', images / 'copy of 0.png')
+    names = ['copy of 0', *(f'{k}_png.rf.{k}{name}' for k in range(12) for name in 'ab')]
+    for k, name in enumerate(names):
+        if k:
+            layouts.write_image(images / f'{name}.png', seed=10 + k)
+        layouts.write_json(
+            labelme / 'labels' / f'{name}.json', layouts.labelme_content(f'..\\images\\{name}.png')
+        )
+    status, found = inspect('LabelMeDefects', 'data')
+    assert status == 0
+    # The copies of 0 to 3 come from images that are there.
+    assert len(found['sources']) == 12
+    assert found['sources'][0] == {
+        'images': [
+            f'data/images/{name}.png' for name in ('0', '0_png.rf.0a', '0_png.rf.0b', 'copy of 0')
+        ],
+        'reasons': ['Roboflow copies', 'byte-identical'],
+    }
+    lines = capsys.readouterr().out.splitlines()
+    first = lines.index('29 images in 12 groups come from one source each:')
+    assert lines[first + 1] == (
+        '  data/images/0.png = data/images/0_png.rf.0a.png = data/images/0_png.rf.0b.png = '
+        'data/images/copy of 0.png (Roboflow copies, byte-identical)'
+    )
+    assert lines[first + 11] == '  … and 2 more groups'
 
 
 def test_fatal_problems_are_all_told_and_are_the_exit_status(labelme, capsys):

@@ -62,7 +62,7 @@ def write_mvtec(root: Path) -> Path:
         for seed, label in enumerate(labels):
             # The folder tells another class than the row, as in 138 published rows.
             name = f'{half}/broken_large/{seed:03d}.png'
-            write_image(root / 'image' / 'bottle' / name, seed + len(half))
+            write_image(root / 'image' / 'bottle' / name, seed + 10 * len(half))
             rows += [mvtec_row(label, name), mvtec_row(label, name, x1=11)]
         write_csv(root / 'CONFIG' / 'bottle_config1' / file, rows)
     return root
@@ -137,7 +137,7 @@ def write_mtd(root: Path) -> Path:
     for name in ('Blowhole', 'Fray'):
         for number in (100, 130, 500):
             stem = root / f'MT_{name}' / 'Imgs' / f'exp{number % 7}_num_{number + len(name)}'
-            write_image(stem.with_suffix('.jpg'), number)
+            write_image(stem.with_suffix('.jpg'), number + len(name))
             write_mask(stem.with_suffix('.png'), (2, 2, 11, 6), (30, 20, 39, 30))
     for name in ('Break', 'Crack', 'Uneven'):
         (root / f'MT_{name}' / 'Imgs').mkdir(parents=True)

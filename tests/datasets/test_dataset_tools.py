@@ -65,7 +65,9 @@ def test_inspect_writes_counts_problems_and_sheet(tmp_path):
     done = run('inspect_dataset.py', CONFIGS / 'mtd.py', *options)
     assert done.returncode == 0, done.stderr
     content = json.loads(out.read_text())
-    assert list(content) == ['tasks', 'problems']
+    assert list(content) == ['tasks', 'sources', 'shared_images', 'problems']
+    assert not content['sources']
+    assert not content['shared_images']
     counts = content['tasks']['mtd']
     assert list(counts) == ['support', 'query']
     totals = {name: n + counts['query'][name] for name, n in counts['support'].items()}
@@ -88,6 +90,28 @@ def test_inspect_lists_fatal_problems_and_ends_well(tmp_path):
     (problem,) = json.loads(out.read_text())['problems']
     assert problem['fatal']
     assert problem['file'].endswith('crazing_1.xml')
+
+
+def test_inspect_tells_of_images_in_both_halves(tmp_path):
+    root = layouts.write_neu(tmp_path / 'data')
+    images = sorted((root / 'IMAGES').iterdir())
+    images[-1].write_bytes(images[0].read_bytes())
+    out = tmp_path / 'counts.json'
+    settings = ['--cfg-options', f'train_dataloader.dataset.data_root={root}']
+    settings += [f'test_dataloader.dataset.data_root={root}', 'train_dataloader.dataset.split=all']
+    done = run('inspect_dataset.py', CONFIGS / 'neudet.py', *settings, '--out', out)
+    assert done.returncode == 0, done.stderr
+    content = json.loads(out.read_text())
+    pair = [str(images[0]), str(images[-1])]
+    assert content['sources'] == [{'images': pair, 'reasons': ['byte-identical']}]
+    shared = content['shared_images']
+    assert shared
+    assert all(pool == (pair if name in pair else [name]) for name, pool in shared.items())
+    assert '2 images in 1 groups come from one source each:' in done.stdout
+    assert f'{len(shared)} images of the query set are in the support pool too' in done.stdout
+    options = ['--annotations-only', *settings, '--out', out]
+    assert run('inspect_dataset.py', CONFIGS / 'neudet.py', *options).returncode == 0
+    assert json.loads(out.read_text())['sources'] == []
 
 
 def test_inspect_annotations_only(tmp_path):

@@ -9,9 +9,10 @@ import time
 import uuid
 from pathlib import Path
 
+import dataset_layouts as layouts
 import pytest
 import torch
-from engine_parts import TINY_ARCH, feature_bank, synthetic_dataset
+from engine_parts import PIPELINE, TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
 
 from mmvrec.engine import FewShotRunner
@@ -171,6 +172,30 @@ def test_banks_are_extracted_once_and_random_weights_announced(tmp_path, capsys)
     assert len(list((tmp_path / 'banks').iterdir())) == 2
     caption = (tmp_path / 'o/table.md').read_text().splitlines()[0]
     assert caption.count('weights of synthetic are random (seed 0)') == 1
+
+
+def test_queries_that_the_support_pool_has_are_warned_of_once(tmp_path, log_records):
+    root = layouts.write_labelme(tmp_path / 'data')
+    dataset = {'type': 'LabelMeDefects', 'data_root': str(root), 'pipeline': PIPELINE}
+    cfg_options = {
+        'model.backbone': {
+            'type': 'AlphaCLIP',
+            'arch': TINY_ARCH,
+            'random_seed': 0,
+            '_delete_': True,
+        },
+        'train_dataloader.dataset': {**dataset, '_delete_': True},
+        'test_dataloader.dataset': {**dataset, 'split': 'query', '_delete_': True},
+        'test_cfg.cache_dir': str(tmp_path / 'banks'),
+    }
+    base = str(CONFIGS / 'zipa_1shot_synthetic.py')
+    sharp = config(
+        tmp_path, 'sharp_1shot_synthetic', 'model = dict(head=dict(beta=64.0))', base=base
+    )
+    benchmark([base, sharp], tmp_path / 'o', episodes=1, cfg_options=cfg_options)
+    messages = [record.getMessage() for record in log_records if record.levelname == 'WARNING']
+    (told,) = [message for message in messages if 'of the query set are in the support' in message]
+    assert told.count('.png = ') == 2
 
 
 def run_tool(monkeypatch, *arguments) -> None:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -64,7 +66,10 @@ def test_spread_is_over_episodes():
 def test_without_threshold_there_is_no_share():
     found = evaluate([{**s, 'unknown': None} for s in FOUR])
     assert found['fewshot/auroc'] == pytest.approx(75)
-    assert found['fewshot/unknown_found'] != found['fewshot/unknown_found']
+    for name in ('known_rejected', 'unknown_found'):
+        assert found[f'fewshot/{name}'] is None
+        assert found[f'fewshot/{name}_std'] is None
+    json.dumps(found, allow_nan=False)
 
 
 def test_only_one_kind_is_refused():

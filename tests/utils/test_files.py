@@ -21,6 +21,7 @@ from mmvrec.utils.files import (
     read_json,
     read_npy,
     sha256_file,
+    write_json,
 )
 
 
@@ -277,6 +278,25 @@ def test_bad_json(tmp_path, data, message):
 def test_json_that_cannot_be_opened(tmp_path):
     with pytest.raises(ValueError, match=r'not a JSON file: not a regular file'):
         read_json(tmp_path)
+
+
+def test_json_is_written_and_read(tmp_path):
+    content = {'ä': [1, 0.5, None, 'x']}
+    write_json(tmp_path / 'new/a.json', content)
+    write_json(tmp_path / 'new/b.json', content, indent=None)
+    assert read_json(tmp_path / 'new/a.json') == read_json(tmp_path / 'new/b.json') == content
+    assert (tmp_path / 'new/a.json').read_text().count('\n') == 7
+    assert '\n' not in (tmp_path / 'new/b.json').read_text()
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+def test_json_has_no_nan(tmp_path, value):
+    path = tmp_path / 'a.json'
+    path.write_text('old')
+    with pytest.raises(ValueError, match=r'a\.json cannot be written as JSON: .*not JSON'):
+        write_json(path, {'a': [value]})
+    assert path.read_text() == 'old'
+    assert names(tmp_path) == ['a.json']
 
 
 def test_pipes_and_large_files_are_not_read(tmp_path):

@@ -9,7 +9,6 @@ and the result in DATA_ROOT where OUT.json is DATA_ROOT/annotations.json.
 """
 
 import argparse
-import json
 import sys
 
 from mmengine.registry import init_default_scope
@@ -17,7 +16,7 @@ from mmengine.registry import init_default_scope
 from mmvrec.datasets.coco_export import to_coco
 from mmvrec.datasets.formats import build_dataset
 from mmvrec.utils.arguments import KeyValueAction
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.text import error_line
 
 
@@ -40,8 +39,7 @@ def main() -> None:
         content = to_coco(
             build_dataset(args.format, args.data_root, args.options), args.single_class
         )
-        with atomic_write(args.out) as temporary:
-            temporary.write_text(json.dumps(content), encoding='utf-8')
+        write_json(args.out, content, indent=None)
     except (OSError, ValueError) as error:
         sys.exit(error_line(error))
     counts = {key: len(values) for key, values in content.items()}

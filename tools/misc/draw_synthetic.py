@@ -1,6 +1,7 @@
 """Draw a grid of the synthetic surfaces and defects, masks outlined."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mmvrec.datasets.synthesis import DEFECTS, SURFACES, generate, image_rng
+from mmvrec.utils.files import atomic_write, check_output
 
 _OUTLINE = (0, 255, 0)
 _MARGIN = 26
@@ -24,7 +26,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--defects', nargs='+', default=list(DEFECTS), choices=DEFECTS)
     parser.add_argument('--size', type=int, nargs=2, default=(320, 320), metavar=('H', 'W'))
     parser.add_argument('--no-outline', action='store_true', help='show the images as they are')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.repeat < 1:
+        parser.error(f'--repeat must be at least 1, got {args.repeat}')
+    return args
 
 
 def draw_cell(surface: str, defect: str, index: int, args: argparse.Namespace) -> np.ndarray:
@@ -44,15 +49,25 @@ def draw_cell(surface: str, defect: str, index: int, args: argparse.Namespace) -
     return cell
 
 
-def main() -> None:
+def draw_grid(args: argparse.Namespace) -> None:
     """Write the grid: a row for each surface and repetition, a column for each defect."""
-    args = parse_args()
+    check_output(args.out)
     rows = [
         np.hstack([draw_cell(surface, defect, index, args) for defect in args.defects])
         for surface in args.surfaces
         for index in range(args.index, args.index + args.repeat)
     ]
-    Image.fromarray(np.vstack(rows)).save(args.out)
+    with atomic_write(args.out) as temporary:
+        Image.fromarray(np.vstack(rows)).save(temporary)
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    try:
+        draw_grid(args)
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
 
 
 if __name__ == '__main__':

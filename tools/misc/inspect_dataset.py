@@ -1,9 +1,10 @@
 """Count the instances of a config's datasets, and list what is wrong with them."""
 
 import argparse
-import json
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -12,9 +13,15 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
-from mmvrec.datasets.inspection import inspect_dataset, print_problems
+from mmvrec.datasets.inspection import (
+    dataset_sources,
+    inspect_dataset,
+    print_problems,
+    print_sources,
+)
 from mmvrec.datasets.reference_counts import reference_count
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.datasets.sources import Source, describe_shared, shared_images
+from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.resources import read_config
 from mmvrec.utils.text import error_line, rich_text
 from mmvrec.visualization.contact_sheet import draw_dataset_sheet
@@ -62,8 +69,13 @@ def inspect(
     return datasets, tasks, list(unique.values())
 
 
-def print_report(tasks: dict[str, dict], problems: list[dict]) -> None:
-    """Print the counts beside the published ones, and every problem."""
+def print_report(
+    tasks: dict[str, dict],
+    sources: Sequence[Source],
+    shared: Mapping[str, Sequence[str]],
+    problems: list[dict],
+) -> None:
+    """Print the counts beside the published ones, images that recur, and every problem."""
     table = Table('task', 'label', title='Instances (published)')
     for name in (*_LOADERS, 'all'):
         table.add_column(name, justify='right')
@@ -80,6 +92,9 @@ def print_report(tasks: dict[str, dict], problems: list[dict]) -> None:
     table.add_row('sum', '', *(str(totals[name]) for name in (*_LOADERS, 'all')))
     console = Console()
     console.print(table)
+    print_sources(sources)
+    if shared:
+        print(describe_shared(shared))
     print_problems(problems, console)
 
 
@@ -98,11 +113,18 @@ def main() -> None:
         config.merge_from_dict(args.cfg_options or {})
         init_default_scope('mmvrec')
         datasets, tasks, problems = inspect(config, args.annotations_only)
-        print_report(tasks, problems)
+        sources = dataset_sources(*datasets.values())
+        both = len(datasets) == len(_LOADERS) and not args.annotations_only
+        shared = shared_images(**datasets) if both else {}
+        print_report(tasks, sources, shared, problems)
         if args.out:
-            with atomic_write(args.out) as temporary:
-                content = {'tasks': tasks, 'problems': problems}
-                temporary.write_text(json.dumps(content, indent=1), encoding='utf-8')
+            content = {
+                'tasks': tasks,
+                'sources': [asdict(source) for source in sources],
+                'shared_images': shared,
+                'problems': problems,
+            }
+            write_json(args.out, content)
         if args.sheet:
             draw_dataset_sheet(datasets, args.sheet, args.per_class)
             print(f'examples: {Path(args.sheet)}')

@@ -10,6 +10,7 @@ from mmpretrain.structures import DataSample
 from rich.progress import track
 from torch.utils.data import DataLoader
 
+from mmvrec.datasets.sources import warn_of_shared_images
 from mmvrec.engine.calibration import fit_temperature, held_out_scores
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
 from mmvrec.engine.fitting import TrainingSettings, fit_head
@@ -148,6 +149,7 @@ class FewShotTestLoop(BaseLoop):
             )
         loader = self.runner.build_dataloader(support_cfg, self.runner.seed)
         self.support_dataset = loader.dataset
+        warn_of_shared_images(self.support_dataset, self.dataloader.dataset)
         pool = build_bank(model, loader, self.cache_dir, self.fp16)
         tasks = query.task_names
         check_same_classes(pool.class_names, query.class_names, tasks)

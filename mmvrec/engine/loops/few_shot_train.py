@@ -6,6 +6,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from mmvrec.datasets.sources import warn_of_shared_images
 from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
 from mmvrec.engine.support import SupportSampler, make_support
 from mmvrec.registry import LOOPS
@@ -84,6 +85,8 @@ class FewShotTrainLoop(BaseLoop):
             nn.Module: the model with its fitted heads.
         """
         self.runner.call_hook('before_train')
+        if self.runner.val_loop is not None:
+            warn_of_shared_images(self.dataloader.dataset, self.runner.val_loop.dataloader.dataset)
         self.runner.call_hook('before_train_epoch')
         while self._iter < self.max_iters and not self.stop_training:
             self.runner.model.train()

@@ -8,7 +8,6 @@ The ``…_det.py`` configs evaluate OUT.json.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from rich.progress import track
 
 from mmvrec.datasets.detections import image_names
 from mmvrec.structures import encode_mask
-from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.images import read_image
 from mmvrec.utils.resources import read_config
 from mmvrec.utils.text import error_line
@@ -68,10 +67,9 @@ def main() -> None:
             for identity, name in track(names.items(), f'Detecting on {len(names)} images')
             for entry in coco_results(identity, detector(read_image(Path(args.prefix, name))))
         ]
+        write_json(args.out, results, indent=None)
     except (FileNotFoundError, ValueError, ImportError) as error:
         sys.exit(error_line(error))
-    with atomic_write(args.out) as temporary:
-        temporary.write_text(json.dumps(results), encoding='utf-8')
     print(f'{args.out}: {len(results)} detections on {len(names)} images')
 
 

@@ -418,7 +418,7 @@ def test_missing_csv_files_are_all_named(tmp_path):
 
 OPTIONS = {
     'split': (NEUDET, {'split': 'train'}, "split must be one of ['support', 'query', 'all']"),
-    'split_by': (NEUDET, {'split_by': 'tile'}, "['image', 'instance'], got 'tile'"),
+    'split_by': (NEUDET, {'split_by': 'tile'}, "['source', 'image', 'instance'], got 'tile'"),
     'published split': (MVTecFS, {'split_by': 'instance'}, "['image'], got 'instance'"),
     'on_problem': (NEUDET, {'on_problem': 'ignore'}, "['raise', 'skip'], got 'ignore'"),
     'rule': (MTD, {'rule': 'blobs'}, "rule must be one of ['components', 'image'], got 'blobs'"),

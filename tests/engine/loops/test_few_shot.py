@@ -1,13 +1,15 @@
 import json
 import uuid
 
+import dataset_layouts as layouts
 import numpy as np
 import pytest
 import torch
-from engine_parts import TINY_ARCH, feature_bank, synthetic_dataset
+from engine_parts import PIPELINE, TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
+from mmvrec.datasets import sources
 from mmvrec.engine import FewShotRunner
 from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.engine.support import SupportSampler
@@ -190,6 +192,33 @@ def test_images_to_metrics_and_again_from_the_cache(tmp_path):
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / 'banks').iterdir()} == files
     assert first == second
     assert first['fewshot/weights'] == 'random (seed 0)'
+
+
+def test_queries_that_the_support_pool_has_are_warned_of(tmp_path, monkeypatch):
+    """By the protocol and by the training, once each; not where there are none."""
+
+    def told(**splits) -> int:
+        for loader, split in splits.items():
+            dataset = {'type': 'LabelMeDefects', 'data_root': str(root), 'split': split}
+            overrides[f'{loader}_dataloader.dataset'] = {
+                **dataset,
+                'pipeline': PIPELINE,
+                '_delete_': True,
+            }
+        messages.clear()
+        built = runner(tmp_path, 'mvrec/zipa_1shot_synthetic.py', **overrides)
+        (built.train if 'train_cfg.max_iters' in overrides else built.test)()
+        return sum('2 images of the query set are in the support pool' in m for m in messages)
+
+    messages = []
+    monkeypatch.setattr(sources, 'print_log', lambda text, **_: messages.append(text))
+    root = layouts.write_labelme(tmp_path / 'data')
+    overrides = synthetic_overrides(tmp_path)
+    assert told(train='support', test='query') == 0
+    assert told(train='all', test='query') == 1
+    overrides['train_cfg.max_iters'] = 2
+    overrides['train_cfg.val_interval'] = 1
+    assert told(train='all', test='query') == 1
 
 
 def test_checkpoint_keeps_saying_that_the_weights_are_random(tmp_path):

@@ -1,5 +1,6 @@
 """Classes left out, and calibrated scores, over the protocol."""
 
+import json
 import uuid
 
 import numpy as np
@@ -70,6 +71,16 @@ def test_each_class_is_left_out(tmp_path, banks):
     assert metrics['fewshot/auroc'] == pytest.approx(np.mean(list(areas.values())))
     assert metrics['fewshot/accuracy'] == pytest.approx(np.mean(list(rights.values())), abs=1e-4)
     assert 50 < metrics['fewshot/auroc'] < 100
+
+
+def test_what_one_shot_does_not_tell_is_null_in_the_files(tmp_path, banks):
+    overrides = {'test_cfg.type': 'OpenSetTestLoop', 'test_cfg.shots': 1}
+    metrics = bank_run(tmp_path, banks, **overrides).test()
+    assert metrics['fewshot/unknown_found'] is None
+    assert 0 < metrics['fewshot/auroc'] < 100
+    (file,) = (tmp_path / 'work').glob('*/*.json')
+    content = json.loads(file.read_text(), parse_constant=pytest.fail)
+    assert content['fewshot/unknown_found'] is None
 
 
 def test_scores_are_calibrated(tmp_path, banks):
