@@ -1,0 +1,85 @@
+"""What every config is built with, and the snapshot of it: python tests/config_snapshot.py.
+
+The snapshot was taken before the configs were folded into what is special to them. It holds all of
+that time by name, those that are composed by now (see ``mmvrec.engine.composition``) too.
+"""
+
+import json
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmvrec.registry import MODELS
+
+SNAPSHOT = Path(__file__).parent / 'data' / 'config_snapshot.json'
+CONFIGS = Path(__file__).parents[1] / 'configs'
+#: Keys that nothing is built with: they are read where a config says so, or by the loops.
+VARIABLES = {'pipeline', 'data_root', 'dataset_type', 'head', 'few_shot'}
+#: What the loops take where neither their own config nor ``few_shot`` says otherwise.
+PROTOCOL = {'shots': 5, 'episodes': 5, 'seed': 0, 'cache_dir': 'work_dirs/feature_banks'}
+
+
+def effective(cfg: Config) -> dict:
+    """What runner, loops, model and datasets are built with, as JSON has it.
+
+    Loops have the settings of the protocol, wherever they stand; a text tower that the head does
+    not look at is never built.
+    """
+    init_default_scope('mmvrec')
+    settings = json.loads(json.dumps(cfg.to_dict()))
+    protocol = {**PROTOCOL, **settings.get('few_shot', {})}
+    for loop in ('train_cfg', 'val_cfg', 'test_cfg'):
+        settings[loop] = {**protocol, **settings[loop]}
+    # Training draws one episode, `episode`.
+    del settings['train_cfg']['episodes']
+    if not MODELS.build(settings['model']['head']).needs_text:
+        settings['model'].pop('text', None)
+    return {key: value for key, value in settings.items() if key not in VARIABLES}
+
+
+def read_snapshot() -> dict[str, dict]:
+    """The effective settings of every config, by the name of its file without ``.py``."""
+    content = json.loads(SNAPSHOT.read_text(encoding='utf-8'))
+    return {
+        name: content['common']
+        | {
+            key: content['values'][key][index]
+            for key, index in zip(content['values'], row, strict=True)
+            if index is not None
+        }
+        for name, row in content['configs'].items()
+    }
+
+
+def write_snapshot(configs: dict[str, dict]) -> None:
+    """Write the settings; equal ones stand there once, however many configs have them."""
+    first = next(iter(configs.values()))
+    keys = sorted({key for settings in configs.values() for key in settings})
+    same = [k for k in keys if all(s.get(k, s) == first.get(k) for s in configs.values())]
+    values: dict[str, list] = {key: [] for key in keys if key not in same}
+    for settings in configs.values():
+        for key, known in values.items():
+            if key in settings and settings[key] not in known:
+                known.append(settings[key])
+    rows = {
+        name: [known.index(s[key]) if key in s else None for key, known in values.items()]
+        for name, s in sorted(configs.items())
+    }
+    parts = {'common': {key: first[key] for key in same}, 'values': values, 'configs': rows}
+    text = ',\n'.join(f'"{title}": {{\n{_lines(part)}\n}}' for title, part in parts.items())
+    SNAPSHOT.write_text(f'{{{text}}}\n', encoding='utf-8')
+
+
+def _lines(part: dict) -> str:
+    """One line per key, so that a change of one shows as one."""
+    return ',\n'.join(
+        f' {json.dumps(key)}: {json.dumps(value, separators=(",", ":"), sort_keys=True)}'
+        for key, value in part.items()
+    )
+
+
+if __name__ == '__main__':
+    write_snapshot(
+        {p.stem: effective(Config.fromfile(p)) for p in sorted(CONFIGS.glob('[!_]*/*.py'))}
+    )
