@@ -61,9 +61,9 @@ def test_one_model_for_all_products():
 
 def test_own_heads_and_own_datasets(tmp_path):
     (tmp_path / 'mine.py').write_text(OWN_HEAD)
-    parts = tmp_path / 'zipa_1shot_parts.py'
+    parts = tmp_path / 'zipaf_1shot_parts.py'
     parts.write_text(
-        f'_base_ = {str(config_file("mvrec/zipa_1shot_mtd_tiny.py").resolve())!r}\n'
+        f'_base_ = {str(config_file("mvrec/zipaf_1shot_mtd_tiny.py").resolve())!r}\n'
         "train_dataloader = dict(dataset=dict(data_root='parts/'))\n"
     )
     (named,) = compose(heads=[str(tmp_path / 'mine.py')], datasets=[str(parts)])
@@ -73,6 +73,7 @@ def test_own_heads_and_own_datasets(tmp_path):
     assert named.config.model.head.type == 'ProtoNetHead'
     assert named.config.train_cfg.max_iters == 7
     assert named.config.optim_wrapper.optimizer == {'type': 'SGD', 'lr': 0.5}
+    assert 'param_scheduler' not in named.config
 
 
 def test_every_packaged_head_says_how_it_is_trained():
