@@ -85,13 +85,13 @@ def test_parameters_and_operations_are_counted(model: Model):
 def test_its_results_stand_in_a_readme(model: Model):
     (result,) = model.results
     metrics = dict(result.metrics)
-    assert metrics.pop('Shots') == Config.fromfile(REPO / model.config).test_cfg.shots
+    assert metrics.pop('Shots') == Config.fromfile(REPO / model.config).few_shot.shots
     told = result.dataset, *(metrics[k] for k in ('Accuracy', 'Standard Deviation', 'Episodes'))
     assert told in readme_results()[model.name]
     assert result.task == 'Few-Shot Image Classification'
 
 
 def test_mim_finds_every_config_by_its_file_name():
-    files = [*REPO.glob('configs/[!_]*/*.py'), *(REPO / 'mmvrec').rglob('*.py')]
+    files = [*(REPO / 'configs').rglob('*.py'), *(REPO / 'mmvrec').rglob('*.py')]
     counts = Counter(p.name for p in files if '.mim' not in p.parts)
-    assert [p.name for p in REPO.glob('configs/[!_]*/*.py') if counts[p.name] > 1] == []
+    assert [p.name for p in REPO.glob('configs/[!_]*/*_*shot_*.py') if counts[p.name] > 1] == []

@@ -117,7 +117,7 @@ def synthetic_options(folder) -> list[str]:
             f'{loader}.dataset.pipeline.2.offsets=[0]',
             f'{loader}.batch_size=2',
         ]
-    return [*small, f'test_cfg.cache_dir={folder}']
+    return [*small, f'few_shot.cache_dir={folder}']
 
 
 def test_two_processes_give_the_numbers_of_one(tmp_path):

@@ -1,7 +1,8 @@
-"""Compare heads: tools/benchmark.py CONFIG [CONFIG ...] --shots 1 3 5 --out DIR.
+"""Compare heads: tools/benchmark.py [CONFIG ...] --heads knn gda --datasets mtd --out DIR.
 
-Every head is fitted and judged on the same episodes of banks that are extracted once. Started
-again with the same DIR, the tool repeats no finished fit.
+What is compared are configs, any head on any dataset, or ablations of Zip-Adapter-F. Every head is
+fitted and judged on the same episodes of banks that are extracted once. Started again with the
+same DIR, the tool repeats no finished fit.
 """
 
 import argparse
@@ -21,10 +22,32 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         'configs',
-        nargs='+',
+        nargs='*',
         metavar='CONFIG',
         help='config files, or names of packaged ones: <head>_<K>shot_<dataset>.py',
     )
+    parser.add_argument(
+        '--heads',
+        nargs='+',
+        default=[],
+        metavar='HEAD',
+        help='names of configs/heads, also with -single, -known or -unknown; or files like them',
+    )
+    parser.add_argument(
+        '--ablations',
+        nargs='+',
+        default=[],
+        metavar='ROW',
+        help='rows of configs/ablations/table.py, or their first words: context views train',
+    )
+    parser.add_argument(
+        '--datasets',
+        nargs='+',
+        default=[],
+        metavar='DATASET',
+        help='what heads and ablations are run on: mvtecfs, mtd, synthetic …, or your own configs',
+    )
+    parser.add_argument('--backbone', help='of the datasets: tiny for mtd_tiny …')
     parser.add_argument('--shots', nargs='+', type=int, help="default: the configs' own")
     parser.add_argument('--episodes', type=int, default=5, help='draws (default: 5)')
     parser.add_argument('--seed', type=int, default=0, help='of episode 0 (default: 0)')

@@ -1,6 +1,12 @@
 default_scope = 'mmvrec'
 custom_imports = dict(imports=['mmvrec.registry'], allow_failed_imports=False)
 
+val_cfg = dict(type='FewShotValLoop')
+test_cfg = dict(type='FewShotTestLoop')
+val_evaluator = dict(type='FewShotAccuracy')
+test_evaluator = val_evaluator
+auto_scale_lr = dict(enable=False, base_batch_size=1)
+
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=100),

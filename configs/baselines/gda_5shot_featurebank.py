@@ -1,3 +1,8 @@
-_base_ = '../mvrec/zipa_5shot_featurebank.py'
+_base_ = [
+    '../_base_/models/featurebank.py',
+    '../_base_/datasets/featurebank.py',
+    '../heads/gda.py',
+    '../_base_/5shot.py',
+]
 
-model = dict(head=dict(_delete_=True, type='GDAHead'))
+model = dict(head={{_base_.head}})

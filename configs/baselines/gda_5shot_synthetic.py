@@ -1,3 +1,8 @@
-_base_ = '../mvrec/zipa_5shot_synthetic.py'
+_base_ = [
+    '../_base_/models/tiny.py',
+    '../_base_/datasets/synthetic.py',
+    '../heads/gda.py',
+    '../_base_/5shot.py',
+]
 
-model = dict(head=dict(_delete_=True, type='GDAHead'))
+model = dict(head={{_base_.head}})

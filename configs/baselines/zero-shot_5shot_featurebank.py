@@ -1,6 +1,8 @@
-_base_ = '../mvrec/zipa_5shot_featurebank.py'
+_base_ = [
+    '../_base_/models/featurebank.py',
+    '../_base_/datasets/featurebank.py',
+    '../heads/zero-shot.py',
+    '../_base_/5shot.py',
+]
 
-model = dict(
-    text=dict(type='StoredText', ann_file=''),
-    head=dict(_delete_=True, type='ZeroShotHead'),
-)
+model = dict(text={{_base_.text_encoder}}, head={{_base_.head}})

@@ -1,6 +1,8 @@
-_base_ = '../mvrec/zipa_5shot_synthetic.py'
+_base_ = [
+    '../_base_/models/tiny.py',
+    '../_base_/datasets/synthetic.py',
+    '../heads/zero-shot.py',
+    '../_base_/5shot.py',
+]
 
-model = dict(
-    text=dict(type='CLIPText', arch='tiny'),
-    head=dict(_delete_=True, type='ZeroShotHead'),
-)
+model = dict(text={{_base_.text_encoder}}, head={{_base_.head}})

@@ -1,3 +1,8 @@
-_base_ = '../mvrec/zipaf_5shot_neudet_tiny.py'
+# The centred crop of the middle scale alone.
+_base_ = [
+    '../mvrec/_base_/zipaf_tiny.py',
+    '../_base_/datasets/neudet_tiny.py',
+    '../_base_/5shot.py',
+]
 
 model = dict(head=dict(view_indices=[13]))

@@ -1,6 +1,1 @@
-_base_ = [
-    '../_base_/models/feature_bank.py',
-    '../_base_/datasets/feature_bank.py',
-    '../_base_/few_shot/1shot.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['_base_/zipa_featurebank.py', '../_base_/datasets/featurebank.py', '../_base_/1shot.py']

@@ -1,5 +1,1 @@
-_base_ = './zipa_5shot_mtd_tiny.py'
-
-train_cfg = dict(shots=1)
-val_cfg = dict(shots=1)
-test_cfg = dict(shots=1)
+_base_ = ['_base_/zipa_tiny.py', '../_base_/datasets/mtd_tiny.py', '../_base_/1shot.py']

@@ -1,14 +1,1 @@
-_base_ = './zipa_5shot_neudet.py'
-
-model = dict(backbone=dict(_delete_=True, type='AlphaCLIP', arch='tiny', checkpoint='mvrec-tiny'))
-
-# Half the input size of CLIP's ViT-L/14 and half its crops: the paper's pixels per pixel.
-pipeline = [
-    dict(type='LoadDefectImage'),
-    dict(type='LoadInstanceMask'),
-    dict(type='MultiViewRegionContext', scales=(128, 192, 256), img_size=112),
-    dict(type='PackViews'),
-]
-train_dataloader = dict(dataset=dict(pipeline=pipeline))
-test_dataloader = dict(dataset=dict(pipeline=pipeline))
-val_dataloader = dict(dataset=dict(pipeline=pipeline))
+_base_ = ['_base_/zipa_tiny.py', '../_base_/datasets/neudet_tiny.py', '../_base_/5shot.py']

@@ -1,4 +1,1 @@
-_base_ = './zipaf_1shot_mtd.py'
-
-# The published numbers were made with the cross-entropy alone.
-model = dict(head=dict(triplet_weight=0.0))
+_base_ = ['_base_/zipaf-ce_vit-l14.py', '../_base_/datasets/mtd.py', '../_base_/1shot.py']

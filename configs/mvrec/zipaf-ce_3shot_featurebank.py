@@ -1,4 +1,5 @@
-_base_ = './zipaf_3shot_featurebank.py'
-
-# The published numbers were made with the cross-entropy alone.
-model = dict(head=dict(triplet_weight=0.0))
+_base_ = [
+    '_base_/zipaf-ce_featurebank.py',
+    '../_base_/datasets/featurebank.py',
+    '../_base_/3shot.py',
+]

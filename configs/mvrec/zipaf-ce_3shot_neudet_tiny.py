@@ -1,4 +1,1 @@
-_base_ = './zipaf_3shot_neudet_tiny.py'
-
-# The published numbers were made with the cross-entropy alone.
-model = dict(head=dict(triplet_weight=0.0))
+_base_ = ['_base_/zipaf-ce_tiny.py', '../_base_/datasets/neudet_tiny.py', '../_base_/3shot.py']

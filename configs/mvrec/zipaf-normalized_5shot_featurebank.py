@@ -1,3 +1,3 @@
-_base_ = './zipaf_5shot_featurebank.py'
+_base_ = ['_base_/zipaf_featurebank.py', '../_base_/datasets/featurebank.py', '../_base_/5shot.py']
 
 model = dict(head=dict(triplet_distance='normalized'))

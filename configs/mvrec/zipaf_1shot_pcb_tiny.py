@@ -1,5 +1,1 @@
-_base_ = './zipa_1shot_pcb_tiny.py'
-
-model = dict(head=dict(_delete_=True, type='ZipAdapterFHead'))
-train_cfg = dict(max_iters=500)
-param_scheduler = dict(type='CosineAnnealingLR', T_max=500, eta_min=1e-5, by_epoch=False)
+_base_ = ['_base_/zipaf_tiny.py', '../_base_/datasets/pcb_tiny.py', '../_base_/1shot.py']

@@ -1,5 +1,5 @@
 # Each class in turn is left out of the support set: are its queries told from the others?
-_base_ = './zipaf_5shot_pcb_tiny.py'
+_base_ = ['_base_/zipaf_tiny.py', '../_base_/datasets/pcb_tiny.py', '../_base_/5shot.py']
 
 test_cfg = dict(type='OpenSetTestLoop')
 test_evaluator = [

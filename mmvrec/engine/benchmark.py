@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
@@ -16,9 +14,11 @@ from mmengine.runner import Runner, set_random_seed
 from rich.progress import track
 
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
+from mmvrec.engine.composition import NamedConfig, compose, named_config
+from mmvrec.engine.extraction import build_bank
 from mmvrec.engine.fitting import TrainingSettings, fit_heads
 from mmvrec.engine.loops.few_shot_test import JudgedTask, check_same_classes, classify
+from mmvrec.engine.protocol import FewShotProtocol
 from mmvrec.engine.result_log import ResultLog
 from mmvrec.engine.support import SupportSampler, make_support
 from mmvrec.evaluation.comparison import Column, compare, csv_table, markdown_table
@@ -32,7 +32,6 @@ from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.registry import MODELS
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.files import atomic_write, check_output_folder
-from mmvrec.utils.resources import config_file
 from mmvrec.version import __version__
 
 #: Part of every key: results of another meaning of the fields are not taken for ours.
@@ -40,7 +39,6 @@ from mmvrec.version import __version__
 FORMAT_VERSION = 3
 #: Episodes of one task and shot that are fitted together: 0 to 4, 5 to 9, …
 EPISODES_TOGETHER = 5
-_NAME = re.compile(r'(?P<row>.+)_\d+shot_(?P<dataset>.+)')
 _NEEDED = ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'test_cfg', 'optim_wrapper')
 
 
@@ -108,6 +106,7 @@ def benchmark(
     seed: int = 0,
     reference: str | None = None,
     cfg_options: dict | None = None,
+    **parts,
 ) -> dict:
     """Fit and judge the heads of several configs on the same episodes, and write the tables.
 
@@ -125,6 +124,8 @@ def benchmark(
         reference (str, optional): row that the others are compared with. Defaults to the first
             whose head is a :class:`ZipAdapterFHead`, else the first.
         cfg_options (dict, optional): overrides of every config.
+        **parts: ``heads``, ``ablations``, ``datasets`` and ``backbone`` of configs that no file
+            spells out, see :func:`compose`.
 
     Returns:
         dict: see :func:`compare`, with ``seed`` and ``weights`` (of every dataset of every row).
@@ -139,9 +140,11 @@ def benchmark(
     check_output_folder(out)
     if episodes < 1:
         raise ValueError(f'episodes must be at least 1, got {episodes}')
-    names = [_row_and_dataset(config) for config in configs]
-    _check_rows(names, reference)
-    contenders = prepare(configs, shots, seed, cfg_options or {})
+    named = [*map(named_config, configs), *compose(**parts)]
+    if not named:
+        raise ValueError('nothing to compare; name configs, or --heads and --datasets')
+    _check_rows([(config.row, config.dataset) for config in named], reference)
+    contenders = prepare(named, shots, seed, cfg_options or {})
     log = ResultLog(out / 'results.jsonl')
     fits = [fit for contender in contenders for fit in fits_of(contender, episodes, seed)]
     run_fits(fits, log, seed)
@@ -154,16 +157,6 @@ def benchmark(
         weights.setdefault(c.row, {})[c.dataset] = c.weights
     write_tables(comparison, out)
     return comparison
-
-
-def _row_and_dataset(config: str) -> tuple[str, str]:
-    match = _NAME.fullmatch(Path(config).stem)
-    if match is None:
-        raise ValueError(
-            f'{config}: a config to compare is named <head>_<K>shot_<dataset>.py, as '
-            'zipa_5shot_mtd.py, for its row and its columns; rename it'
-        )
-    return match['row'], match['dataset']
 
 
 def _check_rows(names: Sequence[tuple[str, str]], reference: str | None) -> None:
@@ -179,12 +172,12 @@ def _check_rows(names: Sequence[tuple[str, str]], reference: str | None) -> None
 
 
 def prepare(
-    configs: Sequence[str], shots: Sequence[int] | None, seed: int, cfg_options: dict
+    configs: Sequence[NamedConfig], shots: Sequence[int] | None, seed: int, cfg_options: dict
 ) -> list[Contender]:
-    """Read the configs and their banks, and check that they can be compared.
+    """Read the banks of the configs, and check that they can be compared.
 
     Args:
-        configs (Sequence[str]): see :func:`benchmark`.
+        configs (Sequence[NamedConfig]): what is compared.
         shots (Sequence[int], optional): see :func:`benchmark`.
         seed (int): see :func:`benchmark`.
         cfg_options (dict): overrides of every config.
@@ -193,62 +186,65 @@ def prepare(
         list[Contender]: one per config; equal banks are kept once.
 
     Raises:
-        FileNotFoundError: there is no such config or no such data.
+        FileNotFoundError: there is no such data.
         ValueError: a config is no few-shot config, a class has fewer than K instances, or configs
             of one dataset differ in classes or instances. The config is named.
     """
     init_default_scope('mmvrec')
-    paths = [config_file(config) for config in configs]
     contenders: list[Contender] = []
     banks: dict[str, FeatureBank] = {}
-    for path in paths:
-        config = Config.fromfile(path)
-        config.merge_from_dict(cfg_options)
+    for named in configs:
+        named.config.merge_from_dict(cfg_options)
         try:
-            contender = _contender(path, config, shots, banks)
+            contender = _contender(named, shots, banks)
             _check_shots(contender, seed)
             for other in contenders:
                 if other.dataset == contender.dataset:
                     _check_same_instances(other, contender)
         except FileNotFoundError as error:
-            raise FileNotFoundError(f'{path.name}: {error}') from error
+            raise FileNotFoundError(f'{named.name}: {error}') from error
         except ValueError as error:
-            raise ValueError(f'{path.name}: {error}') from error
+            raise ValueError(f'{named.name}: {error}') from error
         contenders.append(contender)
     return contenders
 
 
 def _contender(
-    path: Path, config: Config, shots: Sequence[int] | None, banks: dict[str, FeatureBank]
+    named: NamedConfig, shots: Sequence[int] | None, banks: dict[str, FeatureBank]
 ) -> Contender:
     """The contender of a config; its banks are added to ``banks`` or taken from there."""
+    config = named.config
     missing = [key for key in _NEEDED if config.get(key) is None]
     if missing:
         raise ValueError(f'this is no few-shot config, {missing} are missing')
     model = MODELS.build(config.model).to(get_device())
-    loops = config.test_cfg
+    loop = config.test_cfg
     loaders = [
         Runner.build_dataloader(config[loader], seed=config.get('randomness', {}).get('seed'))
         for loader in ('train_dataloader', 'test_dataloader')
     ]
     # Missing text weights are told before the extraction, not after it.
     model.text_feats(loaders[0].dataset.task_classes)
-    cache_dir, fp16 = loops.get('cache_dir', DEFAULT_CACHE_DIR), loops.get('fp16', False)
-    support, query = (build_bank(model, loader, cache_dir, fp16) for loader in loaders)
+    names = {field.name for field in fields(FewShotProtocol)}
+    protocol = FewShotProtocol.from_config(
+        config, **{key: value for key, value in loop.items() if key in names}
+    )
+    support, query = (
+        build_bank(model, loader, protocol.cache_dir, loop.get('fp16', False)) for loader in loaders
+    )
     check_same_classes(support.class_names, query.class_names, query.task_names)
     keys = fingerprint(support), fingerprint(query)
     if not banks.keys() >= set(keys):
         warn_of_shared_images(*(loader.dataset for loader in loaders))
-    row, dataset = _row_and_dataset(path.name)
     weights = model.weights_source
     # Many contenders are held at once; their features are made.
     model.backbone = model.text = None
     return Contender(
-        row=row,
-        dataset=dataset,
+        row=named.row,
+        dataset=named.dataset,
         model=model,
         settings=TrainingSettings.from_config(config),
-        shots=tuple(sorted(set(shots or [loops.get('shots', 5)]))),
+        shots=tuple(sorted(set(shots or [protocol.shots]))),
         support=banks.setdefault(keys[0], support),
         query=banks.setdefault(keys[1], query),
         weights=weights,

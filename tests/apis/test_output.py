@@ -9,8 +9,9 @@ import pytest
 from mmengine.visualization import Visualizer
 
 from mmvrec.apis import output
-from mmvrec.apis.output import check_display, check_results, result_names, write_json, write_result
+from mmvrec.apis.output import check_display, check_results, result_names, write_result
 from mmvrec.structures import encode_mask
+from mmvrec.utils.files import write_json
 
 CLASSES = ['crack', 'dent']
 

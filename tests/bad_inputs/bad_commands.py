@@ -63,7 +63,8 @@ def tool_on_data(name: str, *arguments: str) -> Prepare:
         dataset = "dict(dataset=dict(type='LabelMeDefects', data_root='data'))"
         text = f'train_dataloader = {dataset}\ntest_dataloader = {dataset}\n'
         layouts.write_text(root / 'config.py', text)
-        layouts.write_text(root / 'broken.py', 'model = dict(\n')
+        for broken in ('broken.py', 'broken_1shot_x.py'):
+            layouts.write_text(root / broken, 'model = dict(\n')
         return tool(name, *arguments)
 
     return prepare
@@ -423,6 +424,33 @@ CASES = [
         'error: data is a folder; name a file to write',
         'name a file in it',
         tool_on_data('misc/draw_views.py', 'broken.py', 'data'),
+    ),
+    case(
+        'benchmark.py: an unknown head',
+        "error: no head 'knnn'; there are ['clip-adapter', …'knn', …], each also with -['single', ",
+        'take one of those listed, or the path of a file like them',
+        tool_on_data('benchmark.py', '--heads', 'knnn', '--datasets', 'mtd', '--out', 'o'),
+    ),
+    case(
+        'benchmark.py: an unknown dataset',
+        "error: no dataset 'mtd_big'; there are ['aitex', 'aitex_tiny', …], and paths of ",
+        'take one of those listed, or the path of a config named as them',
+        tool_on_data(
+            *('benchmark.py', '--heads', 'knn', '--datasets', 'mtd', '--backbone', 'big'),
+            *('--out', 'o'),
+        ),
+    ),
+    case(
+        'benchmark.py: heads without datasets',
+        'error: --heads or --ablations, and --datasets, go together',
+        'name both',
+        tool_on_data('benchmark.py', '--heads', 'knn', '--out', 'o'),
+    ),
+    case(
+        'benchmark.py: a config that is no Python',
+        'error: broken_1shot_x.py cannot be read as a config: SyntaxError',
+        'mend the config',
+        tool_on_data('benchmark.py', 'broken_1shot_x.py', '--out', 'o'),
     ),
     case(
         'embed_texts.py: a config that is no Python',

@@ -6,13 +6,14 @@ import re
 import runpy
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from unittest.mock import patch
 
 from mmengine.config import Config
 
 from mmvrec.cli.main import main
+from mmvrec.engine.composition import compose
 from mmvrec.utils.resources import config_file
 
 REPO = Path(__file__).parents[2]
@@ -69,14 +70,23 @@ def _run_script(script: str, arguments: list[str]) -> None:
 def smaller(arguments: list[str]) -> list[str]:
     """Overrides for a command that is to end soon, as far as its configs have such settings."""
     configs = [a for a in arguments if a.endswith('.py') and '=' not in a]
-    if any('featurebank' in name for name in configs):
+    datasets = configs + values_of('--datasets', arguments)
+    if any('featurebank' in name for name in datasets):
         return []
     options = list(_FEW_VIEWS)
-    if all('synthetic' in name for name in configs):
+    if all('synthetic' in name for name in datasets):
         options += _FEW_IMAGES
-    if any('zipaf' in name for name in configs):
+    if any('zipaf' in name for name in configs + values_of('--heads', arguments)):
         options += _FEW_ITERATIONS
     return options
+
+
+def values_of(option: str, arguments: list[str]) -> list[str]:
+    """What stands behind an option that takes several values."""
+    if option not in arguments:
+        return []
+    behind = arguments[arguments.index(option) + 1 :]
+    return list(takewhile(lambda argument: not argument.startswith('--'), behind))
 
 
 def with_options(arguments: list[str], options: list[str]) -> list[str]:
@@ -135,7 +145,9 @@ def _check_options(name: str, arguments: list[str]) -> None:
         except SystemExit as end:
             raise ValueError(f'{name} {arguments}: {told.getvalue()}') from end
     configs = getattr(options, 'configs', None) or [getattr(options, 'config', None)]
-    for config in filter(None, configs):
-        Config.fromfile(config_file(config)).merge_from_dict(
-            getattr(options, 'cfg_options', None) or {}
-        )
+    loaded = [Config.fromfile(config_file(config)) for config in filter(None, configs)]
+    parts = ('heads', 'ablations', 'datasets', 'backbone')
+    if hasattr(options, 'heads'):
+        loaded += [c.config for c in compose(**{part: getattr(options, part) for part in parts})]
+    for config in loaded:
+        config.merge_from_dict(getattr(options, 'cfg_options', None) or {})

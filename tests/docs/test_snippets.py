@@ -163,6 +163,10 @@ WRONG = {
     'requirements': ['pip', 'install', '-r', 'requirements/no_such.txt'],
     'config': ['python', 'tools/test.py', 'configs/mvrec/no_such_config.py'],
     'option': ['python', 'tools/benchmark.py', 'mvrec/zipa_5shot_mtd.py', '--no-such-option'],
+    'head': [
+        *('python', 'tools/benchmark.py', '--heads', 'no_such_head'),
+        *('--datasets', 'mtd', '--out', 'o'),
+    ],
     'stock option': ['python', 'tools/train.py', 'mvrec/zipa_5shot_mtd.py', '--no-such-option'],
     'override': ['mmvrec', 'enroll', 'a', 'b', 'c.safetensors', '--cfg-options', 'model.head.beta'],
     'launcher': ['torchrun', '--nproc_per_node=2', 'tools/test.py', 'mvrec/no_such_config.py'],

@@ -131,7 +131,7 @@ def test_reference_defaults_to_the_first_row(tmp_path, options):
 
 
 def test_shots_default_to_those_of_the_config(tmp_path, options):
-    three = config(tmp_path, 'three_3shot_featurebank', 'test_cfg = dict(shots=3)')
+    three = config(tmp_path, 'three_3shot_featurebank', 'few_shot = dict(shots=3)')
     result = benchmark([ZIPA, three], tmp_path / 'o', episodes=2, cfg_options=options)
     assert [c['shots'] for c in result['columns'][:2]] == [1, 3]
     assert result['rows']['three']['cells'][0] is None
@@ -374,10 +374,16 @@ def test_out_must_not_be_a_file(tmp_path):
 
 
 def test_head_that_cannot_be_fitted_is_named(tmp_path, options):
-    base = str(CONFIGS.parent / 'baselines/gda-scales_1shot_featurebank.py')
     message = 'gda-scales on featurebank/one, 1-shot, episodes .*views'
     with pytest.raises(ValueError, match=message):
-        benchmark([ZIPA, base], tmp_path / 'out', cfg_options=options)
+        benchmark(
+            [ZIPA],
+            tmp_path / 'out',
+            [1],
+            cfg_options=options,
+            heads=['gda-scales'],
+            datasets=['featurebank'],
+        )
     assert len(lines(tmp_path / 'out')) == 2 * 5
 
 

@@ -1,9 +1,4 @@
-model = dict(
-    type='MVRECClassifier',
-    backbone=dict(
-        type='AlphaCLIP',
-        arch='vit-b/16',
-        checkpoint='alphaclip_vit-b16.safetensors',
-    ),
-    head=dict(type='ZipAdapterHead', beta=32.0),
-)
+_base_ = './alphaclip_vit-l14.py'
+
+model = dict(backbone=dict(arch='vit-b/16', checkpoint='alphaclip_vit-b16.safetensors'))
+text_encoder = dict(checkpoint='ViT-B-16.pt')

@@ -104,7 +104,7 @@ class ReportHook(Hook):
             'accuracy': accuracy_text(metrics, 'fewshot'),
             'config': Path(runner.cfg.filename or 'unnamed').stem,
             'head': type(first.head).__name__,
-            'protocol': f'{loop.shots}-shot, {loop.episodes} episodes'
+            'protocol': f'{loop.protocol.shots}-shot, {loop.protocol.episodes} episodes'
             if first.support is not None
             else 'the model of a checkpoint',
             'weights': str(metrics.get('fewshot/weights', 'unknown')),

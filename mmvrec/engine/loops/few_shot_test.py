@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
 from mmvrec.engine.calibration import fit_temperature, held_out_scores
-from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
+from mmvrec.engine.extraction import build_bank
 from mmvrec.engine.fitting import TrainingSettings, fit_head
+from mmvrec.engine.protocol import FewShotProtocol
 from mmvrec.engine.rejection import leave_one_out_threshold, similarities
 from mmvrec.engine.support import SupportSampler, make_support
 from mmvrec.models.classifiers import MVRECClassifier
@@ -60,17 +61,11 @@ class FewShotTestLoop(BaseLoop):
         runner (Runner): the runner.
         dataloader (DataLoader | dict): of the query set.
         evaluator (Evaluator | dict | list): the metrics.
-        shots (int): K, support instances per class. Defaults to 5.
-        episodes (int): draws of the support set. Defaults to 5.
-        seed (int): seed of episode 0, see :class:`EpisodeSampler`. Defaults to 0.
-        cache_dir (str, optional): see :func:`build_bank`.
         fp16 (bool): embed under automatic mixed precision (``--amp``). Defaults to False.
         calibrate (bool): temper the scores by what heads, fitted on the support set without some
             of its instances, make of these; see :func:`held_out_scores`. Needs two shots.
             Defaults to False.
-
-    Raises:
-        ValueError: ``episodes`` is less than 1.
+        **own: settings of :class:`FewShotProtocol` that differ from ``few_shot`` of the config.
     """
 
     #: Which hooks are called.
@@ -81,22 +76,14 @@ class FewShotTestLoop(BaseLoop):
         runner: Runner,
         dataloader: DataLoader | dict,
         evaluator: Evaluator | dict | list,
-        shots: int = 5,
-        episodes: int = 5,
-        seed: int = 0,
-        cache_dir: str | None = DEFAULT_CACHE_DIR,
         fp16: bool = False,
         calibrate: bool = False,
+        **own,
     ):
         super().__init__(runner, dataloader)
-        if episodes < 1:
-            raise ValueError(f'episodes must be at least 1, got {episodes}')
+        self.protocol = FewShotProtocol.from_config(runner.cfg, **own)
         is_config = isinstance(evaluator, dict | list)
         self.evaluator = runner.build_evaluator(evaluator) if is_config else evaluator
-        self.shots = shots
-        self.episodes = episodes
-        self.seed = seed
-        self.cache_dir = cache_dir
         self.fp16 = fp16
         self.calibrate = calibrate
         #: Dataset of the support pool, once the protocol has run.
@@ -115,7 +102,7 @@ class FewShotTestLoop(BaseLoop):
         if not model.tasks:
             # Missing text weights are told before the extraction, not after it.
             model.text_feats(self.dataloader.dataset.task_classes)
-        query = build_bank(model, self.dataloader, self.cache_dir, self.fp16)
+        query = build_bank(model, self.dataloader, self.protocol.cache_dir, self.fp16)
         units = self._fitted_units(model, query) if model.tasks else self._episodes(model, query)
         predictions: list[DataSample] = []
         for index, unit in enumerate(units):
@@ -131,7 +118,7 @@ class FewShotTestLoop(BaseLoop):
     def _evaluate(self, model: MVRECClassifier, predictions: list[DataSample]) -> dict:
         self.evaluator.dataset_meta = {
             **getattr(self.dataloader.dataset, 'metainfo', {}),
-            'shots': self.shots,
+            'shots': self.protocol.shots,
             'weights_source': model.weights_source,
         }
         # The evaluator interleaves what the processes hand in, which restores the order.
@@ -150,14 +137,15 @@ class FewShotTestLoop(BaseLoop):
         loader = self.runner.build_dataloader(support_cfg, self.runner.seed)
         self.support_dataset = loader.dataset
         warn_of_shared_images(self.support_dataset, self.dataloader.dataset)
-        pool = build_bank(model, loader, self.cache_dir, self.fp16)
+        protocol = self.protocol
+        pool = build_bank(model, loader, protocol.cache_dir, self.fp16)
         tasks = query.task_names
         check_same_classes(pool.class_names, query.class_names, tasks)
-        sampler = SupportSampler(pool, tasks, self.shots, self.seed)
+        sampler = SupportSampler(pool, tasks, protocol.shots, protocol.seed)
         settings = TrainingSettings.from_config(self.runner.cfg)
         heads = model.head_tasks(tasks)
-        todo = [(name, episode) for name in heads for episode in range(self.episodes)]
-        description = f'{len(heads)} heads x {self.episodes} episodes, {self.shots}-shot'
+        todo = [(name, episode) for name in heads for episode in range(protocol.episodes)]
+        description = f'{len(heads)} heads x {protocol.episodes} episodes, {protocol.shots}-shot'
         for name, episode in track(todo, description, disable=not is_main_process()):
             drawn = sampler.draw(episode, heads[name])
             queries = {task: query.task(task) for task in drawn}

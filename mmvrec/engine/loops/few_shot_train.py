@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.engine.extraction import DEFAULT_CACHE_DIR, build_bank
+from mmvrec.engine.extraction import build_bank
+from mmvrec.engine.protocol import FewShotProtocol
 from mmvrec.engine.support import SupportSampler, make_support
 from mmvrec.registry import LOOPS
 
@@ -24,14 +25,13 @@ class FewShotTrainLoop(BaseLoop):
     Args:
         runner (Runner): the runner.
         dataloader (DataLoader | dict): of the support pool.
-        shots (int): K, support instances per class. Defaults to 5.
         episode (int): which draw is used. Defaults to 0.
-        seed (int): seed of episode 0, see :class:`EpisodeSampler`. Defaults to 0.
         max_iters (int): full-batch iterations. Defaults to 1.
         val_interval (int, optional): iterations between validations. Defaults to None: one
             validation, at the end.
-        cache_dir (str, optional): see :func:`build_bank`.
         fp16 (bool): embed under automatic mixed precision. Defaults to False.
+        **own: settings of :class:`FewShotProtocol` that differ from ``few_shot`` of the config.
+            ``episodes`` is not looked at.
 
     Raises:
         ValueError: ``max_iters`` is less than 1.
@@ -41,13 +41,11 @@ class FewShotTrainLoop(BaseLoop):
         self,
         runner: Runner,
         dataloader: DataLoader | dict,
-        shots: int = 5,
         episode: int = 0,
-        seed: int = 0,
         max_iters: int = 1,
         val_interval: int | None = None,
-        cache_dir: str | None = DEFAULT_CACHE_DIR,
         fp16: bool = False,
+        **own,
     ):
         super().__init__(runner, dataloader)
         if max_iters < 1:
@@ -61,9 +59,11 @@ class FewShotTrainLoop(BaseLoop):
         self.stop_training = False
         # Missing text weights are told before the extraction, not after it.
         runner.model.text_feats(self.dataloader.dataset.task_classes)
-        pool = build_bank(runner.model, self.dataloader, cache_dir, fp16)
+        protocol = FewShotProtocol.from_config(runner.cfg, **own)
+        pool = build_bank(runner.model, self.dataloader, protocol.cache_dir, fp16)
+        sampler = SupportSampler(pool, pool.task_names, protocol.shots, protocol.seed)
         #: Support bank of every task.
-        self.drawn = SupportSampler(pool, pool.task_names, shots, seed).draw(episode)
+        self.drawn = sampler.draw(episode)
         self._fit_heads()
 
     max_epochs = 1

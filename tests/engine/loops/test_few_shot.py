@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 
 from mmvrec.datasets import sources
 from mmvrec.engine import FewShotRunner
+from mmvrec.engine.composition import compose
 from mmvrec.engine.fitting import TrainingSettings, fit_head
 from mmvrec.engine.support import SupportSampler
 from mmvrec.structures import FeatureBank
@@ -23,8 +24,12 @@ def bank_file(path, **options) -> str:
 
 
 def runner(tmp_path, config='mvrec/zipa_1shot_featurebank.py', **overrides) -> FewShotRunner:
-    cfg = Config.fromfile(config_file(config))
-    if 'featurebank' in config:
+    """Of a config, or of a head on feature banks."""
+    if config.endswith('.py'):
+        cfg = Config.fromfile(config_file(config))
+    else:
+        ((*_, cfg),) = compose(heads=[config], datasets=['featurebank'])
+    if 'synthetic' not in config:
         overrides.setdefault(
             'train_dataloader.dataset.ann_file', bank_file(tmp_path / 's.npz', seed=1)
         )
@@ -46,9 +51,7 @@ def synthetic_overrides(tmp_path) -> dict:
         },
         'train_dataloader.dataset': synthetic_dataset(split='support'),
         'test_dataloader.dataset': synthetic_dataset(split='query'),
-        'train_cfg.cache_dir': str(tmp_path / 'banks'),
-        'test_cfg.cache_dir': str(tmp_path / 'banks'),
-        'val_cfg.cache_dir': str(tmp_path / 'banks'),
+        'few_shot.cache_dir': str(tmp_path / 'banks'),
     }
 
 
@@ -290,10 +293,9 @@ def test_query_labels_do_not_reach_the_heads(tmp_path):
         )
 
 
-@pytest.mark.parametrize('config', ['zipaf', 'zipa', 'gda', 'kernel-ridge', 'linear-probe'])
-def test_query_labels_do_not_change_predictions(tmp_path, config):
+@pytest.mark.parametrize('head', ['zipaf', 'zipa', 'gda', 'kernel-ridge', 'linear-probe'])
+def test_query_labels_do_not_change_predictions(tmp_path, head):
     """Of the protocol: the same answers, whatever is written on the queries."""
-    family = 'mvrec' if config.startswith('zipa') else 'baselines'
     answers = []
     for shift in (0, 1):
         bank = feature_bank(seed=2, spread=2.0)
@@ -301,11 +303,12 @@ def test_query_labels_do_not_change_predictions(tmp_path, config):
         bank.save(tmp_path / f'{shift}.npz')
         run = runner(
             tmp_path,
-            f'{family}/{config}_3shot_featurebank.py',
+            head,
             **{
+                'few_shot.shots': 3,
                 'test_dataloader.dataset.ann_file': str(tmp_path / f'{shift}.npz'),
                 'train_cfg.max_iters': 5,
-                'test_cfg.episodes': 2,
+                'few_shot.episodes': 2,
             },
         )
         seen = Seen()
@@ -442,8 +445,9 @@ def checkpoint_of_other_tasks(tmp_path) -> dict:
             ValueError,
             r"5-shot .*'one' .*\{'a': 4, 'b': 4, 'c': 4\}",
         ),
-        (lambda t: {'test_cfg.shots': 0}, ValueError, 'shots must be at least 1, got 0'),
+        (lambda t: {'few_shot.shots': 0}, ValueError, 'shots must be at least 1, got 0'),
         (lambda t: {'test_cfg.episodes': 0}, ValueError, 'episodes must be at least 1, got 0'),
+        (lambda t: {'few_shot.shot': 1}, ValueError, r"protocol has no \['shot'\]"),
         (foreign_checkpoint, ValueError, 'does not describe fitted heads'),
         (other_classes, ValueError, r"task 'one' has the classes \['a', 'c', 'b'\]"),
         (task_without_support, ValueError, "task 'three' has the classes .* but None"),

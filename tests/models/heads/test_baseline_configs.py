@@ -1,17 +1,21 @@
-"""The configs of the baselines: what they say, that they build, and that all shots exist."""
-
-from pathlib import Path
+"""The heads of configs/heads: what they build, on generated defects and on feature banks."""
 
 import numpy as np
 import pytest
 import torch
+from config_snapshot import effective
 from head_battery import centres_of, draw, few_shot
 from mmengine.config import Config
 
+from mmvrec.engine.composition import compose
 from mmvrec.registry import MODELS, TRANSFORMS
+from mmvrec.utils.resources import config_file
 
-CONFIGS = Path(__file__).parents[3] / 'configs' / 'baselines'
 HEADS = {
+    'zipa': 'ZipAdapterHead',
+    'zipaf': 'ZipAdapterFHead',
+    'zipaf-ce': 'ZipAdapterFHead',
+    'zipaf-normalized': 'ZipAdapterFHead',
     'knn': 'KNNHead',
     'protonet': 'ProtoNetHead',
     'linear-probe': 'LinearProbeHead',
@@ -26,49 +30,50 @@ HEADS = {
     'lp-plus-plus': 'LPPlusPlusHead',
     'zipa-text': 'TextFusionHead',
 }
-#: Heads that the paper compares, with and without views.
-SINGLE = [
-    'zero-shot', 'knn', 'protonet', 'linear-probe', 'clip-adapter', 'tip-adapter', 'tip-adapter-f',
-]  # fmt: skip
-DATASETS = ['mvtecfs', 'neudet', 'pcb', 'mtd', 'aitex', 'mtd_tiny', 'synthetic', 'featurebank']
+each_head = pytest.mark.parametrize('name', HEADS)
 
 
-@pytest.mark.parametrize('name', HEADS)
-def test_synthetic_configs_build_and_classify(name):
-    cfg = Config.fromfile(CONFIGS / f'{name}_5shot_synthetic.py')
-    assert cfg.test_cfg.shots == 5
-    model = MODELS.build(cfg.model)
+def config_of(name: str, dataset: str) -> Config:
+    ((*_, config),) = compose(heads=[name], datasets=[dataset])
+    return config
+
+
+def test_every_head_of_the_folder_is_here():
+    folder = config_file('heads/zipa.py').parent
+    assert {path.stem for path in folder.glob('*.py')} == set(HEADS)
+
+
+@each_head
+def test_heads_build_and_classify(name):
+    model = MODELS.build(config_of(name, 'synthetic').model)
     assert model.backbone is not None
     head = model.build_head().fit(*few_shot(3, 5), 3, centres_of(3))
     assert type(head).__name__ == HEADS[name]
     assert head.predict(draw(2, 6, 16)).shape == (2, 3)
 
 
-@pytest.mark.parametrize('shots', [1, 3, 5])
-@pytest.mark.parametrize('name', HEADS)
-def test_feature_bank_configs(name, shots):
-    cfg = Config.fromfile(CONFIGS / f'{name}_{shots}shot_featurebank.py')
-    loops = cfg.train_cfg, cfg.val_cfg, cfg.test_cfg
-    assert [loop.shots for loop in loops] == [shots] * 3
-    assert type(MODELS.build(cfg.model).build_head()).__name__ == HEADS[name]
-    assert cfg.model.head == Config.fromfile(CONFIGS / f'{name}_5shot_synthetic.py').model.head
-
-
-@pytest.mark.parametrize('name', HEADS)
+@each_head
 def test_an_optimizer_can_be_built(name):
     """MMEngine builds one for every training; without a backbone only the heads have parameters."""
-    model = MODELS.build(Config.fromfile(CONFIGS / f'{name}_1shot_featurebank.py').model)
+    model = MODELS.build(config_of(name, 'featurebank').model)
+    assert model.backbone is None
     model.allocate_heads({'task': ['a', 'b']}, {'task': 2}, 16)
     torch.optim.AdamW(model.parameters())
 
 
-@pytest.mark.parametrize('name', SINGLE)
-@pytest.mark.parametrize('dataset', DATASETS)
-def test_single_view_configs_change_the_views_alone(name, dataset):
-    single = Config.fromfile(CONFIGS / f'{name}-single_5shot_{dataset}.py')
-    whole = Config.fromfile(CONFIGS / f'{name}_5shot_{dataset}.py')
+@each_head
+@pytest.mark.parametrize('dataset', ['mvtecfs', 'mtd_tiny', 'featurebank'])
+def test_single_view_changes_the_views_alone(name, dataset):
+    single, whole = config_of(f'{name}-single', dataset), config_of(name, dataset)
     assert single.model.head.pop('view_indices') == [13]
     assert single.to_dict() == whole.to_dict()
+
+
+@pytest.mark.parametrize('name', ['gda', 'zero-shot'])
+@pytest.mark.parametrize('dataset', ['synthetic', 'featurebank'])
+def test_a_config_of_bases_is_what_is_composed(name, dataset):
+    cfg = Config.fromfile(config_file(f'baselines/{name}_5shot_{dataset}.py'))
+    assert effective(cfg) == effective(config_of(name, dataset))
 
 
 def test_the_single_view_is_the_centred_crop_of_the_middle_scale():

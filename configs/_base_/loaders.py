@@ -1,0 +1,20 @@
+# The support pool, from which the episodes draw.
+train_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=False,
+    sampler=dict(type='ImageGroupedSampler'),
+    collate_fn=dict(type='pseudo_collate'),
+    dataset=dict(split='support'),
+)
+
+# The query set. Overrides name train_dataloader, test_dataloader and val_dataloader each.
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=False,
+    sampler=dict(type='ImageGroupedSampler'),
+    collate_fn=dict(type='pseudo_collate'),
+    dataset=dict(split='query'),
+)
+val_dataloader = test_dataloader

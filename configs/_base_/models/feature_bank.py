@@ -1,1 +1,0 @@
-model = dict(type='MVRECClassifier', backbone=None, head=dict(type='ZipAdapterHead', beta=32.0))

@@ -1,0 +1,3 @@
+# The features are made elsewhere, so are those of class names, for the heads that look at them.
+model = dict(type='MVRECClassifier', backbone=None)
+text_encoder = dict(type='StoredText', ann_file='')

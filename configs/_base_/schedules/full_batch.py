@@ -1,0 +1,3 @@
+# Of heads that train; a training-free head takes no step, but the runner wants an optimizer.
+train_cfg = dict(type='FewShotTrainLoop', episode=0, max_iters=1)
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-4, eps=1e-6, weight_decay=0.01))

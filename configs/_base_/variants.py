@@ -1,0 +1,8 @@
+# What a head's name may end in, and what that changes of any config: `--heads knn-single`.
+variants = {
+    # The centred crop of the middle scale alone.
+    'single': {'model.head.view_indices': [13]},
+    # One head for the classes of all products.
+    'known': {'model.unified': 'product_known'},
+    'unknown': {'model.unified': 'product_unknown'},
+}

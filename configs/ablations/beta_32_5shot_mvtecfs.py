@@ -1,3 +1,0 @@
-_base_ = '../mvrec/zipaf_5shot_mvtecfs.py'
-
-model = dict(head=dict(beta=32.0))

@@ -1,4 +1,0 @@
-_base_ = '../mvrec/zipaf_5shot_mvtecfs.py'
-
-train_cfg = dict(max_iters=200)
-param_scheduler = dict(T_max=200)

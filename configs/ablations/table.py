@@ -1,0 +1,66 @@
+# The ablations of Zip-Adapter-F, a row each: what it changes of `zipaf_5shot_<dataset>.py`.
+
+
+def views(**settings):
+    """Views of these settings, for support and queries alike."""
+    return {
+        f'{split}_dataloader.dataset.pipeline.2.{name}': value
+        for split in ('train', 'val', 'test')
+        for name, value in settings.items()
+    }
+
+
+def iterations(number):
+    """A training of this length."""
+    return {'train_cfg.max_iters': number, 'param_scheduler.T_max': number}
+
+
+fixed = dict(scales=(384,), offsets=(0,))
+defect = dict(scales=(1.0,), scale_unit='defect', offsets=(0,))
+scale = dict(scales=(256, 384, 512))
+rotate = dict(rotations=(0, 90, 180, 270))
+flip = dict(flips=('none', 'horizontal', 'vertical'))
+offset = dict(offsets=(-1, 0, 1))
+
+rows = {
+    # Table 3: the one centred crop, of 384 px or the defect's box, and what alpha holds.
+    'context_fixed-crop_none-mask': views(**fixed, mask_mode='none'),
+    'context_fixed-crop_foreground-mask': views(**fixed, mask_mode='foreground'),
+    'context_fixed-crop_instance-mask': views(**fixed, mask_mode='instance'),
+    'context_defect-crop_none-mask': views(**defect, mask_mode='none'),
+    'context_defect-crop_foreground-mask': views(**defect, mask_mode='foreground'),
+    'context_defect-crop_instance-mask': views(**defect, mask_mode='instance'),
+    # Table 4: what varies from view to view, around the centred crop of 384 px.
+    'views_single': views(**fixed),
+    'views_scale': views(**fixed | scale),
+    'views_rotate': views(**fixed | rotate),
+    'views_flip': views(**fixed | flip),
+    'views_offset': views(**fixed | offset),
+    'views_scale-rotate': views(**fixed | scale | rotate),
+    'views_scale-flip': views(**fixed | scale | flip),
+    'views_scale-offset': views(**fixed | scale | offset),
+    'views_rotate-flip': views(**fixed | rotate | flip),
+    'views_rotate-offset': views(**fixed | rotate | offset),
+    'views_flip-offset': views(**fixed | flip | offset),
+    # Table 5: what is trained; both is the base config.
+    'train_keys': {'model.head.trainable': ('keys',)},
+    'train_projection': {'model.head.trainable': ('projection',)},
+    # Sharpness; weight and margin of the triplet loss; length of the training.
+    'beta_0.5': {'model.head.beta': 0.5},
+    'beta_2': {'model.head.beta': 2.0},
+    'beta_8': {'model.head.beta': 8.0},
+    'beta_32': {'model.head.beta': 32.0},
+    'lambda_0': {'model.head.triplet_weight': 0.0},
+    'lambda_1': {'model.head.triplet_weight': 1.0},
+    'lambda_2': {'model.head.triplet_weight': 2.0},
+    'lambda_8': {'model.head.triplet_weight': 8.0},
+    'alpha_0.1': {'model.head.margin': 0.1},
+    'alpha_0.25': {'model.head.margin': 0.25},
+    'alpha_1': {'model.head.margin': 1.0},
+    'iterations_100': iterations(100),
+    'iterations_200': iterations(200),
+    'iterations_1000': iterations(1000),
+    # How the views of a query become one answer; the base config takes the mean feature.
+    'merge_logits': {'model.head.merge_views': 'logits'},
+    'merge_entropy': {'model.head.merge_views': 'entropy'},
+}

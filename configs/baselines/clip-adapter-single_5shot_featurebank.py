@@ -1,3 +1,0 @@
-_base_ = './clip-adapter_5shot_featurebank.py'
-
-model = dict(head=dict(view_indices=[13]))

@@ -1,3 +1,0 @@
-_base_ = './clip-adapter_5shot_mvtecfs.py'
-
-model = dict(head=dict(view_indices=[13]))

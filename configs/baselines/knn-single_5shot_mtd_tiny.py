@@ -1,3 +1,0 @@
-_base_ = './knn_5shot_mtd_tiny.py'
-
-model = dict(head=dict(view_indices=[13]))

@@ -1,3 +1,0 @@
-_base_ = './linear-probe_5shot_synthetic.py'
-
-model = dict(head=dict(view_indices=[13]))

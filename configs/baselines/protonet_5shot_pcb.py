@@ -1,3 +1,0 @@
-_base_ = '../mvrec/zipa_5shot_pcb.py'
-
-model = dict(head=dict(_delete_=True, type='ProtoNetHead'))

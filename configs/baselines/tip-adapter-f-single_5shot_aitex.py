@@ -1,3 +1,0 @@
-_base_ = './tip-adapter-f_5shot_aitex.py'
-
-model = dict(head=dict(view_indices=[13]))

@@ -1,6 +1,0 @@
-_base_ = '../mvrec/zipa_5shot_mtd_tiny.py'
-
-model = dict(
-    text=dict(type='CLIPText', arch='tiny'),
-    head=dict(_delete_=True, type='TipAdapterHead'),
-)

@@ -1,6 +1,0 @@
-_base_ = '../mvrec/zipa_5shot_pcb.py'
-
-model = dict(
-    text=dict(type='CLIPText', checkpoint='ViT-L-14.pt'),
-    head=dict(_delete_=True, type='TipAdapterHead'),
-)

@@ -1,3 +1,0 @@
-_base_ = '../mvrec/zipa_5shot_aitex.py'
-
-model = dict(head=dict(view_indices=[13]))

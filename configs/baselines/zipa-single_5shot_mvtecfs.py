@@ -1,3 +1,0 @@
-_base_ = '../mvrec/zipa_5shot_mvtecfs.py'
-
-model = dict(head=dict(view_indices=[13]))

@@ -1,3 +1,0 @@
-_base_ = '../mvrec/zipaf_5shot_neudet.py'
-
-model = dict(head=dict(view_indices=[13]))

@@ -1,0 +1,3 @@
+_base_ = '../_base_/schedules/full_batch.py'
+
+head = dict(type='TextFusionHead', head=dict(type='ZipAdapterHead'))

@@ -1,0 +1,5 @@
+head = dict(type='ZipAdapterHead', beta=32.0)
+
+# Training-free: it takes no step, but the runner wants an optimizer.
+train_cfg = dict(type='FewShotTrainLoop', episode=0, max_iters=1)
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-4, eps=1e-6, weight_decay=0.01))

@@ -1,0 +1,6 @@
+# The published numbers were made with the cross-entropy alone.
+head = dict(type='ZipAdapterFHead', triplet_weight=0.0)
+
+train_cfg = dict(type='FewShotTrainLoop', episode=0, max_iters=500)
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-4, eps=1e-6, weight_decay=0.01))
+param_scheduler = dict(type='CosineAnnealingLR', T_max=500, eta_min=1e-5, by_epoch=False)

@@ -1,0 +1,3 @@
+_base_ = ['../../_base_/models/alphaclip_vit-l14.py', '../../heads/zipaf-ce.py']
+
+model = dict(head={{_base_.head}})

@@ -1,0 +1,3 @@
+_base_ = ['../../_base_/models/tiny.py', '../../heads/zipaf.py']
+
+model = dict(head={{_base_.head}})

@@ -1,3 +1,0 @@
-_base_ = './zipaf_1shot_mvtecfs_tiny.py'
-
-model = dict(head=dict(triplet_distance='normalized'))

@@ -1,3 +1,0 @@
-_base_ = './zipaf_1shot_neudet.py'
-
-model = dict(head=dict(triplet_distance='normalized'))

@@ -1,3 +1,0 @@
-_base_ = './zipaf_3shot_pcb_tiny.py'
-
-model = dict(head=dict(triplet_distance='normalized'))

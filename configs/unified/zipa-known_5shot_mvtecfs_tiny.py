@@ -1,3 +1,0 @@
-_base_ = '../mvrec/zipa_5shot_mvtecfs_tiny.py'
-
-model = dict(unified='product_known')

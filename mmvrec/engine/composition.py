@@ -1,0 +1,170 @@
+"""Configs to compare: files that spell one out, and those that parts are put together to."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mmengine.config import Config
+
+from mmvrec.utils.resources import config_file, read_config
+
+_NAME = re.compile(r'(?P<row>.+)_\d+shot_(?P<dataset>.+)')
+#: What a head says of its training, all of it.
+_TRAINING = ('train_cfg', 'optim_wrapper', 'param_scheduler')
+
+
+class NamedConfig(NamedTuple):
+    """A config and its place in the tables.
+
+    Args:
+        name (str): what it is called in errors.
+        row (str): name of its row.
+        dataset (str): name of its columns.
+        config (Config): the config.
+    """
+
+    name: str
+    row: str
+    dataset: str
+    config: Config
+
+
+def named_config(file: str) -> NamedConfig:
+    """Read a config named ``<head>_<K>shot_<dataset>.py``.
+
+    Args:
+        file (str): see :func:`config_file`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is named otherwise, or cannot be read.
+    """
+    row, dataset = _row_and_dataset(file)
+    return NamedConfig(Path(file).name, row, dataset, read_config(file))
+
+
+def compose(
+    heads: Sequence[str] = (),
+    ablations: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    backbone: str | None = None,
+) -> list[NamedConfig]:
+    """Put configs together that no file spells out.
+
+    Args:
+        heads (Sequence[str]): names of files of ``configs/heads``, or paths of files like them. A
+            name may end in one of ``configs/_base_/variants.py``: ``knn-single``.
+        ablations (Sequence[str]): rows of ``configs/ablations/table.py``, or all that begin with
+            ``<word>_``.
+        datasets (Sequence[str]): names of datasets, as in ``mvrec/zipa_5shot_<dataset>.py``, or
+            paths of configs so named, of which all but the head is taken.
+        backbone (str, optional): what is appended to the names of datasets: ``tiny``.
+
+    Returns:
+        list[NamedConfig]: every head and ablation on every dataset.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: there is no such head, ablation or dataset (all that there are are listed), or
+            heads and datasets are not both given.
+    """
+    if bool(heads or ablations) != bool(datasets) or (backbone and not datasets):
+        raise ValueError(
+            '--heads or --ablations, and --datasets, go together (--backbone with them): '
+            '--heads knn gda --datasets mtd pcb --backbone tiny'
+        )
+    rows = [(_row_of(head), *_head(head)) for head in heads]
+    rows += [(row, *_head('zipaf', options)) for row, options in _ablations(ablations).items()]
+    composed = []
+    for row, head, options in rows:
+        for dataset in datasets:
+            name, config = _dataset(dataset, backbone)
+            _replace_head(config, head)
+            _check_views(row, name, options, config)
+            config.merge_from_dict(options)
+            composed.append(NamedConfig(f'{row} on {name}', row, name, config))
+    return composed
+
+
+def _row_and_dataset(file: str) -> tuple[str, str]:
+    match = _NAME.fullmatch(Path(file).stem)
+    if match is None:
+        raise ValueError(
+            f'{file}: a config to compare is named <head>_<K>shot_<dataset>.py, as '
+            'zipa_5shot_mtd.py, for its row and its columns; rename it'
+        )
+    return match['row'], match['dataset']
+
+
+def _row_of(head: str) -> str:
+    return Path(head).stem if head.endswith('.py') else head
+
+
+def _head(name: str, options: dict | None = None) -> tuple[Config, dict]:
+    """The file of a head, and what its variant changes of a config."""
+    if name.endswith('.py'):
+        return _with_head(name), options or {}
+    folder = config_file('heads/zipa.py').parent
+    heads = sorted(path.stem for path in folder.glob('*.py'))
+    if name in heads:
+        return _with_head(str(folder / f'{name}.py')), options or {}
+    variants = read_config('_base_/variants.py').variants.to_dict()
+    head, _, variant = name.rpartition('-')
+    if head not in heads or variant not in variants:
+        raise ValueError(f'no head {name!r}; there are {heads}, each also with -{list(variants)}')
+    return _with_head(str(folder / f'{head}.py')), variants[variant]
+
+
+def _with_head(file: str) -> Config:
+    config = read_config(file)
+    missing = [key for key in ('head', *_TRAINING[:2]) if key not in config]
+    if missing:
+        raise ValueError(f'{file} is no file of a head as configs/heads/gda.py: {missing} missing')
+    return config
+
+
+def _ablations(names: Sequence[str]) -> dict[str, dict]:
+    if not names:
+        return {}
+    table = read_config('ablations/table.py').rows.to_dict()
+    chosen = {}
+    for name in names:
+        rows = {row: table[row] for row in table if row == name or row.startswith(f'{name}_')}
+        if not rows:
+            raise ValueError(f'no ablation {name!r}; there are {list(table)}')
+        chosen |= rows
+    return chosen
+
+
+def _dataset(name: str, backbone: str | None) -> tuple[str, Config]:
+    """The name of a dataset, and the config of Zip-Adapter on it."""
+    if name.endswith('.py'):
+        return _row_and_dataset(name)[1], read_config(name)
+    name = name if backbone is None else f'{name}_{backbone}'
+    stem = 'zipa_5shot_'
+    folder = config_file(f'mvrec/{stem}synthetic.py').parent
+    datasets = sorted(path.stem.removeprefix(stem) for path in folder.glob(f'{stem}*.py'))
+    if name not in datasets:
+        raise ValueError(
+            f'no dataset {name!r}; there are {datasets}, and paths of your own configs'
+        )
+    return name, read_config(str(folder / f'{stem}{name}.py'))
+
+
+def _replace_head(config: Config, head: Config) -> None:
+    config.model.head = head.head
+    if 'text_encoder' in config:
+        # One that the head does not look at is never built.
+        config.model.setdefault('text', config.text_encoder)
+    for key in _TRAINING:
+        config.pop(key, None)
+        if key in head:
+            config[key] = head[key]
+
+
+def _check_views(row: str, dataset: str, options: dict, config: Config) -> None:
+    """Features made elsewhere have no views to vary."""
+    varied = any('.pipeline.' in key for key in options)
+    if varied and 'pipeline' not in config.train_dataloader.dataset:
+        raise ValueError(f'{row} varies the views, which dataset {dataset!r} does not make')
