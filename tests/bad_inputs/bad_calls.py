@@ -209,7 +209,7 @@ CASES = [
     ),
     BadInput(
         'several broken images at once',
-        'a.png: box 0 (x1, y1, x2, y2) has no area: [0.0, 0.0, 0.0, 5.0]\nb.png: b.png is damaged',
+        'a.png: box 0 (x1, y1, x2, y2) has no area: [0.0, 0.0, 0.0, 5.0]\nb.png is damaged',
         'mend them; none is enrolled',
         known(all_broken),
     ),
