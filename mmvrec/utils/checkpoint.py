@@ -4,12 +4,12 @@ PyTorch 2.6 and later refuse every pickled class that is not allow-listed, and M
 hub pickles a few of its own. Exactly those are allowed here; the check itself stays on.
 """
 
-import importlib
-
 import numpy as np
 import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+from mmvrec.utils.pickled_arrays import PickledDType, array_of
 
 _HISTORY_METHODS = frozenset({'min', 'max', 'mean', 'current'})
 _ANNEALING_METHODS = frozenset({'_annealing_cos', '_annealing_linear'})
@@ -31,14 +31,41 @@ def _method_of(owner: type, name: str):
     )
 
 
+class CheckpointArray(np.ndarray):
+    """Stands for NumPy's arrays in a checkpoint.
+
+    NumPy itself takes the flags of a type from a file, and then numbers for addresses of objects.
+    """
+
+    def __new__(cls, *_: object):
+        """An empty array: what is in it follows."""
+        return super().__new__(cls, (0,))
+
+    def __setstate__(self, state: tuple) -> None:
+        """Take the values, after they have been checked.
+
+        Raises:
+            ValueError: type, shape and values do not fit together.
+        """
+        _, shape, dtype, is_fortran, content = state
+        array_of(content, dtype, shape, 'C')
+        super().__setstate__((1, shape, dtype.value, bool(is_fortran), bytes(content)))
+
+    def __reduce__(self):
+        """Be saved as any other array."""
+        return self.view(np.ndarray).__reduce__()
+
+
+def _scalar(dtype: PickledDType, content: bytes) -> np.generic:
+    return array_of(content, dtype, (), 'C')[()]
+
+
 def _numpy_globals() -> list:
-    """NumPy's pickle helpers under the names that NumPy 1 and NumPy 2 write."""
-    core = 'numpy._core' if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else 'numpy.core'
-    multiarray = importlib.import_module(f'{core}.multiarray')
-    entries: list = [np.ndarray, np.dtype, type(np.dtype('float64')), type(np.dtype('int64'))]
+    """Stand-ins for NumPy's pickle helpers under the names that NumPy 1 and NumPy 2 write."""
+    entries: list = [(CheckpointArray, 'numpy.ndarray'), (PickledDType, 'numpy.dtype')]
     for module in ('numpy._core.multiarray', 'numpy.core.multiarray'):
-        for name in ('_reconstruct', 'scalar'):
-            entries.append((getattr(multiarray, name), f'{module}.{name}'))
+        entries.append((CheckpointArray, f'{module}._reconstruct'))
+        entries.append((_scalar, f'{module}.scalar'))
     return entries
 
 

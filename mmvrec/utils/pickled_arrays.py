@@ -18,7 +18,16 @@ _TYPES = re.compile(r'b1|[iu][1248]|f[248]|[SU]\d{1,4}')
 _MAX_DIMS = 32
 
 
-class _DType:
+class PickledDType:
+    """Stands for ``numpy.dtype``.
+
+    Args:
+        code (object): what the pickle has, as ``f8``.
+
+    Raises:
+        ValueError: it is none of numbers or text.
+    """
+
     __slots__ = ('order', 'type')
 
     def __init__(self, code: object, *_: object):
@@ -35,6 +44,7 @@ class _DType:
 
     @property
     def value(self) -> np.dtype:
+        """The type."""
         return np.dtype(self.type).newbyteorder(self.order)
 
 
@@ -46,11 +56,24 @@ class _Array:
 
     def __setstate__(self, state: object) -> None:
         _, shape, dtype, is_fortran, content = state
-        self.value = _array(content, dtype, shape, 'F' if is_fortran else 'C')
+        self.value = array_of(content, dtype, shape, 'F' if is_fortran else 'C')
 
 
-def _array(content: object, dtype: object, shape: object, order: object, *_: object) -> np.ndarray:
-    if not isinstance(content, bytes | bytearray) or not isinstance(dtype, _DType):
+def array_of(
+    content: object, dtype: object, shape: object, order: object, *_: object
+) -> np.ndarray:
+    """An array of what a pickle says about it.
+
+    Args:
+        content (object): bytes.
+        dtype (object): a :class:`PickledDType`.
+        shape (object): a tuple of integers.
+        order (object): ``F``, or anything else for C.
+
+    Raises:
+        ValueError: they are not, or do not fit together.
+    """
+    if not isinstance(content, bytes | bytearray) or not isinstance(dtype, PickledDType):
         raise ValueError('it has an array without type or values')
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise ValueError('it has an array without shape')
@@ -62,12 +85,12 @@ def _array(content: object, dtype: object, shape: object, order: object, *_: obj
 
 def _from_buffer(*arguments: object) -> _Array:
     array = _Array()
-    array.value = _array(*arguments)
+    array.value = array_of(*arguments)
     return array
 
 
 def _scalar(dtype: object, content: object = None) -> float | int | bool | str | bytes:
-    return _array(content, dtype, (), 'C').item()
+    return array_of(content, dtype, (), 'C').item()
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -89,7 +112,7 @@ DETECTION_NAMES = {
     **TORCH_NAMES,
     ('__builtin__', 'bytes'): Function(_no_bytes),
     ('_codecs', 'encode'): Function(_encode),
-    ('numpy', 'dtype'): Function(_DType),
+    ('numpy', 'dtype'): Function(PickledDType),
     ('numpy', 'ndarray'): 'numpy.ndarray',
     ('numpy._core.multiarray', '_reconstruct'): Function(_Array),
     ('numpy._core.multiarray', 'scalar'): Function(_scalar),

@@ -1,8 +1,10 @@
 """Command lines."""
 
+from io import BytesIO
 from pathlib import Path
 
 import dataset_layouts as layouts
+import torch
 from bad_input import BadInput, CommandError, Prepare, command, tool
 from small_model import saved
 
@@ -66,6 +68,23 @@ def tool_on_data(name: str, *arguments: str) -> Prepare:
         for broken in ('broken.py', 'broken_1shot_x.py'):
             layouts.write_text(root / broken, 'model = dict(\n')
         return tool(name, *arguments)
+
+    return prepare
+
+
+def torch_file(content: object) -> bytes:
+    stream = BytesIO()
+    torch.save(content, stream)
+    return stream.getvalue()
+
+
+def converter(content: bytes) -> Prepare:
+    """The converter of weights, on a file of these bytes."""
+
+    def prepare(root: Path):
+        (root / 'w.pth').write_bytes(content)
+        name = 'model_converters/alphaclip_to_mmvrec.py'
+        return tool(name, '--clip', 'w.pth', 'out.safetensors')
 
     return prepare
 
@@ -463,5 +482,23 @@ CASES = [
         'error: data is a folder; name a file to write',
         'name a file in it',
         tool_on_data('misc/embed_texts.py', 'broken.py', 'data'),
+    ),
+    case(
+        'alphaclip_to_mmvrec.py: a page in the place of weights',
+        'error: w.pth is not a readable checkpoint: not a pickle that can be read as data',
+        'get the file again',
+        converter(b'<html>404</html>'),
+    ),
+    case(
+        'alphaclip_to_mmvrec.py: weights without a tensor',
+        'error: w.pth is not a readable checkpoint: it holds no state dict of tensors',
+        'name a file of weights',
+        converter(torch_file({'epoch': 3})),
+    ),
+    case(
+        'alphaclip_to_mmvrec.py: weights of another model',
+        "error: w.pth: these are neither CLIP nor AlphaCLIP …found ['fc.weight']",
+        'name the weights of CLIP or AlphaCLIP',
+        converter(torch_file({'fc.weight': torch.zeros(2)})),
     ),
 ]

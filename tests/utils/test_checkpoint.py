@@ -79,6 +79,49 @@ def test_scalars_under_both_names_of_numpy_are_loaded(tmp_path, module):
     assert torch.load(path, weights_only=True) == 1.5
 
 
+def test_arrays_are_saved_again_as_arrays(tmp_path):
+    buffer = HistoryBuffer([3.0, 1.0], [1, 1])
+    for name in ('a.pth', 'b.pth', 'c.pth'):
+        buffer = saved_and_loaded({'loss': buffer}, tmp_path / name)['loss']
+        buffer.update(2.0)
+    assert buffer.data[0].tolist() == [3.0, 1.0, 2.0, 2.0, 2.0]
+    assert b'mmvrec' not in (tmp_path / 'c.pth').read_bytes()
+    turned = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    assert np.array_equal(saved_and_loaded({'a': turned}, tmp_path / 'a.pth')['a'], turned)
+
+
+PLAIN_STATE = b'NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00t'
+
+
+def altered_array(path, there, instead):
+    """A checkpoint with an array that says of its numbers what is not so."""
+    pickled = pickle.dumps(np.arange(3.0), protocol=2)
+    assert there in pickled
+    path.write_bytes(legacy_file(pickled.replace(there, instead, 1)))
+    return path
+
+
+def test_numbers_are_not_taken_for_addresses(tmp_path):
+    path = altered_array(tmp_path / 'a.pth', PLAIN_STATE, PLAIN_STATE[:-2] + b'\x01t')
+    loaded = torch.load(path, weights_only=True)
+    assert not loaded.dtype.hasobject
+    assert loaded.tolist() == [0.0, 1.0, 2.0]
+
+
+HOSTILE_ARRAYS = {
+    'objects': (b'f8', b'O8'),
+    'fields': (PLAIN_STATE, PLAIN_STATE.replace(b'NNN', b'NN}')),
+    'a shape that is not filled': (b'K\x03\x85', b'K\x09\x85'),
+}
+
+
+@pytest.mark.parametrize('name', HOSTILE_ARRAYS)
+def test_hostile_arrays_are_refused(tmp_path, name):
+    path = altered_array(tmp_path / 'a.pth', *HOSTILE_ARRAYS[name])
+    with pytest.raises(ValueError, match='it has an array'):
+        torch.load(path, weights_only=True)
+
+
 def legacy_file(pickled: bytes) -> bytes:
     """A file of torch.save's old format around a pickle of protocol 2."""
     header = [0x1950A86A20F9469CFC6C, 1001, {'protocol_version': 1001, 'little_endian': True}]
