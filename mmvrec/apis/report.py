@@ -89,7 +89,7 @@ def tell_enrolled(records: Sequence[dict], others: Sequence[int], ids: Collectio
         judged = set(others)
         known = [r['instance_id'] for row, r in enumerate(records) if row not in judged]
         renamed = [identity for identity in known if identity not in ids]
-        names = f', {len(renamed)} of them under other names ({renamed[0]})' if renamed else ''
+        names = f', {len(renamed)} of them under other names ({renamed[0]!r})' if renamed else ''
         print_log(f'{len(known)} instances are enrolled{names}, and not judged', logger='current')
     enrolled = {roboflow_source(identity) for identity in ids} - {None}
     copies = [

@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmvrec.utils.files import sha256_file
+from mmvrec.utils.text import printable
 
 #: Bytes by which files of equal size are told apart before all of them are read.
 _SAMPLE = 2**16
@@ -36,7 +37,7 @@ class Source:
         """``a.png = b.png (byte-identical)``, long lists cut off."""
         shown = ' = '.join(self.images[:_SHOWN])
         more = f' = … {len(self.images) - _SHOWN} more' if len(self.images) > _SHOWN else ''
-        return f'{shown}{more} ({", ".join(self.reasons)})'
+        return printable(f'{shown}{more} ({", ".join(self.reasons)})')
 
 
 def find_sources(paths: Iterable[str], contents: bool = True) -> list[Source]:
@@ -111,7 +112,7 @@ def shared_images(support: BaseDataset, query: BaseDataset) -> dict[str, list[st
 
 def describe_shared(shared: Mapping[str, Sequence[str]]) -> str:
     """What is wrong with shared images, and which ones they are."""
-    lines = [f'  {path} = {pool[0]}' for path, pool in list(shared.items())[:_SHOWN]]
+    lines = [printable(f'  {path} = {pool[0]}') for path, pool in list(shared.items())[:_SHOWN]]
     if len(shared) > _SHOWN:
         lines.append(f'  … and {len(shared) - _SHOWN} more')
     return '\n'.join(

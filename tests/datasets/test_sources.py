@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mmvrec.datasets import ClassFolders, LabelMeDefects, SyntheticDefects, sources
 from mmvrec.datasets.sources import (
+    describe_shared,
     find_sources,
     roboflow_source,
     shared_images,
@@ -119,6 +120,16 @@ def test_reasons_add_up_and_sources_are_joined(tmp_path):
     text = str(find_sources(map(str, tmp_path.iterdir()))[0])
     assert text.startswith(f'{tmp_path}/a.jpg = {tmp_path}/a.png = ')
     assert text.endswith(' (byte-identical, same name in one folder)')
+
+
+def test_names_of_files_do_not_reach_the_terminal_as_they_are(tmp_path):
+    paths = [str(tmp_path / name) for name in ('\x1b[31m.png', '\udcff.png')]
+    (source,) = find_sources([f'a_jpg.rf.{k}\x1b[31m\udcff.jpg' for k in '12'])
+    shared = describe_shared({paths[0]: [paths[1]]})
+    for text in (str(source), shared):
+        assert text.replace('\n', '').isprintable()
+        assert r'\x1b[31m' in text
+        assert r'\udcff' in text
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=30))
