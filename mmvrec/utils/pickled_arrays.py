@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 
+from mmvrec.utils.arrays import as_array
 from mmvrec.utils.pickles import Function
 from mmvrec.utils.torch_files import TORCH_NAMES, PickledTensor, read_torch_bytes
 
@@ -125,6 +126,17 @@ DETECTION_NAMES = {
 }
 
 
+def pickled_array(value: object) -> object:
+    """The array that an array or tensor of a pickle stands for; anything else as it is.
+
+    Raises:
+        ValueError: the values of a tensor are missing.
+    """
+    if isinstance(value, PickledTensor):
+        return as_array(value.value)
+    return value.value if isinstance(value, _Array) else value
+
+
 def as_numbers(value: object) -> np.ndarray:
     """Numbers of a pickle that was read with :data:`DETECTION_NAMES`.
 
@@ -137,10 +149,10 @@ def as_numbers(value: object) -> np.ndarray:
     Raises:
         ValueError: it is none of these.
     """
-    if isinstance(value, PickledTensor):
-        return value.value.double().numpy()
-    if isinstance(value, _Array):
-        return value.value.astype(np.float64)
+    value = pickled_array(value)
+    if isinstance(value, np.ndarray):
+        return value.astype(np.float64)
+    # Not left to NumPy: lists that hold each other many times would fill the memory.
     rows = value if isinstance(value, list) else [value]
     numbers = [n for row in rows for n in (row if isinstance(row, list | tuple) else [row])]
     if not all(isinstance(n, float | int) for n in numbers):

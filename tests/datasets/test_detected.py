@@ -70,6 +70,21 @@ def test_pickle_of_mmdetection(tmp_path):
     ]
 
 
+@pytest.mark.parametrize('form', ['tensor', 'array', 'list of arrays', 'list of tensors', 'RLE'])
+def test_masks_in_a_pickle(tmp_path, form):
+    rle = {key: value for key, value in encode_mask(MASK).items() if key != 'type'}
+    masks = {
+        'tensor': torch.from_numpy(MASK)[None],
+        'array': MASK[None],
+        'list of arrays': [MASK.astype(np.uint8)],
+        'list of tensors': [torch.from_numpy(MASK).float()],
+        'RLE': [{**rle, 'counts': rle['counts'].encode()}],
+    }[form]
+    instances = {'bboxes': [[1.0, 2, 3, 4]], 'scores': [0.5], 'masks': masks}
+    (tmp_path / 'r.pkl').write_bytes(pickle.dumps([{'img_path': 'a', 'pred_instances': instances}]))
+    assert [detection.mask for detection in read_detections(tmp_path / 'r.pkl')] == [rle]
+
+
 class Malicious:
     def __init__(self, path):
         self.path = path

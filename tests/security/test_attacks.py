@@ -12,6 +12,7 @@ import pytest
 import torch
 from hostile_pickles import ATTACKS, KINDS, PROTOCOLS, valid
 from hostile_weights import WritesWhenRead, attacks, saved, state, torchscript
+from PIL import Image
 from small_model import contents, written
 from small_model import saved as saved_model
 
@@ -87,13 +88,14 @@ COMMANDS = {
 @pytest.mark.parametrize('command', COMMANDS)
 def test_a_saved_model_runs_nothing(tmp_path, place, command):
     path = hostile_model(tmp_path, PLACES[place])
+    Image.new('RGB', (64, 48)).save('image.png')
     before = (tmp_path / path).read_bytes()
     error = io.StringIO()
     with contextlib.redirect_stderr(error), contextlib.redirect_stdout(io.StringIO()):
         assert main(COMMANDS[command]) == 1
     assert error.getvalue().startswith('error: m.safetensors is not loaded: ')
     assert error.getvalue().count('\n') == 1
-    assert [file.name for file in tmp_path.iterdir()] == [path]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ['image.png', path]
     assert (tmp_path / path).read_bytes() == before
 
 
