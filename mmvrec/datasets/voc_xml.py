@@ -10,6 +10,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from mmvrec.datasets.record_checks import as_points
+from mmvrec.utils.encoding import is_chinese
 from mmvrec.utils.files import read_bytes
 from mmvrec.utils.images import is_image_size
 
@@ -28,15 +29,13 @@ _ENCODINGS = {
     'euc-kr': 'cp949',
 }
 _DECLARED = re.compile(rb'\s*<\?xml[^>]*\bencoding\s*=\s*["\']([\w.-]+)["\']')
-#: Chinese text as Windows writes it: bytes above ASCII in pairs. Single ones are European letters.
-_PAIRS = re.compile(rb'(?:[\x00-\x7f]++|[\x81-\xfe][\x80-\xfe])*+')
 
 
 def read_xml(path: Path) -> Element:
     """Parse an XML file.
 
-    A file that is neither UTF-8 nor what it declares is read as Chinese (GB 18030) where its bytes
-    can be: programs under Windows write that, whatever they declare.
+    A file that declares UTF-8, or nothing, may be GBK:
+    :func:`mmvrec.utils.encoding.is_chinese`.
 
     Raises:
         ValueError: it is no XML file, defines entities, or its encoding is not known.
@@ -52,17 +51,9 @@ def _decode(data: bytes) -> str | bytes:
     """Text of an XML file in a Chinese or other eastern encoding; others are left to the parser."""
     declared = _DECLARED.match(data[:200])
     encoding = declared[1].decode().lower() if declared else 'utf-8'
-    if encoding in ('utf-8', 'utf8') and not _is_utf8(data) and _PAIRS.fullmatch(data):
+    if encoding in ('utf-8', 'utf8') and is_chinese(data):
         encoding = 'gbk'
     return data.decode(_ENCODINGS[encoding]) if encoding in _ENCODINGS else data
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def declared_shape(root: Element) -> tuple[int, int] | None:

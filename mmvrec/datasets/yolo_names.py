@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from mmvrec.utils.encoding import decode_text
 from mmvrec.utils.files import read_bytes
 from mmvrec.utils.paths import walk_files
 
@@ -62,7 +63,7 @@ def read_names(root: Path, layout: str = '') -> YoloNames:
 def _read(path: Path) -> tuple[dict[int, str], int]:
     """Names by index, and how many numbers keypoints have."""
     try:
-        text = read_bytes(path, _MAX_BYTES).decode('utf-8-sig')
+        text = decode_text(read_bytes(path, _MAX_BYTES))
         if path.name in NAME_LISTS:
             # Empty lines at the end are none; one before is the name of a class that has none.
             names, keypoints = list(map(str.strip, text.rstrip().split('\n'))), 0

@@ -44,6 +44,16 @@ def test_names_are_text(tmp_path, text, first):
     assert only_record(one_image(tmp_path, names=text))['label_name'] == first
 
 
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'gbk'])
+@pytest.mark.parametrize(
+    ('name', 'text'), [('data.yaml', 'names: [划痕]\n'), ('classes.txt', '划痕\n')]
+)
+def test_names_in_chinese(tmp_path, encoding, name, text):
+    (one_image(tmp_path) / 'data.yaml').unlink()
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    assert only_record(tmp_path)['label_name'] == '划痕'
+
+
 LINES = {
     'a class as float': '0.0 .5 .5 .25 .25',
     'blanks and tabs': '  0\t.5  .5 .25 .25 ',
