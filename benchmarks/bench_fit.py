@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head, fit_heads
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head, fit_heads
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import ZipAdapterFHead
 
 

@@ -10,7 +10,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mmvrec.engine.extraction import extract_features
+from mmvrec.fewshot.extraction import extract_features
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.registry import MODELS, TRANSFORMS
 from mmvrec.visualization.instances import outlined_views

@@ -30,10 +30,10 @@ from mmvrec.apis.report import tell_enrolled, write_evaluation
 from mmvrec.apis.results import make_results
 from mmvrec.apis.saved_model import read_model, write_model
 from mmvrec.datasets import DefectDataset
-from mmvrec.engine.calibration import fit_temperature, held_out_scores
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.rejection import leave_one_out_threshold
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.rejection import leave_one_out_threshold
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.structures import usual_spellings

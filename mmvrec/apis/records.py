@@ -8,7 +8,7 @@ import numpy as np
 
 from mmvrec.apis.instances import image_instances
 from mmvrec.datasets import DefectDataset
-from mmvrec.datasets.record_checks import label_problem
+from mmvrec.datasets.checks import label_problem
 from mmvrec.utils.images import image_shape
 
 Image = str | Path | np.ndarray

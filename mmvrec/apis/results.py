@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mmvrec.apis.embedding import EmbeddedInstances
-from mmvrec.engine.rejection import similarities
+from mmvrec.fewshot.rejection import similarities
 
 if TYPE_CHECKING:
     from mmvrec.apis.inferencer import DefectInferencer

@@ -16,7 +16,7 @@ from torch import Tensor
 from mmvrec.apis.embedding import PICTURE_SIDE
 from mmvrec.apis.named_files import file_record, named_files
 from mmvrec.apis.saved_config import ConfigCheck, with_plain_types
-from mmvrec.datasets.record_checks import label_problem
+from mmvrec.datasets.checks import label_problem
 from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write
 

@@ -6,7 +6,7 @@ from collections import Counter
 from mmengine.registry import init_default_scope
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.datasets.formats import build_dataset
+from mmvrec.datasets.build import build_dataset
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmvrec.apis.saved_model import read_model
-from mmvrec.datasets.formats import format_names, nested_options
+from mmvrec.datasets.build import format_names, nested_options
 from mmvrec.datasets.inspection import (
     count_image_sizes,
     dataset_sources,

@@ -3,7 +3,7 @@
 import argparse
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.datasets.formats import build_dataset
+from mmvrec.datasets.build import build_dataset
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmvrec.datasets.record_checks import geometry_problem, label_problem, turn_upright, use_header
+from mmvrec.datasets.checks import geometry_problem, label_problem, turn_upright, use_header
 from mmvrec.datasets.sources import source_groups
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS

@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torchvision.ops import box_iou
 
 from mmvrec.datasets.base import DefectDataset
-from mmvrec.datasets.detections import Detection, read_detections
+from mmvrec.datasets.formats.detections import Detection, read_detections
 from mmvrec.datasets.image_names import NamedImages
 from mmvrec.registry import DATASETS
 from mmvrec.structures import UNLABELLED

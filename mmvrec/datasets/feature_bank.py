@@ -6,7 +6,7 @@ import torch
 from mmengine.dataset import BaseDataset
 from mmpretrain.structures import DataSample
 
-from mmvrec.datasets.record_checks import label_problem
+from mmvrec.datasets.checks import label_problem
 from mmvrec.registry import DATASETS
 from mmvrec.structures import FeatureBank
 

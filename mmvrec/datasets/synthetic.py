@@ -5,7 +5,9 @@ import json
 from collections.abc import Iterator, Sequence
 
 from mmvrec.datasets.base import DefectDataset, name_list
-from mmvrec.datasets.synthesis import (
+from mmvrec.registry import DATASETS
+from mmvrec.structures import encode_mask, mask_bbox
+from mmvrec.synthesis import (
     DATASET_DEFECTS,
     DATASET_SURFACES,
     DEFECTS,
@@ -14,9 +16,7 @@ from mmvrec.datasets.synthesis import (
     generate,
     image_rng,
 )
-from mmvrec.datasets.synthesis.compose import check_name, check_size
-from mmvrec.registry import DATASETS
-from mmvrec.structures import encode_mask, mask_bbox
+from mmvrec.synthesis.compose import check_name, check_size
 
 
 @DATASETS.register_module()

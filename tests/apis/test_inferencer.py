@@ -17,10 +17,10 @@ from small_model import written
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.saved_model import FORMAT, read_model
 from mmvrec.datasets import HeatMaps, heat_map_masks
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES
-from mmvrec.datasets.synthesis.compose import photograph
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.structures import mask_bbox
+from mmvrec.synthesis import DEFECTS, SURFACES
+from mmvrec.synthesis.compose import photograph
 from mmvrec.utils.resources import config_file
 
 CLASSES = ('crack', 'hole', 'stain')

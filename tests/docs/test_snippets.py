@@ -14,7 +14,7 @@ from commands import REPO, check_command, run_command
 from PIL import Image
 from snippets import Workplace, compare, expand, find_snippets
 
-from mmvrec.datasets.synthesis import generate, image_rng
+from mmvrec.synthesis import generate, image_rng
 
 DOCS = REPO / 'docs'
 PAGES = [REPO / 'README.md', *sorted(DOCS.glob('*.md')), *sorted(DOCS.glob('api/*.md'))]

@@ -18,14 +18,14 @@ from rich.console import Console
 from small_model import fitted, small_config
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.benchmark.comparison import compare, markdown_table
+from mmvrec.benchmark.paper_tables import paper_tables_markdown
 from mmvrec.cli.main import main
 from mmvrec.datasets import ClassFolders, CocoDefects, FeatureBankDataset
 from mmvrec.datasets.base import Problem
 from mmvrec.datasets.inspection import print_problems
 from mmvrec.engine.hooks import DefectVisualizationHook
 from mmvrec.evaluation import DetectedDefectMetric, FewShotAccuracy
-from mmvrec.evaluation.comparison import compare, markdown_table
-from mmvrec.evaluation.paper_tables import paper_tables_markdown
 from mmvrec.registry import DATASETS
 from mmvrec.visualization import contact_sheet
 from mmvrec.visualization.figures import Embedding, draw_confusion, draw_embeddings

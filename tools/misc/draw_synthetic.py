@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES, generate, image_rng
+from mmvrec.synthesis import DEFECTS, SURFACES, generate, image_rng
 from mmvrec.utils.files import atomic_write, check_output
 
 _OUTLINE = (0, 255, 0)

@@ -11,12 +11,12 @@ from rich.progress import track
 from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.engine.calibration import fit_temperature, held_out_scores
-from mmvrec.engine.extraction import build_bank
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.protocol import FewShotProtocol
-from mmvrec.engine.rejection import leave_one_out_threshold, similarities
-from mmvrec.engine.support import SupportSampler, make_support
+from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
+from mmvrec.fewshot.extraction import build_bank
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.protocol import FewShotProtocol
+from mmvrec.fewshot.rejection import leave_one_out_threshold, similarities
+from mmvrec.fewshot.support import SupportSampler, make_support
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.registry import LOOPS

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.engine.extraction import build_bank
-from mmvrec.engine.protocol import FewShotProtocol
-from mmvrec.engine.support import SupportSampler, make_support
+from mmvrec.fewshot.extraction import build_bank
+from mmvrec.fewshot.protocol import FewShotProtocol
+from mmvrec.fewshot.support import SupportSampler, make_support
 from mmvrec.registry import LOOPS
 
 

@@ -9,11 +9,11 @@ from engine_parts import PIPELINE, TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
+from mmvrec.benchmark.composition import compose
 from mmvrec.datasets import sources
 from mmvrec.engine import FewShotRunner
-from mmvrec.engine.composition import compose
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.support import SupportSampler
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.support import SupportSampler
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.resources import config_file
 

@@ -11,10 +11,10 @@ from mmengine.config import Config
 from sklearn.metrics import roc_auc_score
 
 from mmvrec.engine import FewShotRunner
-from mmvrec.engine.calibration import fit_temperature, held_out_scores
-from mmvrec.engine.fitting import TrainingSettings
-from mmvrec.engine.rejection import similarities
-from mmvrec.engine.support import SupportSampler, SupportSet
+from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
+from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.fewshot.rejection import similarities
+from mmvrec.fewshot.support import SupportSampler, SupportSet
 from mmvrec.models.heads import ZipAdapterHead
 from mmvrec.utils.resources import config_file
 

@@ -7,7 +7,7 @@ from config_snapshot import effective
 from head_battery import centres_of, draw, few_shot
 from mmengine.config import Config
 
-from mmvrec.engine.composition import compose
+from mmvrec.benchmark.composition import compose
 from mmvrec.registry import MODELS, TRANSFORMS
 from mmvrec.utils.resources import config_file
 

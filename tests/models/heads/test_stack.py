@@ -4,8 +4,8 @@ import pytest
 import torch
 from head_battery import centres_of, draw, few_shot
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head, fit_heads
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head, fit_heads
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.stack import HeadStack
 from mmvrec.models.heads.zip_adapter_stack import ZipAdapterStack

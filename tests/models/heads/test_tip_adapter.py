@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from head_battery import TextHeadBattery, centres_of, draw, few_shot
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import TipAdapterFHead, TipAdapterHead, ZeroShotHead, ZipAdapterHead
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from head_battery import HeadBattery
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import ZipAdapterFHead
 
 SETTINGS = TrainingSettings(

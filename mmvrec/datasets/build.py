@@ -1,0 +1,59 @@
+"""Datasets by the names of their classes, as a command line has them."""
+
+from mmengine.config import Config
+
+import mmvrec.datasets
+from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.detected import DetectedInstances
+from mmvrec.datasets.published.pcb import PCB
+from mmvrec.registry import DATASETS
+
+
+def format_names() -> list[str]:
+    """Names of the datasets of defects that come with the package."""
+    return [name for name in mmvrec.datasets.__all__ if is_format(getattr(mmvrec.datasets, name))]
+
+
+def build_dataset(name: str, data_root: str, options: dict | None = None) -> DefectDataset:
+    """Build a dataset of defects.
+
+    Args:
+        name (str): name of its class, e.g. ``LabelMeDefects``.
+        data_root (str): its folder.
+        options (dict, optional): further arguments. Defaults to None.
+
+    Returns:
+        DefectDataset: loaded.
+
+    Raises:
+        FileNotFoundError: the folder, or a file in it, is missing.
+        ValueError: there is no such dataset, it has no such option, or bad annotations.
+    """
+    if not is_format(DATASETS.get(name)):
+        raise ValueError(f'no dataset format {name!r}; there are {format_names()}')
+    options = nested_options(options or {})
+    try:
+        return DATASETS.build({'type': name, 'data_root': data_root, **options})
+    except TypeError as error:
+        raise ValueError(f'{name} cannot be built with the options {options}: {error}') from error
+
+
+def nested_options(options: dict) -> dict:
+    """Options of a command line, those with dotted keys (``data_prefix.img=…``) as dictionaries.
+
+    Raises:
+        ValueError: one key is given a value, and values below it too.
+    """
+    nested = Config()
+    try:
+        nested.merge_from_dict(options)
+    except TypeError as error:
+        raise ValueError(f'the options {options} contradict one another: {error}') from error
+    return nested.to_dict()
+
+
+def is_format(kind: object) -> bool:
+    """Whether a registered type is a dataset of annotated images."""
+    is_class = isinstance(kind, type) and issubclass(kind, DefectDataset)
+    # Detections are read beside a dataset, not as one.
+    return kind is PCB or (is_class and kind not in (DefectDataset, DetectedInstances))

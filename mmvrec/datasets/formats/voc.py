@@ -1,0 +1,291 @@
+"""Datasets with PASCAL VOC annotations: NEU-DET and HRIPCB."""
+
+import os
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.formats.voc_xml import declared_shape, parse_object, read_xml
+from mmvrec.registry import DATASETS
+from mmvrec.utils.paths import ListedImages, files_by_stem, walk_files
+
+
+@dataclass(frozen=True)
+class XmlFolder:
+    """One folder of XML files and its images.
+
+    Args:
+        annotations (Path): folder in which, or under which, the XML files lie.
+        images (Path): folder in which, or under which, the images of the same stems lie.
+    """
+
+    annotations: Path
+    images: Path
+
+
+class VOCDefects(DefectDataset):
+    """Boxes and polygons in VOC XML files; base of datasets that differ in their folders.
+
+    The class of an object is its ``<name>``. The image is found by the path of the XML file, or by
+    its stem alone, since ``<filename>`` and ``<path>`` are unreliable in the published files. An
+    XML file without image and an object listed twice are problems that are not fatal.
+
+    Args:
+        data_root (str): folder of the dataset.
+        **kwargs: see :class:`DefectDataset`.
+
+    Raises:
+        FileNotFoundError: a folder is missing.
+        ValueError: bad annotations.
+    """
+
+    #: Whether the dataset is the user's own: an XML file without image is a fatal problem then, and
+    #: ``<filename>`` is looked at where no image has the stem of the XML file.
+    OWN = False
+
+    @abstractmethod
+    def xml_folders(self) -> list[XmlFolder]:
+        """Folders of the layout that ``data_root`` has; ``FileNotFoundError`` if it has none."""
+
+    def load_instances(self) -> Iterator[dict]:
+        """Read the XML files, ordered by the id of their image."""
+        files = []
+        for folder in self.xml_folders():
+            images = _FolderOfImages(folder.images)
+            for path in walk_files(folder.annotations, ['.xml']):
+                img_id = path.relative_to(folder.annotations).with_suffix('').as_posix()
+                files.append((img_id, path, images))
+        used: dict[Path, Path] = {}
+        for img_id, path, images in sorted(files, key=lambda file: file[:2]):
+            try:
+                root = read_xml(path)
+                img_shape = declared_shape(root)
+                image = self._find_image(img_id, root, images)
+            except ValueError as error:
+                self.report(path, img_id, str(error))
+                continue
+            if image is None:
+                self.report(path, img_id, 'no image of this name: not used', fatal=self.OWN)
+            elif used.setdefault(image, path) != path:
+                message = f'{used[image]} is of the same image {image}; keep one of them'
+                self.report(path, img_id, message)
+            else:
+                yield from self._read_objects(img_id, path, root, image, img_shape)
+
+    def _find_image(self, img_id: str, root: Element, images: '_FolderOfImages') -> Path | None:
+        found = images.of_stem(img_id)
+        if len(found) > 1:
+            names = list(map(str, found))
+            raise ValueError(f'several images have its name: {names}; keep one')
+        if found:
+            return found[0]
+        if self.annotations_only:
+            return Path(images.folder, f'{img_id}.jpg')
+        name = (root.findtext('filename') or '').strip()
+        if not self.OWN or not name:
+            return None
+        path = images.listed.find(name, Path(images.folder, img_id).parent, images.folder)
+        return Path(path) if os.path.lexists(path) else None
+
+    def _read_objects(
+        self,
+        img_id: str,
+        path: Path,
+        root: Element,
+        image: Path,
+        img_shape: tuple[int, int] | None,
+    ) -> Iterator[dict]:
+        seen = set()
+        for index, element in enumerate(root.iter('object')):
+            instance = f'{img_id}#{index}'
+            if (element.findtext('deleted') or '').strip() == '1':
+                self.report(path, instance, 'not used: it is marked as deleted', fatal=False)
+                continue
+            try:
+                content = parse_object(element)
+            except ValueError as error:
+                self.report(path, instance, str(error))
+                continue
+            if str(content) in seen:
+                message = f'the box {content["bbox"]} is listed twice'
+                self.report(path, instance, message, fatal=False)
+                continue
+            seen.add(str(content))
+            yield {
+                'img_path': str(image),
+                'img_id': img_id,
+                'instance_id': instance,
+                'task': self.NAME,
+                'img_shape': img_shape,
+                'ann_file': str(path),
+                **content,
+            }
+
+
+class _FolderOfImages:
+    """Images of XML files, found by path, stem or ``<filename>``."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.listed = ListedImages(folder)
+        self._by_path = files_by_stem(folder)
+        self._by_stem = defaultdict(list)
+        for path, files in self._by_path.items():
+            self._by_stem[path.rpartition('/')[2]] += files
+
+    def of_stem(self, img_id: str) -> list[Path]:
+        """Images of the path of an XML file, else those of its stem in any folder."""
+        return self._by_path.get(img_id) or self._by_stem.get(img_id.rpartition('/')[2], [])
+
+
+@DATASETS.register_module()
+class NEUDET(VOCDefects):
+    """NEU-DET: surface defects of hot-rolled steel strip, 200 x 200 pixels, six classes.
+
+    Song and Yan, Applied Surface Science 285, 2013; He et al., IEEE TIM 69(4), 2020. Two layouts
+    are known, see ``LAYOUT``; instance ids and order are the same in both.
+
+    Args:
+        data_root (str): folder of the dataset. Defaults to ``data/neu_det/``.
+        **kwargs: see :class:`DefectDataset`.
+
+    Raises:
+        FileNotFoundError: neither layout is found.
+        ValueError: bad annotations.
+    """
+
+    NAME = 'neu_det'
+    TASK_CLASSES = {
+        'neu_det': [
+            'crazing',
+            'inclusion',
+            'patches',
+            'pitted_surface',
+            'rolled-in_scale',
+            'scratches',
+        ]
+    }
+    LAYOUT = (
+        'NEU-DET looks like this:\n'
+        '  data_root/IMAGES/crazing_1.jpg, data_root/ANNOTATIONS/crazing_1.xml\n'
+        '  (also Validation_Images, Validation_Annotations)\n'
+        'or like this:\n'
+        '  data_root/train/images/crazing/crazing_1.jpg\n'
+        '  data_root/train/annotations/crazing_1.xml (also validation/)'
+    )
+
+    def __init__(self, data_root: str = 'data/neu_det/', **kwargs):
+        super().__init__(data_root=data_root, **kwargs)
+
+    def xml_folders(self) -> list[XmlFolder]:
+        """Both halves of either layout."""
+        pairs = (
+            ('ANNOTATIONS', 'IMAGES'),
+            ('Validation_Annotations', 'Validation_Images'),
+            ('train/annotations', 'train/images'),
+            ('validation/annotations', 'validation/images'),
+        )
+        root = Path(self.data_root)
+        found = [pair for pair in pairs if (root / pair[0]).is_dir()]
+        if not found:
+            raise FileNotFoundError(f'NEUDET: no annotations in {self.data_root!r}\n{self.LAYOUT}')
+        if not self.annotations_only:
+            for _, images in found:
+                self.folder(images)
+        return [XmlFolder(root / annotations, root / images) for annotations, images in found]
+
+
+@DATASETS.register_module()
+class HRIPCB(VOCDefects):
+    """HRIPCB (PKU PCB defects): photographs of bare circuit boards, six classes.
+
+    Huang et al., "HRIPCB: a challenging dataset for PCB defects detection and classification",
+    Journal of Engineering, 2020.
+
+    Args:
+        data_root (str): folder of the dataset. Defaults to ``data/pcb/``.
+        **kwargs: see :class:`DefectDataset`.
+
+    Raises:
+        FileNotFoundError: a folder is missing.
+        ValueError: bad annotations.
+    """
+
+    NAME = 'hripcb'
+    TASK_CLASSES = {
+        'hripcb': [
+            'missing_hole',
+            'mouse_bite',
+            'open_circuit',
+            'short',
+            'spur',
+            'spurious_copper',
+        ]
+    }
+    LAYOUT = (
+        'HRIPCB looks like this:\n'
+        '  data_root/Annotations/Missing_hole/01_missing_hole_01.xml\n'
+        '  data_root/images/Missing_hole/01_missing_hole_01.jpg'
+    )
+
+    def __init__(self, data_root: str = 'data/pcb/', **kwargs):
+        super().__init__(data_root=data_root, **kwargs)
+
+    def xml_folders(self) -> list[XmlFolder]:
+        """Both have a folder for each class."""
+        annotations = self.folder('Annotations')
+        if not self.annotations_only:
+            self.folder('images')
+        return [XmlFolder(annotations, Path(self.data_root, 'images'))]
+
+
+@DATASETS.register_module()
+class PascalVOC(VOCDefects):
+    """The user's own boxes and polygons in VOC XML files, an image's in a file of its name.
+
+    The image has the path of the XML file, or its stem in any folder, or the name ``<filename>``.
+    A ``<polygon>`` or ``<robndbox>`` is the mask of its object.
+
+    Args:
+        data_root (str): folder of the dataset. Defaults to ``data/voc/``.
+        ann_dir (str): folder of the XML files, at any depth in it, relative to ``data_root``.
+            Defaults to ``Annotations``.
+        img_dir (str): folder of the images, at any depth in it, relative to ``data_root``. Defaults
+            to ``JPEGImages``.
+        **kwargs: see :class:`DefectDataset`.
+
+    Raises:
+        FileNotFoundError: a folder is missing.
+        ValueError: bad annotations; an XML file without image is one.
+    """
+
+    NAME = 'voc'
+    OWN = True
+    LAYOUT = (
+        'A VOC dataset looks like this:\n'
+        '  data_root/Annotations/part_001.xml (ann_dir)\n'
+        '  data_root/JPEGImages/part_001.jpg (img_dir)\n'
+        "  (both in one folder: ann_dir='.', img_dir='.')"
+    )
+
+    def __init__(
+        self,
+        data_root: str = 'data/voc/',
+        ann_dir: str = 'Annotations',
+        img_dir: str = 'JPEGImages',
+        **kwargs,
+    ):
+        self.ann_dir = ann_dir
+        self.img_dir = img_dir
+        super().__init__(data_root=data_root, **kwargs)
+
+    def xml_folders(self) -> list[XmlFolder]:
+        """The one folder of each."""
+        annotations = self.folder(self.ann_dir)
+        if not self.annotations_only:
+            self.folder(self.img_dir)
+        return [XmlFolder(annotations, Path(self.data_root, self.img_dir))]
