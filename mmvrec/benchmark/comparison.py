@@ -128,7 +128,7 @@ def caption_of(comparison: dict, *notes: str) -> str:
     random: dict[str, list[tuple[str, str]]] = {}
     for row, sources in weights.items():
         for dataset, source in sources.items():
-            if _has_random(source):
+            if comparison['random_weights'][row][dataset]:
                 random.setdefault(source, []).append((row, dataset))
     for source, places in random.items():
         rows, datasets = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
@@ -144,11 +144,6 @@ def caption_of(comparison: dict, *notes: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ', '.join(map(markdown_cell, names))
-
-
-def _has_random(source: str) -> bool:
-    """Whether a source of weights, ``backbone`` or ``backbone; text: tower``, is random."""
-    return any(part.startswith('random') for part in source.split('; text: '))
 
 
 def mean_and_std(cell: dict | None) -> str:

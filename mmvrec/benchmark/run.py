@@ -22,15 +22,16 @@ from mmvrec.benchmark.paper_tables import (
 )
 from mmvrec.benchmark.result_log import ResultLog
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.engine.loops.few_shot_test import JudgedTask, check_same_classes, classify
+from mmvrec.fewshot.evaluation import EvalUnit, evaluate_task
 from mmvrec.fewshot.extraction import build_bank
+from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings, fit_heads
 from mmvrec.fewshot.protocol import FewShotProtocol
 from mmvrec.fewshot.support import SupportSampler, make_support
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.registry import MODELS
-from mmvrec.structures import FeatureBank
+from mmvrec.structures import FeatureBank, LabelSpace, Provenance, describe_sources
 from mmvrec.utils.files import atomic_write, check_output_folder
 from mmvrec.version import __version__
 
@@ -54,7 +55,7 @@ class Contender:
         shots (tuple[int, ...]): the K that they are judged at, ascending.
         support (FeatureBank): the pool from which the episodes draw.
         query (FeatureBank): what the heads are judged on.
-        weights (str): where the weights of backbone and text tower come from.
+        provenance (dict[str, Provenance]): of the weights of ``backbone`` and ``text`` tower.
     """
 
     row: str
@@ -64,7 +65,7 @@ class Contender:
     shots: tuple[int, ...]
     support: FeatureBank
     query: FeatureBank
-    weights: str
+    provenance: dict[str, Provenance]
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,11 @@ def benchmark(
         accuracies_of(fits, log.results), reference or default_reference(contenders)
     )
     comparison['seed'] = seed
-    comparison['weights'] = weights = {}
+    comparison['weights'], comparison['random_weights'] = {}, {}
     for c in contenders:
-        weights.setdefault(c.row, {})[c.dataset] = c.weights
+        is_random = any(part.is_random for part in c.provenance.values())
+        comparison['weights'].setdefault(c.row, {})[c.dataset] = describe_sources(**c.provenance)
+        comparison['random_weights'].setdefault(c.row, {})[c.dataset] = is_random
     write_tables(comparison, out)
     return comparison
 
@@ -224,7 +227,7 @@ def _contender(
         for loader in ('train_dataloader', 'test_dataloader')
     ]
     # Missing text weights are told before the extraction, not after it.
-    model.text_feats(loaders[0].dataset.task_classes)
+    model.text_feats(LabelSpace(loaders[0].dataset.task_classes))
     names = {field.name for field in fields(FewShotProtocol)}
     protocol = FewShotProtocol.from_config(
         config, **{key: value for key, value in loop.items() if key in names}
@@ -232,11 +235,11 @@ def _contender(
     support, query = (
         build_bank(model, loader, protocol.cache_dir, loop.get('fp16', False)) for loader in loaders
     )
-    check_same_classes(support.class_names, query.class_names, query.task_names)
+    support.label_space.check_queries(query.label_space)
     keys = fingerprint(support), fingerprint(query)
     if not banks.keys() >= set(keys):
         warn_of_shared_images(*(loader.dataset for loader in loaders))
-    weights = model.weights_source
+    provenance = model.provenance
     # Many contenders are held at once; their features are made.
     model.backbone = model.text = None
     return Contender(
@@ -247,7 +250,7 @@ def _contender(
         shots=tuple(sorted(set(shots or [protocol.shots]))),
         support=banks.setdefault(keys[0], support),
         query=banks.setdefault(keys[1], query),
-        weights=weights,
+        provenance=provenance,
     )
 
 
@@ -314,7 +317,7 @@ def fits_of(contender: Contender, episodes: int, seed: int) -> list[Fit]:
 def _content(contender: Contender, tasks: Sequence[str], seed: int) -> dict:
     """What the results of a head depend on, but for task, shots and episode."""
     model = contender.model
-    text = model.text_feats({task: contender.support.class_names[task] for task in tasks})
+    text = model.text_feats(contender.support.label_space.subset(tasks))
     return {
         'format': FORMAT_VERSION,
         'version': __version__,
@@ -394,12 +397,14 @@ def judge(fit: Fit, seed: int) -> list[tuple[Unit, tuple[int, int]]]:
     sampler = SupportSampler(contender.support, fit.tasks, fit.shots, seed)
     supports = [make_support(model, sampler.draw(episode)) for episode in fit.episodes]
     heads = [model.build_head().to(get_device()) for _ in fit.episodes]
-    fitted = dict(zip(fit.episodes, fit_heads(heads, supports, contender.settings), strict=True))
+    heads_of = dict(zip(fit.episodes, fit_heads(heads, supports, contender.settings), strict=True))
     results = []
     for unit in fit.units:
         query = contender.query.task(unit.task)
-        judged = JudgedTask(unit.episode, query, fitted[unit.episode], supports[0].task_classes)
-        samples = classify(model, judged)
+        fitted = FittedClassifier(
+            heads_of[unit.episode], supports[0].label_space, product=model.product_of(unit.task)
+        )
+        samples = evaluate_task(EvalUnit(unit.episode, query, fitted))
         right = sum(bool(sample.pred_label == sample.gt_label) for sample in samples)
         results.append((unit, (right, len(query))))
     return results

@@ -68,7 +68,7 @@ def held_out_scores(
     left_out = leave_out_folds(support.labels.cpu(), folds)
     for number, out in enumerate(left_out, start=1):
         rest = SupportSet(
-            support.feats[~out], support.labels[~out], support.task_classes, support.text_feats
+            support.feats[~out], support.labels[~out], support.label_space, support.text_feats
         )
         told = f'Calibrating, {number} of {len(left_out)}' if progress else None
         head = fit_head(build_head().to(support.feats.device), rest, settings, told)

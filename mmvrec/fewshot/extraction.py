@@ -151,24 +151,20 @@ def _cache_entry(
     device = model.data_preprocessor.device.type
     settings = {
         'views': json.dumps([_description(t) for t in dataset.pipeline.transforms]),
-        'preprocessing': json.dumps(model.data_preprocessor.settings),
-        'backbone': json.dumps(backbone.settings),
         # CPUs and GPUs have different half precisions.
         'precision': f'amp on {device}' if fp16 else 'float32',
     }
-    content = {
-        'instances': dataset.fingerprint(),
-        'weights': backbone.weights_digest(),
-    }
+    key = {**settings, **backbone.cache_key(), 'instances': dataset.fingerprint()}
+    provenance = backbone.provenance
     where = {
+        **{name: value for name, value in key.items() if name not in ('weights', 'instances')},
         'data_root': _place(dataset.data_root, cache_dir),
         'dataset': dataset.settings,
-        'weights': [backbone.checkpoint, backbone.alpha_checkpoint],
-        **settings,
+        'source': 'random' if provenance.is_random else provenance.source,
     }
     digest = hashlib.sha256(json.dumps(where, sort_keys=True, default=repr).encode()).hexdigest()
     name = f'{dataset.NAME}-{dataset.split}-{digest[:12]}'
-    return Path(cache_dir) / f'{name}.safetensors', settings | content
+    return Path(cache_dir) / f'{name}.safetensors', key
 
 
 def _place(data_root: str, cache_dir: str) -> str:

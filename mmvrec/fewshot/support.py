@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmvrec.datasets.samplers import EpisodeSampler
 from mmvrec.models.classifiers import MVRECClassifier
-from mmvrec.structures import FeatureBank, class_range
+from mmvrec.structures import FeatureBank, LabelSpace
 
 
 @dataclass(frozen=True)
@@ -18,20 +18,19 @@ class SupportSet:
     Args:
         feats (Tensor): view features, float, (M, V, C).
         labels (Tensor): class indices, int64, (M,).
-        task_classes (dict[str, list[str]]): class names of every task; the head's classes are
-            those of the first task, then those of the second, and so on.
+        label_space (LabelSpace): the classes that the head tells apart.
         text_feats (Tensor, optional): text features of the classes, float, (N, C).
     """
 
     feats: Tensor
     labels: Tensor
-    task_classes: dict[str, list[str]]
+    label_space: LabelSpace
     text_feats: Tensor | None = None
 
     @property
     def num_classes(self) -> int:
         """N, over all tasks."""
-        return sum(map(len, self.task_classes.values()))
+        return self.label_space.num_classes
 
 
 class SupportSampler:
@@ -77,11 +76,11 @@ def make_support(model: MVRECClassifier, drawn: Mapping[str, FeatureBank]) -> Su
         SupportSet: labels of later tasks are shifted by the number of classes of earlier ones.
     """
     device = model.data_preprocessor.device
-    classes = {task: list(bank.class_names[task]) for task, bank in drawn.items()}
-    labels = [bank.labels + class_range(classes, task).start for task, bank in drawn.items()]
+    label_space = LabelSpace({task: bank.class_names[task] for task, bank in drawn.items()})
+    labels = [bank.labels + label_space.range_of(task).start for task, bank in drawn.items()]
     return SupportSet(
         feats=torch.cat([bank.feats for bank in drawn.values()]).to(device),
         labels=torch.cat(labels).to(device),
-        task_classes=classes,
-        text_feats=model.text_feats(classes),
+        label_space=label_space,
+        text_feats=model.text_feats(label_space),
     )

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmvrec.structures.label_space import LabelSpace
 from mmvrec.utils.files import atomic_write, read_npz
 
 DEFAULT_TASK = 'default'
@@ -94,6 +95,15 @@ class FeatureBank:
     def task_names(self) -> list[str]:
         """Names of the tasks, in the order of their first instance."""
         return list(dict.fromkeys(self.tasks))
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """The classes of the tasks that occur."""
+        return LabelSpace({task: self.class_names[task] for task in self.task_names})
+
+    def label_name(self, index: int) -> str:
+        """Class name of an instance that has one."""
+        return self.class_names[self.tasks[index]][int(self.labels[index])]
 
     def task_indices(self, task: str) -> list[int]:
         """Indices of the instances of one task, in bank order."""

@@ -26,10 +26,18 @@ def test_one_episode_has_no_interval():
     assert difference == {'mean': 5.0, 'low': None, 'high': None}
 
 
-def comparison_of(accuracies: dict, reference: str, weights: str = 'w.safetensors') -> dict:
+def comparison_of(
+    accuracies: dict, reference: str, weights: str = 'w.safetensors', is_random: bool = False
+) -> dict:
     arrays = {r: {c: np.array(v) for c, v in cells.items()} for r, cells in accuracies.items()}
     sources = {row: {c[0]: weights for c in cells} for row, cells in accuracies.items()}
-    return {**compare(arrays, reference), 'seed': 0, 'weights': sources}
+    randomness = {row: dict.fromkeys(own, is_random) for row, own in sources.items()}
+    return {
+        **compare(arrays, reference),
+        'seed': 0,
+        'weights': sources,
+        'random_weights': randomness,
+    }
 
 
 BY_HAND = {
@@ -101,7 +109,7 @@ def test_one_episode_shows_no_spread():
 
 
 def test_random_weights_are_in_every_table():
-    comparison = comparison_of(BY_HAND, 'ours', weights='random (seed 0)')
+    comparison = comparison_of(BY_HAND, 'ours', weights='random (seed 0)', is_random=True)
     assert 'weights of d are random (seed 0)' in markdown_table(comparison).splitlines()[0]
     for row in csv.DictReader(csv_table(comparison).splitlines()):
         assert row['weights'] == 'd: random (seed 0)'
@@ -110,5 +118,6 @@ def test_random_weights_are_in_every_table():
 def test_rows_with_random_weights_are_named_where_others_have_none():
     comparison = comparison_of(BY_HAND, 'ours')
     comparison['weights']['other']['d'] = 'random (seed 0)'
+    comparison['random_weights']['other']['d'] = True
     caption = markdown_table(comparison).splitlines()[0]
     assert 'weights of d in other are random (seed 0)' in caption

@@ -44,7 +44,13 @@ def test_released_figure_is_that_of_the_same_products():
 def comparison_of(accuracies: dict) -> dict:
     arrays = {r: {c: np.array(v) for c, v in cells.items()} for r, cells in accuracies.items()}
     sources = {row: {c[0]: 'w.safetensors' for c in cells} for row, cells in accuracies.items()}
-    return {**compare(arrays, next(iter(arrays))), 'seed': 0, 'weights': sources}
+    randomness = {row: dict.fromkeys(own, False) for row, own in sources.items()}
+    return {
+        **compare(arrays, next(iter(arrays))),
+        'seed': 0,
+        'weights': sources,
+        'random_weights': randomness,
+    }
 
 
 HEADS = comparison_of(

@@ -35,7 +35,7 @@ def test_folds(labels, folds):
 
 def support_set(per_class=3, **kwargs) -> SupportSet:
     bank = feature_bank(tasks=('one',), per_class=per_class, **kwargs)
-    return SupportSet(bank.feats, bank.labels, bank.class_names)
+    return SupportSet(bank.feats, bank.labels, bank.label_space)
 
 
 @pytest.mark.parametrize('head', [ZipAdapterHead, ZipAdapterFHead])

@@ -31,7 +31,7 @@ def test_support_of_all_tasks_has_their_classes_one_after_the_other():
     drawn = SupportSampler(pool, ['one', 'two'], 2).draw(0)
     support = make_support(model(unified='product_known'), drawn)
     assert support.num_classes == 6
-    assert list(support.task_classes) == ['one', 'two']
+    assert list(support.label_space.classes) == ['one', 'two']
     assert torch.equal(support.feats, torch.cat([drawn['one'].feats, drawn['two'].feats]))
     assert torch.equal(support.labels, torch.cat([drawn['one'].labels, drawn['two'].labels + 3]))
     assert support.text_feats is None
@@ -41,7 +41,7 @@ def test_text_of_the_classes():
     pool = feature_bank(tasks=('one', 'two'), channels=192)
     text = model(head=dict(type='ZeroShotHead'), text=dict(type='CLIPText', arch='tiny'))
     support = make_support(text, SupportSampler(pool, ['one', 'two'], 1).draw(0))
-    assert torch.equal(support.text_feats, text.text_feats(support.task_classes))
+    assert torch.equal(support.text_feats, text.text_feats(support.label_space))
     assert support.text_feats.shape == (6, 192)
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch.nn.functional as F
 from matplotlib.figure import Figure
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -15,13 +14,14 @@ from mmengine.runner import Runner
 from mmpretrain.structures import DataSample
 from PIL import Image
 
-from mmvrec.engine.loops.few_shot_test import JudgedTask
+from mmvrec.fewshot.evaluation import EvalUnit
+from mmvrec.fewshot.fitted import Prediction
 from mmvrec.registry import HOOKS
 from mmvrec.structures import UNLABELLED
 from mmvrec.visualization.figures import draw_confusion
 from mmvrec.visualization.instances import outlined_views
 from mmvrec.visualization.report import Mistake, Picture, TaskReport, write_report
-from mmvrec.visualization.summary import embedded, embedding_figure, figure_notes, recalls
+from mmvrec.visualization.summary import embedding_figure, figure_notes, recalls
 
 _QUERY_SIDE = 192
 _SUPPORT_SIDE = 128
@@ -68,20 +68,20 @@ class ReportHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Forget an earlier test."""
         self._answers: dict[str, list[DataSample]] = defaultdict(list)
-        self._shown: dict[str, tuple[JudgedTask, list[DataSample]]] = {}
+        self._shown: dict[str, tuple[EvalUnit, list[DataSample]]] = {}
         self._unlabelled: dict[str, int] = {}
 
     def after_test_iter(
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: JudgedTask,
+        data_batch: EvalUnit,
         outputs: Sequence[DataSample],
     ) -> None:
         """Note the answers of one task and episode."""
         if not self.enable:
             return
-        task = data_batch.query.task_names[0]
+        task = data_batch.task
         labelled = [i for i, s in enumerate(outputs) if s.gt_label.item() != UNLABELLED]
         if len(labelled) < len(outputs):
             self._unlabelled[task] = len(outputs) - len(labelled)
@@ -103,9 +103,9 @@ class ReportHook(Hook):
         facts = {
             'accuracy': accuracy_text(metrics, 'fewshot'),
             'config': Path(runner.cfg.filename or 'unnamed').stem,
-            'head': type(first.head).__name__,
+            'head': type(first.fitted.head).__name__,
             'protocol': f'{loop.protocol.shots}-shot, {loop.protocol.episodes} episodes'
-            if first.support is not None
+            if first.fitted.support is not None
             else 'the model of a checkpoint',
             'weights': str(metrics.get('fewshot/weights', 'unknown')),
         }
@@ -120,7 +120,7 @@ class ReportHook(Hook):
         labels, predictions = _labels(answers), _predictions(answers)
         unit, shown = self._shown[task]
         notes = figure_notes(names)
-        if unit.support is None:
+        if unit.fitted.support is None:
             notes.append('A checkpoint does not tell its support instances: they are not shown.')
         if task in self._unlabelled:
             notes.append(
@@ -131,7 +131,8 @@ class ReportHook(Hook):
             notes.append('Made from a feature bank: there are no pixels to show.')
         wrong = [s for s in shown if s.pred_label.item() != s.gt_label.item()]
         wrong.sort(key=lambda s: -s.pred_score.max().item())
-        nearest = Neighbours(unit, self.num_nearest)
+        rows = [unit.query.ids.index(s.instance_id) for s in wrong[: self.max_mistakes]]
+        evidence = unit.fitted.predict(unit.query.feats[rows], self.num_nearest) if rows else []
         return TaskReport(
             name=task,
             accuracy=accuracy_text(metrics, f'fewshot/{task}'),
@@ -140,20 +141,25 @@ class ReportHook(Hook):
                 'confusion matrix': draw_confusion(labels, predictions, names),
                 't-SNE': task_embedding(unit, shown),
             },
-            mistakes=[self._mistake(s, pictures, nearest) for s in wrong[: self.max_mistakes]],
+            mistakes=[
+                self._mistake(sample, prediction, pictures)
+                for sample, prediction in zip(wrong, evidence, strict=False)
+            ],
             num_mistakes=len(wrong),
             notes=notes,
         )
 
     @staticmethod
-    def _mistake(sample: DataSample, pictures: 'Pictures', nearest: 'Neighbours') -> Mistake:
-        found = nearest.of(sample.instance_id)
+    def _mistake(sample: DataSample, prediction: Prediction, pictures: 'Pictures') -> Mistake:
         return Mistake(
             query=pictures.query(sample.instance_id),
             truth=sample.class_names[sample.gt_label.item()],
             answer=sample.class_names[sample.pred_label.item()],
             confidence=sample.pred_score.max().item(),
-            nearest=[pictures.support(i, f'{name}, cos {c:.3f}: {i}') for i, name, c in found],
+            nearest=[
+                pictures.support(near.id, f'{near.label}, cos {near.similarity:.3f}: {near.id}')
+                for near in prediction.neighbours
+            ],
         )
 
 
@@ -189,49 +195,15 @@ class Pictures:
         return outlined_views(dataset[positions[identity]], side)
 
 
-class Neighbours:
-    """The support instances most similar to each query, as the head compares them.
-
-    Args:
-        unit (JudgedTask): head, support and queries; without support there are no neighbours.
-        number (int): how many.
-    """
-
-    def __init__(self, unit: JudgedTask, number: int):
-        self._unit = unit
-        if unit.support is None:
-            return
-        query, support = (
-            embedded(unit.head, unit.query.feats),
-            embedded(unit.head, unit.support.feats),
-        )
-        similarity = F.normalize(query, dim=-1) @ F.normalize(support, dim=-1).T
-        self._cosines, self._indices = similarity.topk(min(number, len(support)))
-
-    def of(self, identity: str) -> list[tuple[str, str, float]]:
-        """Id, class name and cosine of the neighbours of a query, the most similar first."""
-        bank = self._unit.support
-        if bank is None:
-            return []
-        row = self._unit.query.ids.index(identity)
-        names = bank.class_names[bank.task_names[0]]
-        return [
-            (bank.ids[index], names[bank.labels[index]], cosine)
-            for index, cosine in zip(
-                self._indices[row].tolist(), self._cosines[row].tolist(), strict=True
-            )
-        ]
-
-
-def task_embedding(unit: JudgedTask, samples: Sequence[DataSample]) -> Figure:
+def task_embedding(unit: EvalUnit, samples: Sequence[DataSample]) -> Figure:
     """t-SNE of a task's support and queries; see :func:`embedding_figure`."""
-    bank = unit.query
+    bank, fitted = unit.query, unit.fitted
     support = (bank.feats[:0], [])
-    if unit.support is not None:
-        support = (unit.support.feats, unit.support.labels.tolist())
+    if fitted.support is not None:
+        support = (fitted.support.feats, fitted.support.labels.tolist())
     right = [s.pred_label.item() == s.gt_label.item() for s in samples]
     names = bank.class_names[bank.task_names[0]]
-    return embedding_figure(unit.head, support, (bank.feats, bank.labels.tolist()), right, names)
+    return embedding_figure(fitted.head, support, (bank.feats, bank.labels.tolist()), right, names)
 
 
 def accuracy_text(metrics: Mapping, prefix: str) -> str:

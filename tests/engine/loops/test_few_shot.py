@@ -107,7 +107,7 @@ def test_training_two_tasks_at_once_is_the_protocol_of_each(tmp_path):
         alone = fit_head(run.model.build_head(), support, settings)
         assert head.projection.linear.weight.abs().max() > 0
         for a, b in zip(alone.state_dict().values(), head.state_dict().values(), strict=True):
-            assert torch.equal(a, b), support.task_classes
+            assert torch.equal(a, b), support.label_space
 
 
 def test_fine_tuned_checkpoint_gives_the_numbers_of_the_protocol(tmp_path):

@@ -93,7 +93,7 @@ def test_scores_are_calibrated(tmp_path, banks):
     assert calibrated['fewshot/accuracy'] == plain['fewshot/accuracy']
     assert calibrated['fewshot/ece'] < plain['fewshot/ece']
     drawn = SupportSampler(banks['s'], ['one'], 3).draw(0)['one']
-    support = SupportSet(drawn.feats, drawn.labels, {'one': drawn.class_names['one']})
+    support = SupportSet(drawn.feats, drawn.labels, drawn.label_space)
     settings = TrainingSettings({'optimizer': {'type': 'AdamW'}}, 1)
     scores = held_out_scores(lambda: ZipAdapterHead(beta=32.0), support, settings)
     # The training-free scores are nearly equal; to mean what they say they must be sharper.

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from mmvrec.models import CLIPText
 from mmvrec.models.text.tower import load_tower, tokenize
+from mmvrec.structures import Provenance
 
 OPENAI = 'alphaclip_tiny_openai.safetensors'
 
@@ -44,8 +45,8 @@ def test_class_features_are_means_of_their_sentences(text):
 
 
 def test_source_of_the_weights(text, fixtures):
-    assert text.weights_source == str(fixtures / OPENAI)
-    assert CLIPText(random_seed=3).weights_source == 'random (seed 3)'
+    assert text.provenance == Provenance(str(fixtures / OPENAI))
+    assert CLIPText(random_seed=3).provenance == Provenance('random (seed 3)', is_random=True)
 
 
 def test_random_weights_depend_on_their_seed_alone(log_records):
