@@ -26,8 +26,9 @@ class YoloDefects(DefectDataset):
 
     Coordinates are shares of the image's width and height, so the image files are looked at, for
     their size, under ``annotations_only`` too. Where ``data.yaml`` has ``kpt_shape``, keypoints
-    follow the box and are left away. The names of the classes are read by
-    :func:`read_names`; a class is known by its name from then on. An image without text file has no instance, a text file without image is a problem.
+    follow the box and are left away. The names of the classes are read by :func:`read_names`; a
+    class is known by its name from then on. An image without text file has no instance, a text file
+    without image is a problem.
 
     Args:
         data_root (str): folder with the names, and at any depth with text files in folders

@@ -39,6 +39,8 @@ class ViewBackbone(BaseModule):
     out_dims: int
     #: Side of the views that it needs, pixels; None where any will do.
     input_size: int | None = None
+    #: Whether its weights are never trained.
+    frozen: bool = True
     #: Arguments that say where weights lie or how they are treated; what the weights are, their
     #: digest tells.
     WEIGHT_ARGUMENTS: tuple[str, ...] = ()
@@ -109,7 +111,7 @@ class ViewBackbone(BaseModule):
         average the weights of a model change bits of those that never change, as the sign of 0.
         """
         self.init_weights()
-        if self._digest is None or any(p.requires_grad for p in self.parameters()):
+        if self._digest is None or not self.frozen:
             digest = hashlib.sha256()
             for name, value in sorted(self.state_dict().items()):
                 digest.update(name.encode())

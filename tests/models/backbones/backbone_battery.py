@@ -73,10 +73,12 @@ class BackboneBattery:
         assert key == self.build().cache_key() == deepcopy(backbone).cache_key()
 
     def test_cache_key_follows_the_weights(self):
-        backbone = self.build()
+        backbone, other = self.build(), self.build()
         before = backbone.cache_key()
+        other.init_weights()
         with torch.no_grad():
-            next(backbone.parameters()).view(-1)[0] += 0.5
+            next(other.parameters()).view(-1)[0] += 0.5
+        backbone.load_state_dict(other.state_dict())
         changed = {k for k, value in backbone.cache_key().items() if value != before[k]}
         assert changed == {'weights'}
 
