@@ -1,6 +1,5 @@
 """Zip-Adapter: attention over a cached support set."""
 
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
