@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
         check_output(args.out)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
     from mmvrec.apis import DefectInferencer
-    from mmvrec.apis.output import as_json, check_display
+    from mmvrec.apis.output import check_display
 
     _check_outputs(args, images)
     if args.show:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
             results.append({'image': image, 'instances': None, 'error': broken[image]})
         else:
             _print_instances(image, instances)
-            results.append({'image': image, 'instances': as_json(instances)})
+            results.append({'image': image, 'instances': instances})
     if args.out:
         write_json(args.out, results)
     if broken:

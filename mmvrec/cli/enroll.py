@@ -26,6 +26,6 @@ def run(args: argparse.Namespace) -> int:
     inferencer = DefectInferencer(cfg, device=args.device)
     inferencer.enroll_dataset(dataset)
     inferencer.fit(calibrate=args.calibrate).save(args.out)
-    counts = Counter(inferencer.labels)
-    print(f'{args.out}: {dict(sorted(counts.items()))}, threshold {inferencer.threshold}')
+    counts = Counter(inferencer.bank.label_names)
+    print(f'{args.out}: {dict(sorted(counts.items()))}, threshold {inferencer.fitted.threshold}')
     return 0

@@ -137,18 +137,18 @@ def describe_model(path: str) -> dict:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, foreign, or of another version.
     """
-    info, _ = read_model(path)
-    counts = Counter(info['labels'])
+    saved = read_model(path)
+    counts = Counter(saved.bank.label_names)
     return {
-        'format_version': info['version'],
-        'task': info['task'],
-        'classes': {name: counts[name] for name in info['classes']},
-        'threshold': info['threshold'],
-        'quantile': info['quantile'],
-        'temperature': info['temperature'],
-        'weights': info['weights_source'],
-        'weights_digest': info['weights_digest'],
-        'config': info['config'],
+        'format_version': saved.version,
+        'task': saved.task,
+        'classes': dict(sorted(counts.items())),
+        'threshold': saved.threshold,
+        'quantile': saved.quantile,
+        'temperature': saved.temperature,
+        'weights': saved.weights,
+        'weights_digest': saved.weights_digest,
+        'config': saved.config,
     }
 
 

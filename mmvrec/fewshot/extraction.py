@@ -15,6 +15,7 @@ from mmengine.dist import (
     is_main_process,
 )
 from mmengine.runner.amp import autocast
+from mmpretrain.structures import DataSample
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -35,8 +36,7 @@ def build_bank(
     """The feature bank of a dataset: made elsewhere, cached, or extracted now.
 
     In a distributed run the batches are shared out among the processes, each of which gets the
-    whole bank. Of several tokens per view the class token is kept. Before the work a warning tells
-    of a cache that cannot be written.
+    whole bank. Before the work a warning tells of a cache that cannot be written.
 
     Args:
         model (MVRECClassifier): its backbone embeds the views.
@@ -62,7 +62,7 @@ def build_bank(
             cache.save(feats)
     records = [dataset.get_data_info(i) for i in range(len(dataset))]
     return FeatureBank(
-        feats=feats if feats.ndim == 3 else feats[:, :, 0],
+        feats=feats,
         labels=torch.tensor([r['gt_label'] for r in records]),
         tasks=[r['task'] for r in records],
         ids=[r['instance_id'] for r in records],
@@ -71,10 +71,10 @@ def build_bank(
 
 
 @torch.no_grad()
-def extract_features(
+def iter_features(
     model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False, progress: bool = True
-) -> Tensor:
-    """Embed every instance of a dataset.
+) -> Iterator[tuple[list[DataSample], Tensor]]:
+    """Embed the batches of a dataset, one after the other.
 
     Args:
         model (MVRECClassifier): the model, its backbone frozen.
@@ -82,8 +82,9 @@ def extract_features(
         fp16 (bool): embed under automatic mixed precision. Defaults to False.
         progress (bool): show a progress bar. Defaults to True.
 
-    Returns:
-        Tensor: float32, (M, V, C) or (M, V, T, C), in dataset order, on the CPU of every process.
+    Yields:
+        tuple[list[DataSample], Tensor]: the samples of a batch as the dataset gives them, and their
+        features, float32, (B, V, C), on the CPU. In a distributed run the batches of this process.
 
     Raises:
         ValueError: features that are not finite, with the ids of the instances.
@@ -93,16 +94,28 @@ def extract_features(
         # Before the progress bar, so that what is said of the weights stays readable.
         model.backbone.init_weights()
     device = model.data_preprocessor.device
-    indices: list[int] = []
-    parts: list[np.ndarray] = []
     for batch in _with_progress(_own_batches(dataloader), dataloader.dataset, progress):
         samples = batch['data_samples']
         data = model.data_preprocessor(batch)
         with autocast(device_type=device.type, enabled=fp16):
             feats = model(data['inputs'], data['data_samples'], mode='tensor')
         _check_finite(feats, samples)
+        yield samples, feats.cpu()
+
+
+def extract_features(
+    model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False, progress: bool = True
+) -> Tensor:
+    """Embed every instance of a dataset; arguments as of :func:`iter_features`.
+
+    Returns:
+        Tensor: float32, (M, V, C), in dataset order, on the CPU of every process.
+    """
+    indices: list[int] = []
+    parts: list[np.ndarray] = []
+    for samples, feats in iter_features(model, dataloader, fp16, progress):
         indices += [sample.sample_idx for sample in samples]
-        parts.append(feats.cpu().numpy())
+        parts.append(feats.numpy())
     gathered = all_gather_object((indices, parts))
     order = np.concatenate([np.array(i, dtype=int) for i, _ in gathered])
     feats = np.concatenate([part for _, own in gathered for part in own])

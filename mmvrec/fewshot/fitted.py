@@ -96,10 +96,19 @@ class FittedClassifier:
 
         Returns:
             Tensor: float32, (B, N), on the CPU.
+
+        Raises:
+            ValueError: the head gives NaN.
         """
         # Heads without parameters compute where the features are.
         device = next(self.head.parameters(), feats).device
         logits = self.head.log_scores(feats.to(device))
+        undefined = logits.isnan().any(1).nonzero().flatten().tolist()
+        if undefined:
+            raise ValueError(
+                f'the head gives NaN for the instances {undefined[:5]} of {len(feats)}; was it '
+                'trained to the end?'
+            )
         if self.product is not None:
             logits = self.label_space.restrict(logits, self.product)
         return probabilities(logits, self.temperature).cpu()
@@ -107,6 +116,13 @@ class FittedClassifier:
     def similarities(self, feats: Tensor) -> Tensor | None:
         """Cosines with the support instances, (B, V, C) to (B, M); None without support."""
         return None if self.support is None else similarities(feats, self.support.feats)
+
+    def knows(self, feats: Tensor) -> bool:
+        """Whether an instance with these view features, (V, C), is in the support.
+
+        Names do not tell: files are copied and renamed.
+        """
+        return bool(torch.isclose(feats, self.support.feats, atol=1e-4).flatten(1).all(1).any())
 
     def is_unknown(self, similarity: float) -> bool | None:
         """Whether a similarity is too little to be known; None without threshold."""
@@ -146,12 +162,12 @@ class FittedClassifier:
         cosines = self.similarities(feats)
         if cosines is None:
             return [[] for _ in feats]
-        bank = self.support
+        bank, labels = self.support, self.support.label_names
         values, rows = cosines.sort(dim=1, descending=True)
         number = min(max(number, 1), len(bank))
         return [
             [
-                Neighbour(bank.ids[index], bank.label_name(index), value)
+                Neighbour(bank.ids[index], labels[index], value)
                 for index, value in zip(own[:number], cosine[:number], strict=True)
             ]
             for own, cosine in zip(rows.tolist(), values.tolist(), strict=True)

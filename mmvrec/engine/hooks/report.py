@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -15,13 +14,11 @@ from mmpretrain.structures import DataSample
 from PIL import Image
 
 from mmvrec.fewshot.evaluation import EvalUnit
-from mmvrec.fewshot.fitted import Prediction
+from mmvrec.fewshot.report import describe_task
 from mmvrec.registry import HOOKS
 from mmvrec.structures import UNLABELLED
-from mmvrec.visualization.figures import draw_confusion
 from mmvrec.visualization.instances import outlined_views
-from mmvrec.visualization.report import Mistake, Picture, TaskReport, write_report
-from mmvrec.visualization.summary import embedding_figure, figure_notes, recalls
+from mmvrec.visualization.report import TaskReport, write_report
 
 _QUERY_SIDE = 192
 _SUPPORT_SIDE = 128
@@ -68,7 +65,7 @@ class ReportHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Forget an earlier test."""
         self._answers: dict[str, list[DataSample]] = defaultdict(list)
-        self._shown: dict[str, tuple[EvalUnit, list[DataSample]]] = {}
+        self._shown: dict[str, EvalUnit] = {}
         self._unlabelled: dict[str, int] = {}
 
     def after_test_iter(
@@ -89,7 +86,7 @@ class ReportHook(Hook):
             outputs = [outputs[i] for i in labelled]
         self._answers[task] += outputs
         if data_batch.episode == 0:
-            self._shown[task] = (data_batch, list(outputs))
+            self._shown[task] = data_batch
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write the page."""
@@ -99,7 +96,7 @@ class ReportHook(Hook):
         tasks = [self._describe(task, metrics, pictures) for task in self._answers]
         path = Path(self.out_dir or runner.log_dir) / 'report.html'
         loop = runner.test_loop
-        first = next(iter(self._shown.values()))[0]
+        first = next(iter(self._shown.values()))
         facts = {
             'accuracy': accuracy_text(metrics, 'fewshot'),
             'config': Path(runner.cfg.filename or 'unnamed').stem,
@@ -116,10 +113,8 @@ class ReportHook(Hook):
 
     def _describe(self, task: str, metrics: Mapping, pictures: 'Pictures') -> TaskReport:
         answers = self._answers[task]
-        names = answers[0].class_names
-        labels, predictions = _labels(answers), _predictions(answers)
-        unit, shown = self._shown[task]
-        notes = figure_notes(names)
+        unit = self._shown[task]
+        notes = []
         if unit.fitted.support is None:
             notes.append('A checkpoint does not tell its support instances: they are not shown.')
         if task in self._unlabelled:
@@ -129,37 +124,17 @@ class ReportHook(Hook):
             )
         if not pictures.available:
             notes.append('Made from a feature bank: there are no pixels to show.')
-        wrong = [s for s in shown if s.pred_label.item() != s.gt_label.item()]
-        wrong.sort(key=lambda s: -s.pred_score.max().item())
-        rows = [unit.query.ids.index(s.instance_id) for s in wrong[: self.max_mistakes]]
-        evidence = unit.fitted.predict(unit.query.feats[rows], self.num_nearest) if rows else []
-        return TaskReport(
-            name=task,
-            accuracy=accuracy_text(metrics, f'fewshot/{task}'),
-            recalls=recalls(labels, predictions, names, len(answers) // len(shown)),
-            figures={
-                'confusion matrix': draw_confusion(labels, predictions, names),
-                't-SNE': task_embedding(unit, shown),
-            },
-            mistakes=[
-                self._mistake(sample, prediction, pictures)
-                for sample, prediction in zip(wrong, evidence, strict=False)
-            ],
-            num_mistakes=len(wrong),
-            notes=notes,
-        )
-
-    @staticmethod
-    def _mistake(sample: DataSample, prediction: Prediction, pictures: 'Pictures') -> Mistake:
-        return Mistake(
-            query=pictures.query(sample.instance_id),
-            truth=sample.class_names[sample.gt_label.item()],
-            answer=sample.class_names[sample.pred_label.item()],
-            confidence=sample.pred_score.max().item(),
-            nearest=[
-                pictures.support(near.id, f'{near.label}, cos {near.similarity:.3f}: {near.id}')
-                for near in prediction.neighbours
-            ],
+        labels = [sample.gt_label.item() for sample in answers]
+        classes = [sample.pred_label.item() for sample in answers]
+        return describe_task(
+            unit.fitted,
+            unit.query,
+            unit.fitted.predict(unit.query.feats, self.num_nearest),
+            pictures,
+            accuracy_text(metrics, f'fewshot/{task}'),
+            (labels, classes),
+            self.max_mistakes,
+            notes,
         )
 
 
@@ -177,13 +152,13 @@ class Pictures:
         self.available = not hasattr(self._query, 'bank')
         self._positions: dict[int, dict[str, int]] = {}
 
-    def query(self, identity: str) -> Picture:
+    def query(self, identity: str) -> list[np.ndarray]:
         """A query in every size of crop."""
-        return Picture(identity, self._images(self._query, identity, _QUERY_SIDE))
+        return self._images(self._query, identity, _QUERY_SIDE)
 
-    def support(self, identity: str, caption: str) -> Picture:
+    def support(self, identity: str) -> list[np.ndarray]:
         """A support instance in its widest crop."""
-        return Picture(caption, self._images(self._support, identity, _SUPPORT_SIDE)[:1])
+        return self._images(self._support, identity, _SUPPORT_SIDE)[:1]
 
     def _images(self, dataset, identity: str, side: int) -> list[np.ndarray]:
         if hasattr(dataset, 'bank'):
@@ -195,26 +170,7 @@ class Pictures:
         return outlined_views(dataset[positions[identity]], side)
 
 
-def task_embedding(unit: EvalUnit, samples: Sequence[DataSample]) -> Figure:
-    """t-SNE of a task's support and queries; see :func:`embedding_figure`."""
-    bank, fitted = unit.query, unit.fitted
-    support = (bank.feats[:0], [])
-    if fitted.support is not None:
-        support = (fitted.support.feats, fitted.support.labels.tolist())
-    right = [s.pred_label.item() == s.gt_label.item() for s in samples]
-    names = bank.class_names[bank.task_names[0]]
-    return embedding_figure(fitted.head, support, (bank.feats, bank.labels.tolist()), right, names)
-
-
 def accuracy_text(metrics: Mapping, prefix: str) -> str:
     """Mean, spread and interval of an accuracy among the metrics."""
     mean, std, ci95 = (metrics[f'{prefix}/{key}'] for key in ('accuracy', 'accuracy_std', 'ci95'))
     return f'{mean:.2f} %' + (f' ± {std:.2f} (95 % CI ± {ci95:.2f})' if ci95 else '')
-
-
-def _labels(samples: Sequence[DataSample]) -> list[int]:
-    return [sample.gt_label.item() for sample in samples]
-
-
-def _predictions(samples: Sequence[DataSample]) -> list[int]:
-    return [sample.pred_label.item() for sample in samples]

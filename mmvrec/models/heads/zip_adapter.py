@@ -1,6 +1,5 @@
 """Zip-Adapter: attention over a cached support set."""
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
