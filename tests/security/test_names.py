@@ -27,6 +27,7 @@ from mmvrec.datasets.inspection import print_problems
 from mmvrec.engine.hooks import DefectVisualizationHook
 from mmvrec.evaluation import DetectedDefectMetric, FewShotAccuracy
 from mmvrec.registry import DATASETS
+from mmvrec.structures import FeatureBank
 from mmvrec.visualization import contact_sheet
 from mmvrec.visualization.figures import Embedding, draw_confusion, draw_embeddings
 from mmvrec.visualization.predictions import draw_predictions
@@ -123,8 +124,10 @@ def test_names_of_a_saved_model_cannot_command_a_terminal(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     inferencer = fitted(tmp_path)
     names = {'crack': COMMANDS[0], 'dent': COMMANDS[1]}
-    inferencer.labels = [names[name] for name in inferencer.labels]
+    bank = inferencer.bank
+    labels = [names[name] for name in bank.label_names]
     inferencer.task = COMMANDS[0]
+    inferencer.bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
     inferencer.fit().save('n.safetensors')
     layouts.write_image(tmp_path / 'a.png')
     assert main(['inspect', 'n.safetensors']) == 0
