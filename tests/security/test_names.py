@@ -50,7 +50,7 @@ def test_table_of_accuracies(log_records, task):
     metric = FewShotAccuracy()
     metric.dataset_meta = {'weights_source': f'weights/{task}', 'shots': 1}
     right = {'gt_label': torch.tensor([0]), 'pred_label': torch.tensor([0])}
-    metric.process(None, [{'task': task, 'episode': 0, **right}])
+    metric.process(None, [{'task': task, 'episode': 0, 'instance_id': 'a', **right}])
     metric.evaluate(1)
     text = log_records[-1].getMessage()
     assert is_clean(text)
