@@ -77,8 +77,7 @@ class FewShotAccuracy(BaseMetric):
     def _table(metrics: dict, queries: dict[str, int], episodes: int, meta: dict) -> str:
         drawn = 'queries, for this very support set' if episodes == 1 else 'draws and queries'
         caption = Text(
-            '± 95 % CI: over support draws, for these very queries\n'
-            f'95 % interval: over {drawn}\n'
+            f'± 95 % CI: over support draws, for these very queries\n95 % interval: over {drawn}\n'
         ).append(rich_text(f'backbone weights: {meta.get("weights_source")}'))
         title = f'{meta.get("shots", "?")}-shot accuracy (%), {episodes} episodes'
         table = Table(title=title, caption=caption)

@@ -127,9 +127,11 @@ def test_names_of_a_saved_model_cannot_command_a_terminal(tmp_path, monkeypatch,
     inferencer.task = COMMANDS[0]
     inferencer.fit().save('n.safetensors')
     layouts.write_image(tmp_path / 'a.png')
-    assert main(['inspect', 'n.safetensors']) == 0
-    assert main(['classify', 'n.safetensors', 'a.png', '--out-dir', 'out', '--device', 'cpu']) == 0
-    assert is_clean(capsys.readouterr().out)
+    for command in (['inspect', 'n.safetensors'], ['classify', 'n.safetensors', 'a.png']):
+        assert main(command) == 1
+        told = capsys.readouterr()
+        assert 'n.safetensors is damaged: the label' in told.err
+        assert is_clean(told.out + told.err)
 
 
 def test_messages_cannot_command_a_terminal(capsys):
