@@ -34,8 +34,8 @@ def total_interval(
     "Robust Inference With Multiway Clustering", J. Bus. Econ. Stat. 2011), without the term that
     they subtract: with few episodes the sum is what covers (Owen, "The Pigeonhole Bootstrap", Ann.
     Appl. Stat. 2007). It makes an effective number of independent answers for Wilson's interval
-    (Korn and Graubard, Surv. Methodol. 1998), with Student's quantile for few episodes. One episode
-    says nothing of other support sets: there it is Wilson's interval over queries alone.
+    (Korn and Graubard, Surv. Methodol. 1998), with Student's quantile for few of either.
+    One episode says nothing of other support sets: there it is Wilson's interval over queries.
 
     ``benchmarks/interval_coverage.py`` shows by simulation how often it is right.
 
@@ -50,13 +50,21 @@ def total_interval(
         tuple[float, float]: lower and upper bound, in [0, 1].
     """
     mean, number = float(episodes.mean()), len(episodes)
-    of_episodes = episodes.var(ddof=1) / number if number > 1 else 0.0
-    of_queries = sum(share.var() / len(share) for share in queries) / len(queries) ** 2
-    variance = of_episodes + of_queries
-    # Welch and Satterthwaite; the queries are many.
-    freedom = (number - 1) * (variance / of_episodes) ** 2 if of_episodes else np.inf
-    quantile = float(stats.t.ppf((1 + level) / 2, freedom))
-    # Queries alike in all tasks; there cannot be more answers than were given.
+    # Answers of one episode, as many as if all tasks had equally many queries.
     size = len(queries) ** 2 / sum(1 / len(share) for share in queries)
-    effective = min(mean * (1 - mean) / variance, number * size) if variance > 0 else size
+    quantile = float(stats.norm.ppf((1 + level) / 2))
+    if number == 1:
+        return wilson_interval(mean, size, quantile)
+    parts = [(episodes.var(ddof=1) / number, number - 1)]
+    for share in queries:
+        if len(share) > 1:
+            parts.append((share.var(ddof=1) / len(share) / len(queries) ** 2, len(share) - 1))
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return wilson_interval(mean, size, quantile)
+    # Degrees of freedom as of Welch and Satterthwaite.
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    quantile = float(stats.t.ppf((1 + level) / 2, freedom))
+    # There cannot be more answers than were given.
+    effective = min(mean * (1 - mean) / variance, number * size)
     return wilson_interval(mean, effective, quantile)

@@ -10,6 +10,7 @@ from scipy import stats
 
 from mmvrec.evaluation import FewShotAccuracy
 from mmvrec.evaluation.few_shot_metric import episode_accuracies, summary
+from mmvrec.evaluation.intervals import total_interval
 from mmvrec.registry import METRICS
 from mmvrec.structures import UNLABELLED
 
@@ -47,6 +48,10 @@ TWO_TASKS = {
 }
 
 
+# The answers to the queries of bottle are 100, 100, 50, 0 % right, as in test_intervals.py.
+BOTTLE_INTERVAL = total_interval(np.array([0.5, 0.75]), [np.array([1.0, 1.0, 0.5, 0.0])])
+
+
 def test_two_tasks_by_hand():
     metrics = evaluated(TWO_TASKS)
     t = 12.706204736432095  # 97.5 % quantile of Student's t with one degree of freedom
@@ -71,9 +76,9 @@ def test_two_tasks_by_hand():
 def test_interval_over_draws_and_queries_by_hand():
     # Episodes: 75, 50. Queries: 100, 100, 50, 0.
     metrics = evaluated({('bottle', 0): [1, 1, 1, 0], ('bottle', 1): [1, 1, 0, 0]})
-    of_episodes, of_queries = 0.03125 / 2, 0.171875 / 4
+    of_episodes, of_queries = 1 / 64, 11 / 192
     variance = of_episodes + of_queries
-    t = stats.t.ppf(0.975, (variance / of_episodes) ** 2)
+    t = stats.t.ppf(0.975, variance**2 / (of_episodes**2 + of_queries**2 / 3))
     spread = t**2 * variance / (0.625 * 0.375)
     centre = (0.625 + spread / 2) / (1 + spread)
     half = math.sqrt(spread * (0.625 * 0.375 + spread / 4)) / (1 + spread)
@@ -164,7 +169,9 @@ def test_table_is_logged(log_records):
     ):
         assert part in text
     rows = [line.replace('│', ' ').split() for line in text.splitlines()]
-    assert ['bottle', '3', '4', '62.50', '17.68', '158.83', '19.79', 'to', '91.84'] in rows
+    interval = [f'{100 * bound:.2f}' for bound in BOTTLE_INTERVAL]
+    bottle = ['bottle', '3', '4', '62.50', '17.68', '158.83', interval[0], 'to', interval[1]]
+    assert bottle in rows
     assert ['cable', '2', '4', '62.50', '53.03', '476.48'] in [row[:6] for row in rows]
     assert ['mean', 'over', 'tasks', '62.50', '17.68', '158.83'] in [row[:6] for row in rows]
 

@@ -27,20 +27,22 @@ def test_one_episode_is_the_interval_of_its_queries(right):
 
 def test_variances_of_episodes_and_queries_are_added():
     episodes, queries = np.array([0.75, 0.5]), np.array([1.0, 1.0, 0.5, 0.0])
-    of_episodes, of_queries = 1 / 64, 11 / 256
-    effective = 0.625 * 0.375 / (of_episodes + of_queries)
-    freedom = ((of_episodes + of_queries) / of_episodes) ** 2
-    expected = wilson_interval(0.625, effective, stats.t.ppf(0.975, freedom))
+    of_episodes, of_queries = 1 / 64, 11 / 192
+    variance = of_episodes + of_queries
+    freedom = variance**2 / (of_episodes**2 / 1 + of_queries**2 / 3)
+    expected = wilson_interval(0.625, 0.625 * 0.375 / variance, stats.t.ppf(0.975, freedom))
     assert total_interval(episodes, [queries]) == pytest.approx(expected)
-    assert freedom == pytest.approx(3.75**2)
 
 
 def test_of_several_tasks_the_mean_has_the_variances_of_all():
     # Two tasks with equal episodes: only the queries spread, each task counts a half.
     queries = [np.array([1.0, 0.0, 1.0, 0.0]), np.array([1.0] * 9 + [0.0])]
-    variance = (0.25 / 4 + 0.09 / 10) / 4
-    expected = wilson_interval(0.7, 0.7 * 0.3 / variance, Z)
+    parts = (1 / 3) / 4 / 4, (0.9 / 9) / 10 / 4
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 3 + parts[1] ** 2 / 9)
+    expected = wilson_interval(0.7, 0.7 * 0.3 / sum(parts), stats.t.ppf(0.975, freedom))
     assert total_interval(np.array([0.7, 0.7]), queries) == pytest.approx(expected)
+    size = 4 / (1 / 4 + 1 / 10)
+    assert total_interval(np.array([0.7]), queries) == pytest.approx(wilson_interval(0.7, size, Z))
 
 
 @pytest.mark.parametrize('accuracy', [0.0, 1.0])
@@ -54,7 +56,8 @@ def test_without_any_spread_the_queries_decide(accuracy):
 def test_more_episodes_do_not_replace_queries():
     queries = np.array([1.0] * 12 + [0.0] * 4)
     few, many = (total_interval(np.full(number, 0.75), [queries]) for number in (2, 1000))
-    assert few == many == pytest.approx(wilson_interval(0.75, 16, Z))
+    expected = wilson_interval(0.75, 15, stats.t.ppf(0.975, 15))
+    assert few == many == pytest.approx(expected)
 
 
 def test_no_more_answers_count_than_were_given():
