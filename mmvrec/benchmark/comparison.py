@@ -112,7 +112,8 @@ def markdown_table(comparison: dict) -> str:
     table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     note = (
         'The difference is paired by episode (mean over all columns), its interval that of '
-        "Student's t."
+        "Student's t. Both spread and interval are over draws of the support set, for these very "
+        'queries.'
     )
     return f'{caption_of(comparison, note)}\n\n{table}\n'
 

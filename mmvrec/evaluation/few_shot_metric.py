@@ -1,18 +1,22 @@
 """Few-shot accuracy: mean, spread and confidence over episodes."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from scipy import stats
 
+from mmvrec.evaluation.intervals import total_interval
 from mmvrec.registry import METRICS
 from mmvrec.structures import UNLABELLED
 from mmvrec.utils.text import rich_text
+
+_NAMES = ('accuracy', 'accuracy_std', 'ci95', 'ci95_total', 'ci95_low', 'ci95_high')
 
 
 @METRICS.register_module()
@@ -21,8 +25,11 @@ class FewShotAccuracy(BaseMetric):
 
     ``fewshot/accuracy`` is the mean over tasks of the mean over episodes, ``accuracy_std`` the
     sample standard deviation over episodes of the mean over tasks, ``ci95`` half the width of its
-    95 % confidence interval (Student's t). Both are 0 with one episode, which has no spread. The
-    same three follow per task as ``fewshot/<task>/…``, with the accuracy of every episode as
+    95 % confidence interval (Student's t) over draws of the support set, for these very queries.
+    Both are 0 with one episode, which has no spread. ``ci95_low`` and ``ci95_high`` are the 95 %
+    interval over draws and queries, :func:`total_interval`, and ``ci95_total`` half its width; with
+    one episode it is over queries alone.
+    The same follow per task as ``fewshot/<task>/…``, with the accuracy of every episode as
     ``fewshot/<task>/episodes``; ``fewshot/weights`` says where the backbone's weights come from.
 
     Args:
@@ -40,69 +47,99 @@ class FewShotAccuracy(BaseMetric):
 
         Args:
             data_batch (object): not used.
-            data_samples (Sequence[dict]): with ``task``, ``episode``, ``gt_label``, ``pred_label``.
+            data_samples (Sequence[dict]): with ``task``, ``episode``, ``instance_id``,
+                ``gt_label``, ``pred_label``.
         """
         for sample in data_samples:
             if sample['gt_label'].item() == UNLABELLED:
                 continue
             right = int(sample['pred_label'].item() == sample['gt_label'].item())
-            self.results.append((sample['task'], sample['episode'], right))
+            self.results.append((sample['task'], sample['episode'], sample['instance_id'], right))
 
-    def compute_metrics(self, results: list[tuple[str, int, int]]) -> dict:
+    def compute_metrics(self, results: list[tuple[str, int, str, int]]) -> dict:
         """The metrics, see the class; also prints them as a table."""
-        per_task = episode_accuracies(results)
+        per_task, queries = episode_accuracies(results), query_accuracies(results)
         # Tasks may have different numbers of episodes only when a run was cut short, an error.
         over_tasks = np.mean(list(per_task.values()), axis=0)
-        metrics = dict(zip(('accuracy', 'accuracy_std', 'ci95'), summary(over_tasks), strict=True))
+        metrics = _numbers(over_tasks, list(queries.values()))
         for task, accuracies in per_task.items():
-            for name, value in zip(
-                ('accuracy', 'accuracy_std', 'ci95'), summary(accuracies), strict=True
-            ):
-                metrics[f'{task}/{name}'] = value
+            own = _numbers(accuracies, [queries[task]])
+            metrics |= {f'{task}/{name}': value for name, value in own.items()}
             metrics[f'{task}/episodes'] = accuracies.tolist()
         meta = self.dataset_meta or {}
         metrics['weights'] = meta.get('weights_source', 'unknown')
-        MMLogger.get_current_instance().info('\n' + self._table(per_task, over_tasks, meta))
+        sizes = {task: len(shares) for task, shares in queries.items()}
+        table = self._table(metrics, sizes, len(over_tasks), meta)
+        MMLogger.get_current_instance().info(f'\n{table}')
         return metrics
 
     @staticmethod
-    def _table(per_task: dict[str, np.ndarray], over_tasks: np.ndarray, meta: dict) -> str:
-        title = f'{meta.get("shots", "?")}-shot accuracy (%), {len(over_tasks)} episodes'
-        weights = rich_text(f'backbone weights: {meta.get("weights_source")}')
-        table = Table(title=title, caption=weights)
-        for name in ('task', 'classes', 'mean', 'std', '± 95 % CI'):
+    def _table(metrics: dict, queries: dict[str, int], episodes: int, meta: dict) -> str:
+        drawn = 'queries, for this very support set' if episodes == 1 else 'draws and queries'
+        caption = Text(
+            f'± 95 % CI: over support draws, for these very queries\n95 % interval: over {drawn}\n'
+        ).append(rich_text(f'backbone weights: {meta.get("weights_source")}'))
+        title = f'{meta.get("shots", "?")}-shot accuracy (%), {episodes} episodes'
+        table = Table(title=title, caption=caption)
+        for name in ('task', 'classes', 'queries', 'mean', 'std', '± 95 % CI', '95 % interval'):
             table.add_column(name, justify='left' if name == 'task' else 'right')
-        rows = [*per_task.items()]
+        rows = {task: f'{task}/' for task in queries}
         if len(rows) > 1:
-            rows.append(('mean over tasks', over_tasks))
+            rows['mean over tasks'] = ''
         classes = meta.get('task_classes', {})
-        for task, accuracies in rows:
-            numbers = [f'{value:.2f}' for value in summary(accuracies)]
-            if len(accuracies) == 1:
-                numbers[1:] = ['-', '-']
-            table.add_row(rich_text(task), str(len(classes.get(task, ())) or ''), *numbers)
+        for task, prefix in rows.items():
+            numbers = [f'{metrics[prefix + name]:.2f}' for name in _NAMES]
+            if episodes == 1:
+                numbers[1:3] = ['-', '-']
+            low, high = numbers[-2:]
+            sizes = [str(len(classes.get(task, ())) or ''), str(queries.get(task, ''))]
+            table.add_row(rich_text(task), *sizes, *numbers[:3], f'{low} to {high}')
         console = Console(width=100, color_system=None)
         with console.capture() as capture:
             console.print(table)
         return capture.get()
 
 
-def episode_accuracies(results: Sequence[tuple[str, int, int]]) -> dict[str, np.ndarray]:
+def episode_accuracies(results: Sequence[tuple[str, int, str, int]]) -> dict[str, np.ndarray]:
     """Accuracy of every episode of every task.
 
     Args:
-        results (Sequence): (task, episode, 1 if right else 0) of every query.
+        results (Sequence): (task, episode, id of the query, 1 if right else 0) of every answer.
 
     Returns:
         dict[str, np.ndarray]: percent, float64, (episodes,), tasks in order of appearance.
     """
-    grouped: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for task, episode, right in results:
-        grouped[task][episode].append(right)
+    return _accuracies((task, episode, right) for task, episode, _, right in results)
+
+
+def query_accuracies(results: Sequence[tuple[str, int, str, int]]) -> dict[str, np.ndarray]:
+    """Share of right answers to every query of every task, over the episodes.
+
+    Args:
+        results (Sequence): see :func:`episode_accuracies`.
+
+    Returns:
+        dict[str, np.ndarray]: percent, float64, (queries,), tasks in order of appearance.
+    """
+    return _accuracies((task, query, right) for task, _, query, right in results)
+
+
+def _accuracies(results: Iterable[tuple]) -> dict[str, np.ndarray]:
+    grouped: dict[str, dict] = defaultdict(lambda: defaultdict(list))
+    for task, group, right in results:
+        grouped[task][group].append(right)
     return {
-        task: np.array([100 * sum(r) / len(r) for _, r in sorted(episodes.items())])
-        for task, episodes in grouped.items()
+        task: np.array([100 * sum(r) / len(r) for _, r in sorted(groups.items())])
+        for task, groups in grouped.items()
     }
+
+
+def _numbers(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> dict[str, float]:
+    """Means and intervals, in percent, of the accuracies of episodes and queries."""
+    bounds = total_interval(episodes / 100, [shares / 100 for shares in queries])
+    low, high = (100 * bound for bound in bounds)
+    values = (*summary(episodes), (high - low) / 2, low, high)
+    return dict(zip(_NAMES, values, strict=True))
 
 
 def summary(accuracies: np.ndarray) -> tuple[float, float, float]:

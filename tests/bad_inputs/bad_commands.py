@@ -372,7 +372,7 @@ CASES = [
     ),
     case(
         'classify: a folder of results that is a file (told before the model is read)',
-        'error: a.png cannot be written: …a.png is no folder',
+        'error: a.png/vis/a.png cannot be written: …a.png is no folder',
         'name a folder',
         classify('none.safetensors', 'a.png', '--out-dir', 'a.png'),
     ),

@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from mmvrec.benchmark.composition import compose
 from mmvrec.registry import MODELS
 
-SNAPSHOT = Path(__file__).parents[1] / 'data' / 'config_snapshot.json'
+SNAPSHOT = Path(__file__).with_suffix('.json')
 CONFIGS = Path(__file__).parents[2] / 'configs'
 #: Those that are run, by name without ``.py``.
 LEAVES = {path.stem: path for path in sorted(CONFIGS.glob('[!_]*/*_*shot_*.py'))}

@@ -51,7 +51,7 @@ def test_table_of_accuracies(log_records, task):
     metric = FewShotAccuracy()
     metric.dataset_meta = {'weights_source': f'weights/{task}', 'shots': 1}
     right = {'gt_label': torch.tensor([0]), 'pred_label': torch.tensor([0])}
-    metric.process(None, [{'task': task, 'episode': 0, **right}])
+    metric.process(None, [{'task': task, 'episode': 0, 'instance_id': 'a', **right}])
     metric.evaluate(1)
     text = log_records[-1].getMessage()
     assert is_clean(text)
@@ -130,9 +130,11 @@ def test_names_of_a_saved_model_cannot_command_a_terminal(tmp_path, monkeypatch,
     inferencer.bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
     inferencer.fit().save('n.safetensors')
     layouts.write_image(tmp_path / 'a.png')
-    assert main(['inspect', 'n.safetensors']) == 0
-    assert main(['classify', 'n.safetensors', 'a.png', '--out-dir', 'out', '--device', 'cpu']) == 0
-    assert is_clean(capsys.readouterr().out)
+    for command in (['inspect', 'n.safetensors'], ['classify', 'n.safetensors', 'a.png']):
+        assert main(command) == 1
+        told = capsys.readouterr()
+        assert 'n.safetensors is damaged: the label' in told.err
+        assert is_clean(told.out + told.err)
 
 
 def test_messages_cannot_command_a_terminal(capsys):

@@ -171,6 +171,8 @@ class Pictures:
 
 
 def accuracy_text(metrics: Mapping, prefix: str) -> str:
-    """Mean, spread and interval of an accuracy among the metrics."""
-    mean, std, ci95 = (metrics[f'{prefix}/{key}'] for key in ('accuracy', 'accuracy_std', 'ci95'))
-    return f'{mean:.2f} %' + (f' ± {std:.2f} (95 % CI ± {ci95:.2f})' if ci95 else '')
+    """Mean, spread and intervals of an accuracy among the metrics."""
+    keys = ('accuracy', 'accuracy_std', 'ci95', 'ci95_low', 'ci95_high')
+    mean, std, ci95, low, high = (metrics[f'{prefix}/{key}'] for key in keys)
+    spread = f' ± {std:.2f} (95 % CI over support draws ± {ci95:.2f})' if ci95 else ''
+    return f'{mean:.2f} %{spread}; with other queries {low:.1f} to {high:.1f} % (95 %)'

@@ -184,7 +184,7 @@ BAD_PREFIXES = {
     'data_prefix.image=images': (1, 'data_prefix must name the folder', "got {'image': 'images'}"),
     'ann_file=7': (1, 'ann_file must be the name of a file, got 7', ''),
     'ann_file=none.json': (1, 'no annotation file', 'none.json'),
-    'data_prefix=dict(img=a,b=c)': (2, 'expected KEY=VALUE', 'data_prefix=dict(img=a,b=c)'),
+    'data_prefix=dict(img=a,b=c)': (2, 'the value of data_prefix cannot be read', ''),
     'data_prefix': (2, 'expected KEY=VALUE', "got 'data_prefix'"),
 }
 

@@ -70,6 +70,7 @@ def test_a_circle_is_cut_where_it_leaves_the_image(labelme):
     assert geometry_of(labelme([[-0.4, 20], [-0.4, 28]], 'circle'))[0][0] == 0
 
 
+@pytest.mark.filterwarnings('error::RuntimeWarning')
 def test_shapes_of_a_group_far_outside_are_told(tmp_path):
     layouts.write_image(tmp_path / 'a.png')
     shapes = [
