@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmvrec.apis.embedding import Instances
 from mmvrec.datasets.sources import roboflow_source
+from mmvrec.evaluation.intervals import wilson_interval
 from mmvrec.visualization.figures import draw_confusion
 from mmvrec.visualization.instances import outlined_views
 from mmvrec.visualization.report import Mistake, Picture, TaskReport, write_report
@@ -52,6 +53,7 @@ def write_evaluation(
         'instances': len(right),
         'unknown': 100 * unknown / len(right),
     }
+    low, high = wilson_interval(sum(right) / len(right), len(right))
     support = (inferencer.feats, [classes.index(name) for name in inferencer.labels])
     task = TaskReport(
         name=inferencer.task,
@@ -67,7 +69,8 @@ def write_evaluation(
         episodes=False,
     )
     facts = {
-        'accuracy': f'{numbers["accuracy"]:.2f} %, {len(right)} instances',
+        'accuracy': f'{numbers["accuracy"]:.2f} %, {len(right)} instances; with others '
+        f'{100 * low:.1f} to {100 * high:.1f} % (95 %)',
         'called unknown': f'{numbers["unknown"]:.1f} %',
         'head': type(inferencer.head).__name__,
         'support': f'{len(inferencer.ids)} instances of {len(classes)} classes',
