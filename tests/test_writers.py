@@ -22,6 +22,7 @@ OTHERS = {
     ('mmvrec/engine/result_log.py', 'open'): 'a log, of which a torn last line is removed',
     ('mmvrec/datasets/mvtec_fs_build.py', 'copyfile'): 'within the folder that appears whole',
     ('mmvrec/visualization/report.py', 'savefig'): 'into memory',
+    ('benchmarks/kill_runs.py', 'imwrite'): 'inputs of the runs, in a folder of its own',
 }
 
 
