@@ -143,7 +143,7 @@ CASES = {
     'enroll': Case(command(*ENROLL), enrolled),
     'benchmark': Case(
         tool(
-            'benchmark', 'mvrec/zipa_1shot_synthetic.py', 'baselines/knn_5shot_synthetic.py',
+            'benchmark', 'mvrec/zipa_1shot_synthetic.py', 'baselines/gda_5shot_synthetic.py',
             '--shots', '1', '--out', 'out', '--cfg-options', *OPTIONS,
         ),
         compared,

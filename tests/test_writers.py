@@ -25,6 +25,7 @@ OTHERS = {
         'copyfile',
     ): 'within the folder that appears whole',
     ('mmvrec/visualization/report.py', 'savefig'): 'into memory',
+    ('benchmarks/kill_runs.py', 'imwrite'): 'inputs of the runs, in a folder of its own',
 }
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmvrec.apis.embedding import Instances
 from mmvrec.datasets.sources import roboflow_source
+from mmvrec.evaluation.intervals import wilson_interval
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.report import describe_task
 from mmvrec.structures import FeatureBank
@@ -66,6 +67,7 @@ class EvaluationPage:
             'unknown': 100 * sum(bool(p.unknown) for p in predictions) / len(right),
         }
         accuracy = f'{numbers["accuracy"]:.2f} %'
+        low, high = wilson_interval(sum(right) / len(right), len(right))
         task = support.task_names[0]
         queries = FeatureBank(
             feats=feats,
@@ -79,7 +81,8 @@ class EvaluationPage:
             fitted, queries, predictions, pictures, accuracy, max_mistakes=max_mistakes
         )
         facts = {
-            'accuracy': f'{accuracy}, {len(right)} instances',
+            'accuracy': f'{accuracy}, {len(right)} instances; with others '
+            f'{100 * low:.1f} to {100 * high:.1f} % (95 %)',
             'called unknown': f'{numbers["unknown"]:.1f} %',
             'head': type(fitted.head).__name__,
             'support': f'{len(support)} instances of {len(fitted.class_names)} classes',

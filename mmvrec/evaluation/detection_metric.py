@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 from rich.console import Console
 from rich.table import Table
 
-from mmvrec.evaluation.few_shot_metric import summary
+from mmvrec.evaluation.few_shot_metric import accuracy_numbers, query_accuracies, summary
 from mmvrec.registry import METRICS
 from mmvrec.structures import UNLABELLED
 from mmvrec.utils.text import rich_text
@@ -45,8 +45,8 @@ class DetectedDefectMetric(BaseMetric):
       scores, classes not looked at.
 
     Of the detector, in percent or as numbers over all tasks: ``recall``, ``precision``, ``misses``,
-    ``false_alarms``. ``fewshot/ci95`` is that of the accuracy, see :class:`FewShotAccuracy`; with
-    several tasks those of each follow as ``fewshot/<task>/…``.
+    ``false_alarms``. ``fewshot/ci95`` and ``ci95_…`` are those of the accuracy, see
+    :class:`FewShotAccuracy`; those of each task follow as ``fewshot/<task>/…``.
 
     Args:
         collect_device (str): ``cpu`` or ``gpu``, as of MMEngine's metrics. Defaults to ``cpu``.
@@ -86,30 +86,34 @@ class DetectedDefectMetric(BaseMetric):
                 'DetectedDefectMetric needs a test_dataloader.dataset of type DetectedInstances'
             )
         answers: dict[str, dict[int, list[dict]]] = defaultdict(lambda: defaultdict(list))
+        matched: list[tuple[str, int, str, int]] = []
         for task, episode, answer in results:
             answers[task][episode].append(answer)
+            if answer['truth'] != UNLABELLED:
+                right = int(answer['truth'] == answer['label'])
+                matched.append((task, episode, answer['id'], right))
         tasks = {
             task: TaskDetections(task, self.dataset_meta).judge(list(episodes.values()))
             for task, episodes in answers.items()
         }
-        metrics = self._means(tasks)
+        queries = query_accuracies(matched)
+        metrics = self._means(tasks, {task: queries.get(task, np.zeros(1)) for task in tasks})
+        number = len(next(iter(answers.values())))
         metrics['weights'] = self.dataset_meta.get('weights_source', 'unknown')
-        MMLogger.get_current_instance().info('\n' + self._table(metrics, self.dataset_meta))
+        MMLogger.get_current_instance().info('\n' + self._table(metrics, self.dataset_meta, number))
         return metrics
 
-    def _means(self, tasks: Mapping[str, Mapping[str, np.ndarray]]) -> dict:
-        metrics: dict[str, float] = {}
-        for name in _NUMBERS:
-            per_episode = np.mean([numbers[name] for numbers in tasks.values()], axis=0)
-            mean, deviation, ci95 = summary(per_episode)
-            metrics |= {name: mean, f'{name}_std': deviation}
-            if name == 'accuracy':
-                metrics['ci95'] = ci95
-            for task, numbers in tasks.items():
-                mean, deviation, ci95 = summary(numbers[name])
-                metrics |= {f'{task}/{name}': mean, f'{task}/{name}_std': deviation}
-                if name == 'accuracy':
-                    metrics[f'{task}/ci95'] = ci95
+    def _means(
+        self, tasks: Mapping[str, Mapping[str, np.ndarray]], queries: Mapping[str, np.ndarray]
+    ) -> dict:
+        over_tasks = {
+            name: np.mean([numbers[name] for numbers in tasks.values()], axis=0)
+            for name in _NUMBERS
+        }
+        metrics = _summaries(over_tasks, list(queries.values()))
+        for task, numbers in tasks.items():
+            own = _summaries(numbers, [queries[task]])
+            metrics |= {f'{task}/{name}': value for name, value in own.items()}
         return metrics | self._detector()
 
     def _detector(self) -> dict[str, float]:
@@ -123,21 +127,34 @@ class DetectedDefectMetric(BaseMetric):
         }
 
     @staticmethod
-    def _table(metrics: Mapping, meta: Mapping) -> str:
+    def _table(metrics: Mapping, meta: Mapping, episodes: int) -> str:
         caption = rich_text(
             f'detector: {metrics["misses"]} misses, {metrics["false_alarms"]} false alarms; '
-            f'backbone weights: {meta.get("weights_source")}'
+            f'backbone weights: {meta.get("weights_source")}; accuracy with other draws and '
+            f'detections {metrics["ci95_low"]:.1f} to {metrics["ci95_high"]:.1f} (95 %)'
         )
         table = Table(title=f'{meta.get("shots", "?")}-shot on detections (%)', caption=caption)
         table.add_column('')
         for name in ('mean', 'std'):
             table.add_column(name, justify='right')
         for name, title in _NUMBERS.items():
-            table.add_row(title, f'{metrics[name]:.2f}', f'{metrics[f"{name}_std"]:.2f}')
+            spread = '-' if episodes == 1 else f'{metrics[f"{name}_std"]:.2f}'
+            table.add_row(title, f'{metrics[name]:.2f}', spread)
         console = Console(width=100, color_system=None)
         with console.capture() as capture:
             console.print(table)
         return capture.get()
+
+
+def _summaries(
+    numbers: Mapping[str, np.ndarray], queries: Sequence[np.ndarray]
+) -> dict[str, float]:
+    """Means and spreads over episodes, and the intervals of the accuracy."""
+    metrics = accuracy_numbers(numbers['accuracy'], queries)
+    for name in _NUMBERS:
+        mean, deviation, _ = summary(numbers[name])
+        metrics |= {name: mean, f'{name}_std': deviation}
+    return metrics
 
 
 class TaskDetections:

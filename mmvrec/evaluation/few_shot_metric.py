@@ -61,9 +61,9 @@ class FewShotAccuracy(BaseMetric):
         per_task, queries = episode_accuracies(results), query_accuracies(results)
         # Tasks may have different numbers of episodes only when a run was cut short, an error.
         over_tasks = np.mean(list(per_task.values()), axis=0)
-        metrics = _numbers(over_tasks, list(queries.values()))
+        metrics = accuracy_numbers(over_tasks, list(queries.values()))
         for task, accuracies in per_task.items():
-            own = _numbers(accuracies, [queries[task]])
+            own = accuracy_numbers(accuracies, [queries[task]])
             metrics |= {f'{task}/{name}': value for name, value in own.items()}
             metrics[f'{task}/episodes'] = accuracies.tolist()
         meta = self.dataset_meta or {}
@@ -134,8 +134,16 @@ def _accuracies(results: Iterable[tuple]) -> dict[str, np.ndarray]:
     }
 
 
-def _numbers(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> dict[str, float]:
-    """Means and intervals, in percent, of the accuracies of episodes and queries."""
+def accuracy_numbers(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> dict[str, float]:
+    """Mean, spread and intervals of an accuracy, by the names that they have among the metrics.
+
+    Args:
+        episodes (np.ndarray): accuracy of every episode, percent, (E,); of several tasks the mean.
+        queries (Sequence[np.ndarray]): of every task, accuracy of every query, percent, (Q,).
+
+    Returns:
+        dict[str, float]: percent, see :class:`FewShotAccuracy`.
+    """
     bounds = total_interval(episodes / 100, [shares / 100 for shares in queries])
     low, high = (100 * bound for bound in bounds)
     values = (*summary(episodes), (high - low) / 2, low, high)

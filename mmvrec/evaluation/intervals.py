@@ -5,14 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+#: 97.5 % quantile of the normal distribution, for intervals of 95 %.
+QUANTILE = 1.959963984540054
 
-def wilson_interval(accuracy: float, number: float, quantile: float) -> tuple[float, float]:
+
+def wilson_interval(
+    accuracy: float, number: float, quantile: float = QUANTILE
+) -> tuple[float, float]:
     """Score interval of a share (Wilson, J. Am. Stat. Assoc. 1927).
 
     Args:
         accuracy (float): share of right answers, in [0, 1].
         number (float): independent answers, > 0.
-        quantile (float): how many standard errors are allowed for; 1.96 for 95 %.
+        quantile (float): how many standard errors are allowed for. Defaults to 1.96, for 95 %.
 
     Returns:
         tuple[float, float]: lower and upper bound, in [0, 1].
@@ -23,10 +28,8 @@ def wilson_interval(accuracy: float, number: float, quantile: float) -> tuple[fl
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
-def total_interval(
-    episodes: np.ndarray, queries: Sequence[np.ndarray], level: float = 0.95
-) -> tuple[float, float]:
-    """Interval of an accuracy over other support sets and other queries.
+def total_interval(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> tuple[float, float]:
+    """95 % interval of an accuracy over other support sets and other queries.
 
     All episodes are judged on the same queries, so the spread over episodes says nothing of what
     other queries would give. The variance is the sum of two: that of the episodes' mean and that of
@@ -44,7 +47,6 @@ def total_interval(
             over these.
         queries (Sequence[np.ndarray]): of every task, the share of right answers to each query,
             (Q,).
-        level (float): coverage. Defaults to 0.95.
 
     Returns:
         tuple[float, float]: lower and upper bound, in [0, 1].
@@ -52,19 +54,18 @@ def total_interval(
     mean, number = float(episodes.mean()), len(episodes)
     # Answers of one episode, as many as if all tasks had equally many queries.
     size = len(queries) ** 2 / sum(1 / len(share) for share in queries)
-    quantile = float(stats.norm.ppf((1 + level) / 2))
     if number == 1:
-        return wilson_interval(mean, size, quantile)
+        return wilson_interval(mean, size)
     parts = [(episodes.var(ddof=1) / number, number - 1)]
     for share in queries:
         if len(share) > 1:
             parts.append((share.var(ddof=1) / len(share) / len(queries) ** 2, len(share) - 1))
     variance = sum(part for part, _ in parts)
     if variance == 0:
-        return wilson_interval(mean, size, quantile)
+        return wilson_interval(mean, size)
     # Degrees of freedom as of Welch and Satterthwaite.
     freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    quantile = float(stats.t.ppf((1 + level) / 2, freedom))
+    quantile = float(stats.t.ppf(0.975, freedom))
     # There cannot be more answers than were given.
     effective = min(mean * (1 - mean) / variance, number * size)
     return wilson_interval(mean, effective, quantile)

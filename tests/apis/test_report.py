@@ -10,6 +10,7 @@ import dataset_layouts as layouts
 import numpy as np
 import pytest
 from mmengine.config import Config
+from scipy.stats import binomtest
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.embedding import PICTURE_SIDE
@@ -47,7 +48,9 @@ def test_page_and_numbers(fitted, data, tmp_path):
         'unknown': pytest.approx(100 * np.mean([a['unknown'] for a in answers])),
     }
     page = (tmp_path / 'out/r.html').read_text()
-    assert f'{numbers["accuracy"]:.2f} %, {len(queries)} instances' in page
+    assert f'{numbers["accuracy"]:.2f} %, {len(queries)} instances; with others ' in page
+    interval = binomtest(right.count(True), len(right)).proportion_ci(0.95, 'wilson')
+    assert f'with others {100 * interval.low:.1f} to {100 * interval.high:.1f} % (95 %)' in page
     assert f'Mistakes: {right.count(False)}' in page
     assert 'episode' not in page
     # Two figures; three sizes of crop and three neighbours of every mistake.

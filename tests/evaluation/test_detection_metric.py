@@ -1,9 +1,11 @@
 """Numbers of a detector and a classifier together, by hand."""
 
+import numpy as np
 import pytest
 import torch
 
 from mmvrec.evaluation import DetectedDefectMetric
+from mmvrec.evaluation.intervals import total_interval
 from mmvrec.structures import UNLABELLED
 
 #: Class a twice, class b once; the second a is missed, and there is a false alarm.
@@ -104,6 +106,17 @@ def test_mean_and_spread_over_episodes():
     assert found['fewshot/t/found_and_right'] == pytest.approx((100 / 3 + 200 / 3) / 2)
     # The detector is the same in every episode.
     assert found['fewshot/detector_AP_std'] == 0
+    # Of the two detections that match, one is always right and one every second time.
+    low, high = total_interval(np.array([0.5, 1.0]), [np.array([1.0, 0.5])])
+    for prefix in ('fewshot/', 'fewshot/t/'):
+        assert found[f'{prefix}ci95_low'] == pytest.approx(100 * low)
+        assert found[f'{prefix}ci95_high'] == pytest.approx(100 * high)
+
+
+def test_one_episode_shows_no_spread(log_records):
+    evaluate(samples([0, 1, 0]))
+    rows = [line.replace('│', ' ').split() for line in log_records[-1].getMessage().splitlines()]
+    assert ['right', 'of', 'those', 'found', '50.00', '-'] in rows
 
 
 def test_other_test_sets_are_refused():
