@@ -68,7 +68,8 @@ class DefectDataset(BaseDataset):
     the size of the stored pixels are turned (:func:`mmvrec.structures.annotation_orientation`).
 
     Args:
-        data_root (str): folder of the dataset, in the layout in which it is published.
+        data_root (str, optional): folder of the dataset, in the layout in which it is published.
+            Defaults to None: the class's ``DATA_ROOT``.
         split (str): ``support``, ``query`` or ``all``. Defaults to ``all``.
         pipeline (Sequence): transforms applied to a record. Defaults to none.
         split_file (str, optional): split written by ``tools/misc/make_split.py``. Defaults to None:
@@ -91,6 +92,8 @@ class DefectDataset(BaseDataset):
 
     #: Name of the dataset; the task of datasets with only one.
     NAME = ''
+    #: Where the folder of the dataset is looked for.
+    DATA_ROOT = ''
     #: Class names of every task in label order; None takes them from the annotations, sorted.
     TASK_CLASSES: dict[str, Sequence[str]] | None = None
     #: What a split can keep together, first what it does by default.
@@ -113,7 +116,7 @@ class DefectDataset(BaseDataset):
 
     def __init__(
         self,
-        data_root: str = '',
+        data_root: str | None = None,
         split: str = 'all',
         pipeline: Sequence = (),
         split_file: str | None = None,
@@ -138,6 +141,7 @@ class DefectDataset(BaseDataset):
         self.task_classes: dict[str, list[str]] = {}
         # Built here: MMEngine finds our transforms only under our default scope.
         pipeline = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline]
+        data_root = self.DATA_ROOT if data_root is None else data_root
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
 
     @abstractmethod

@@ -5,7 +5,6 @@ from mmengine.config import Config
 import mmvrec.datasets
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.detected import DetectedInstances
-from mmvrec.datasets.published.pcb import PCB
 from mmvrec.registry import DATASETS
 
 
@@ -56,4 +55,4 @@ def is_format(kind: object) -> bool:
     """Whether a registered type is a dataset of annotated images."""
     is_class = isinstance(kind, type) and issubclass(kind, DefectDataset)
     # Detections are read beside a dataset, not as one.
-    return kind is PCB or (is_class and kind not in (DefectDataset, DetectedInstances))
+    return is_class and kind not in (DefectDataset, DetectedInstances)

@@ -35,7 +35,7 @@ class MaskImageDefects(DefectDataset):
 
     def __init__(
         self,
-        data_root: str = '',
+        data_root: str | None = None,
         rule: str = 'components',
         threshold: int = 127,
         connectivity: int = 8,

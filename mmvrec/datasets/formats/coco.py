@@ -63,6 +63,7 @@ class CocoDefects(SingleFileDefects):
     """
 
     NAME = 'coco'
+    DATA_ROOT = 'data/coco/'
     LAYOUT = (
         'A COCO dataset looks like this:\n'
         '  data_root/annotations.json (ann_file) with the lists images, annotations, categories\n'
@@ -84,7 +85,7 @@ class CocoDefects(SingleFileDefects):
 
     def __init__(
         self,
-        data_root: str = 'data/coco/',
+        data_root: str | None = None,
         ann_file: str | None = None,
         data_prefix: str | Mapping | None = None,
         classes: Sequence[str] | None = None,

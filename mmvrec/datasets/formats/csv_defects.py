@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from mmvrec.datasets.formats.csv_rows import check_filled, parse_geometry, read_rows
 from mmvrec.datasets.formats.single_file import SingleFileDefects
@@ -33,6 +33,7 @@ class CsvDefects(SingleFileDefects):
     """
 
     NAME = 'csv'
+    DATA_ROOT = 'data/csv/'
     LAYOUT = (
         'A CSV dataset looks like this:\n'
         '  data_root/annotations.csv (ann_file) with img_rel_path,label,x1,y1,x2,y2[,points,part]\n'
@@ -40,15 +41,6 @@ class CsvDefects(SingleFileDefects):
     )
 
     ANN_FILES = (('annotations.csv',), ('*.csv', 'annotations/*.csv'))
-
-    def __init__(
-        self,
-        data_root: str = 'data/csv/',
-        ann_file: str | None = None,
-        data_prefix: str | Mapping | None = None,
-        **kwargs,
-    ):
-        super().__init__(data_root=data_root, ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:
         """Read the rows in the order of the file."""

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import torch
 
-from mmvrec.datasets.formats.folders import (
-    MaskFolders,
+from mmvrec.datasets.formats.label_folders import (
     pair_problem,
     report_loose,
     report_others,
     subfolders,
 )
+from mmvrec.datasets.formats.mask_folders import MaskFolders
 from mmvrec.datasets.mask_instances import connected_components
 from mmvrec.registry import DATASETS
 from mmvrec.utils.files import read_npy
@@ -60,7 +60,7 @@ class HeatMaps(MaskFolders):
 
     def __init__(
         self,
-        data_root: str = 'data/mvtec_ad/',
+        data_root: str | None = None,
         threshold: float | None = None,
         map_dir: str = 'heat_maps/',
         **kwargs,

@@ -55,14 +55,12 @@ class LabelMeDefects(DefectDataset):
     """
 
     NAME = 'labelme'
+    DATA_ROOT = 'data/labelme/'
     LAYOUT = (
         'A LabelMe dataset looks like this:\n'
         '  data_root/part_001.json with imagePath, imageHeight, imageWidth and shapes\n'
         '  data_root/part_001.png (imagePath, relative to the JSON file)'
     )
-
-    def __init__(self, data_root: str = 'data/labelme/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:
         """Read the JSON files, ordered by their path."""

@@ -42,6 +42,7 @@ class YoloDefects(DefectDataset):
     """
 
     NAME = 'yolo'
+    DATA_ROOT = 'data/yolo/'
     LAYOUT = (
         'A YOLO dataset looks like this:\n'
         '  data_root/data.yaml with names (or classes.txt, obj.names)\n'
@@ -49,9 +50,6 @@ class YoloDefects(DefectDataset):
         '  (or images/train/…, labels/train/…, or train/images/…, train/labels/…,\n'
         '  or part_001.txt beside part_001.png)'
     )
-
-    def __init__(self, data_root: str = 'data/yolo/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:
         """Read the text files, ordered by their path."""

@@ -46,6 +46,7 @@ class AITEX(MaskImageDefects):
     """
 
     NAME = 'aitex'
+    DATA_ROOT = 'data/aitex/'
     LAYOUT = (
         'AITEX (https://www.aitex.es/afid/) looks like this:\n'
         '  data_root/Defect_images/0001_002_00.png (number, defect code, fabric)\n'
@@ -53,7 +54,7 @@ class AITEX(MaskImageDefects):
     )
 
     def __init__(
-        self, data_root: str = 'data/aitex/', classes: Sequence[str] | None = None, **kwargs
+        self, data_root: str | None = None, classes: Sequence[str] | None = None, **kwargs
     ):
         if classes is not None:
             classes = name_list('classes', classes)

@@ -31,15 +31,13 @@ class DeepPCB(DefectDataset):
     """
 
     NAME = 'deep_pcb'
+    DATA_ROOT = 'data/pcb/'
     TASK_CLASSES = {'deep_pcb': list(_TYPES)}
     LAYOUT = (
         'DeepPCB (https://github.com/tangsanli5201/DeepPCB) looks like this:\n'
         '  data_root/PCBData/group00041/00041/00041000_test.jpg\n'
         '  data_root/PCBData/group00041/00041_not/00041000.txt'
     )
-
-    def __init__(self, data_root: str = 'data/pcb/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:
         """Read the annotation files, ordered by path."""

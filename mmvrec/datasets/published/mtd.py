@@ -33,6 +33,7 @@ class MTD(MaskImageDefects):
     """
 
     NAME = 'mtd'
+    DATA_ROOT = 'data/mtd/'
     TASK_CLASSES = {'mtd': ['Blowhole', 'Break', 'Crack', 'Fray', 'Uneven']}
     SPLIT_GROUPS = ('source', 'image', 'instance', 'tile')
     LAYOUT = (
@@ -40,10 +41,6 @@ class MTD(MaskImageDefects):
         '  data_root/MT_Blowhole/Imgs/exp1_num_4727.jpg and exp1_num_4727.png (the mask)\n'
         '  also MT_Break, MT_Crack, MT_Fray, MT_Uneven (MT_Free is not used)'
     )
-
-    def __init__(self, data_root: str = 'data/mtd/', **kwargs):
-        self._tiles: dict[str, int] = {}
-        super().__init__(data_root=data_root, **kwargs)
 
     def load_instances(self) -> Iterator[dict]:
         """Read the masks, class by class, ordered by name."""

@@ -45,6 +45,7 @@ class MVTecFS(DefectDataset):
     """
 
     NAME = 'mvtec_fs'
+    DATA_ROOT = 'data/mvtec_fs/'
     TASK_CLASSES = {
         'carpet': ['color', 'cut', 'hole', 'metal_contamination', 'thread'],
         'grid': ['bent', 'broken', 'glue', 'metal_contamination', 'thread'],
@@ -87,7 +88,7 @@ class MVTecFS(DefectDataset):
 
     def __init__(
         self,
-        data_root: str = 'data/mvtec_fs/',
+        data_root: str | None = None,
         categories: Sequence[str] | None = None,
         **kwargs,
     ):

@@ -1,4 +1,4 @@
-"""Datasets of the user's own: LabelMe, YOLO, VOC, CSV, folders of classes and of masks."""
+"""Datasets of the user's own: LabelMe, YOLO, CSV."""
 
 import base64
 import math
@@ -7,14 +7,12 @@ import cv2
 import dataset_layouts as layouts
 import numpy as np
 import pytest
-from dataset_battery import DatasetBattery, ids_of, records_of
+from dataset_battery import DatasetBattery, records_of
 
 from mmvrec.datasets import (
-    ClassFolders,
     CocoDefects,
     CsvDefects,
     LabelMeDefects,
-    MaskFolders,
     PascalVOC,
     YoloDefects,
 )
@@ -70,25 +68,6 @@ class TestYolo(DatasetBattery):
         return '0.txt'
 
 
-class TestPascalVOC(DatasetBattery):
-    SIZE = 8
-    CLASSES = {'voc': NAMES}
-
-    def write(self, root):
-        return layouts.write_voc(root)
-
-    def build(self, root, **kwargs):
-        return PascalVOC(str(root), **kwargs)
-
-    def edit_mask(self, root):
-        objects = [('scratch', 11, 8, 30, 20), ('dent', 40, 20, 50, 30)]
-        layouts.write_text(root / 'Annotations' / '0.xml', layouts.xml_text(*objects))
-
-    def break_one(self, root):
-        (root / 'JPEGImages' / '0.jpg').unlink()
-        return '0.xml'
-
-
 class TestCsv(DatasetBattery):
     SIZE = 8
     CLASSES = {'csv': NAMES}
@@ -111,85 +90,6 @@ class TestCsv(DatasetBattery):
         rows = layouts.csv_rows()
         rows[0].update(changes)
         layouts.write_csv(root / 'annotations.csv', rows)
-
-
-class TestClassFolders(DatasetBattery):
-    SIZE = 8
-    CLASSES = {'class_folders': NAMES}
-
-    def write(self, root):
-        return layouts.write_class_folders(root)
-
-    def build(self, root, **kwargs):
-        return ClassFolders(str(root), **kwargs)
-
-    def edit_mask(self, root):
-        layouts.write_image(root / 'dent' / '0.png', height=30)
-
-    def break_one(self, root):
-        (root / 'dent' / '0.png').write_bytes(b'no image')
-        return '0.png'
-
-    def test_masks_can_be_drawn(self, root):
-        for record in records_of(self.build(root)):
-            assert mask_of(record).all()
-
-    def test_what_is_not_used_is_told(self, root):
-        (root / 'dent' / 'more.heic').write_bytes(b'')
-        (problem,) = self.build(root).problems
-        assert 'more.heic: not used' in str(problem)
-        (root / 'fold').mkdir()
-        with pytest.raises(ValueError, match='fold: it has no image'):
-            self.build(root)
-
-
-class TestMaskFolders(DatasetBattery):
-    SIZE = 8
-    CLASSES = {'nut': NAMES}
-
-    def write(self, root):
-        return layouts.write_mask_folders(root)
-
-    def build(self, root, **kwargs):
-        return MaskFolders(str(root), **kwargs)
-
-    def edit_mask(self, root):
-        layouts.write_mask(self._masks(root) / 'dent' / '000_mask.png', (2, 2, 12, 6))
-
-    def break_one(self, root):
-        (root / 'nut' / 'test' / 'dent' / '000.png').unlink()
-        return '000_mask.png'
-
-    @staticmethod
-    def _masks(root):
-        return root / 'nut' / 'ground_truth'
-
-    def test_a_product_may_be_the_root_itself(self, root):
-        assert ids_of(self.build(root / 'nut')) == ids_of(self.build(root))
-
-    def test_an_image_without_mask_is_told(self, root):
-        (self._masks(root) / 'dent' / '000_mask.png').unlink()
-        (problem,) = self.build(root).problems
-        assert '000.png: not used: no mask' in str(problem)
-
-    def test_a_class_without_masks_is_told(self, root):
-        for name in ('good', 'bent'):
-            layouts.write_image(root / 'nut' / 'test' / name / '000.png')
-        dataset = self.build(root)
-        (problem,) = dataset.problems
-        assert f'bent: not used: no folder {self._masks(root) / "bent"}' in str(problem)
-        assert len(dataset) == self.SIZE
-
-    def test_a_folder_of_several_classes_is_named(self, root):
-        (self._masks(root) / 'combined').mkdir()
-        with pytest.raises(ValueError, match='combined: it mixes several classes'):
-            self.build(root)
-        assert len(self.build(root, on_problem='skip')) == self.SIZE
-
-    def test_products_are_chosen(self, root):
-        assert self.build(root, categories=['nut']).task_classes == self.CLASSES
-        with pytest.raises(FileNotFoundError, match=r"no products \['screw'\].*it has \['nut'\]"):
-            self.build(root, categories=['screw'])
 
 
 def test_every_format_gives_the_same_polygon(tmp_path):
