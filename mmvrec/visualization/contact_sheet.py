@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from PIL import Image, ImageDraw, ImageFont
 
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.files import atomic_write
 from mmvrec.utils.images import MAX_PIXELS
 from mmvrec.visualization.fonts import Font, lettering
@@ -29,11 +30,11 @@ _CONTEXT = 1.8
 _LEAST_SIDE = 64
 
 
-def pick_examples(records: Sequence[dict], per_class: int = 8) -> list[int]:
+def pick_examples(records: Sequence[InstanceRecord], per_class: int = 8) -> list[int]:
     """Choose examples of every class, spread evenly over the dataset.
 
     Args:
-        records (Sequence[dict]): records of a dataset, with ``task`` and ``label_name``.
+        records (Sequence[InstanceRecord]): of a dataset, with ``task`` and ``label_name``.
         per_class (int): how many of each class at most. Defaults to 8.
 
     Returns:

@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 
 from mmvrec.datasets.splits import write_split
-from mmvrec.structures import decode_mask
+from mmvrec.structures import InstanceRecord, decode_mask
+
+#: What a record of every dataset has.
+RECORD_FIELDS = {
+    'img_path', 'img_id', 'instance_id', 'task', 'label_name', 'bbox', 'mask', 'img_shape',
+    'ann_file', 'gt_label', 'sample_idx',
+}  # fmt: skip
 
 
-def records_of(dataset) -> list[dict]:
+def records_of(dataset) -> list[InstanceRecord]:
     return [dataset.get_data_info(i) for i in range(len(dataset))]
 
 
@@ -52,6 +58,11 @@ class DatasetBattery:
     def test_labels_are_by_name(self, root):
         for record in records_of(self.build(root)):
             assert self.CLASSES[record['task']][record['gt_label']] == record['label_name']
+
+    def test_records_have_the_documented_fields(self, root):
+        for record in records_of(self.build(root)):
+            assert set(record) <= set(InstanceRecord.__annotations__)
+            assert set(record) >= RECORD_FIELDS
 
     def test_ids_are_unique(self, root):
         ids = ids_of(self.build(root))

@@ -6,6 +6,7 @@ from pathlib import Path
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.formats.label_folders import report_loose, report_others, subfolders
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.images import image_shape
 from mmvrec.utils.paths import IMAGE_SUFFIXES, walk_files
 
@@ -36,7 +37,7 @@ class ClassFolders(DefectDataset):
         '  data_root/scratch/001.png, data_root/dent/001.png'
     )
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the folders, by class and file name."""
         report_loose(self, Path(self.data_root))
         for folder in subfolders(Path(self.data_root)):
@@ -47,7 +48,7 @@ class ClassFolders(DefectDataset):
             for path in images:
                 yield from self._read_image(path, folder.name)
 
-    def _read_image(self, path: Path, label_name: str) -> Iterator[dict]:
+    def _read_image(self, path: Path, label_name: str) -> Iterator[InstanceRecord]:
         img_id = path.relative_to(self.data_root).as_posix()
         try:
             height, width = image_shape(path)

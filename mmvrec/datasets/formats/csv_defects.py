@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mmvrec.datasets.formats.csv_rows import check_filled, parse_geometry, read_rows
 from mmvrec.datasets.formats.single_file import SingleFileDefects
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 
 _COLUMNS = ('img_rel_path', 'label', 'x1', 'y1', 'x2', 'y2')
 
@@ -42,7 +43,7 @@ class CsvDefects(SingleFileDefects):
 
     ANN_FILES = (('annotations.csv',), ('*.csv', 'annotations/*.csv'))
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the rows in the order of the file."""
         path = self.open_folder()
         try:

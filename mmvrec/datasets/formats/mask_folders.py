@@ -13,6 +13,7 @@ from mmvrec.datasets.formats.label_folders import (
 )
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.paths import files_by_stem
 
 
@@ -56,7 +57,7 @@ class MaskFolders(MaskImageDefects):
         self.categories = None if categories is None else name_list('categories', categories)
         super().__init__(data_root=data_root, **kwargs)
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the masks, by product, class and file name."""
         for name, product in self.products('ground_truth').items():
             report_loose(self, product / 'ground_truth')
@@ -108,7 +109,7 @@ class MaskFolders(MaskImageDefects):
             )
         return {name: products[name] for name in names}
 
-    def _read_class(self, name: str, product: Path, folder: Path) -> Iterator[dict]:
+    def _read_class(self, name: str, product: Path, folder: Path) -> Iterator[InstanceRecord]:
         images = product / 'test' / folder.name
         report_others(self, folder, 'masks')
         masks = defaultdict(list)

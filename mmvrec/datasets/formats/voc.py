@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.formats.voc_xml import declared_shape, parse_object, read_xml
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.paths import ListedImages, files_by_stem, walk_files
 
 
@@ -51,7 +52,7 @@ class VOCDefects(DefectDataset):
     def xml_folders(self) -> list[XmlFolder]:
         """Folders of the layout that ``data_root`` has; ``FileNotFoundError`` if it has none."""
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the XML files, ordered by the id of their image."""
         files = []
         for folder in self.xml_folders():
@@ -98,7 +99,7 @@ class VOCDefects(DefectDataset):
         root: Element,
         image: Path,
         img_shape: tuple[int, int] | None,
-    ) -> Iterator[dict]:
+    ) -> Iterator[InstanceRecord]:
         seen = set()
         for index, element in enumerate(root.iter('object')):
             instance = f'{img_id}#{index}'

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmvrec.datasets.base import name_list
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.paths import glob_files
 
 #: Class of a defect code, the second number of a file's name.
@@ -67,7 +68,7 @@ class AITEX(MaskImageDefects):
             self.TASK_CLASSES = {self.NAME: classes}
         super().__init__(data_root=data_root, **kwargs)
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the masks, ordered by the picture's name."""
         masks = self.folder('Mask_images')
         pictures = self._list_pictures(masks)
