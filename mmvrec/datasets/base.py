@@ -17,7 +17,7 @@ from mmvrec.datasets.checks import geometry_problem, label_problem, turn_upright
 from mmvrec.datasets.sources import source_groups
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS
-from mmvrec.structures import InstanceRecord, usual_spellings
+from mmvrec.structures import FeatureBank, InstanceRecord, usual_spellings
 from mmvrec.utils.files import sha256_file
 from mmvrec.utils.images import ImageHeader
 from mmvrec.utils.text import printable
@@ -85,6 +85,8 @@ class DefectDataset(BaseDataset):
         ValueError: bad annotations (see ``on_problem``), or no instance is left.
     """
 
+    #: Features in the place of images, which :class:`FeatureBankDataset` has.
+    bank: FeatureBank | None = None
     #: Name of the dataset; the task of datasets with only one.
     NAME = ''
     #: Where the folder of the dataset is looked for.

@@ -64,6 +64,9 @@ class DatasetBattery:
             assert set(record) <= set(InstanceRecord.__annotations__)
             assert set(record) >= RECORD_FIELDS
 
+    def test_it_has_images_and_no_bank(self, root):
+        assert self.build(root).bank is None
+
     def test_ids_are_unique(self, root):
         ids = ids_of(self.build(root))
         assert len(set(ids)) == len(ids)
