@@ -99,8 +99,7 @@ def _draw_view(axes, view: torch.Tensor, box: np.ndarray) -> None:
     axes.imshow(pixels[..., :3])
     if pixels.shape[2] == 4:
         mask = pixels[..., 3]
-        # A defect of a few pixels is faint in a large crop: its border is where it has half its
-        # peak.
+        # A defect of a few pixels is faint in a large crop: its border is at half its peak.
         plot_outline(axes, mask > mask.max() / 2)
     x1, y1, x2, y2 = (int(value) for value in box)
     axes.set_title(f'x {x1}…{x2}  y {y1}…{y2}', fontsize=6, pad=2)
