@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmvrec.datasets.splits import write_split
@@ -21,6 +22,10 @@ def records_of(dataset) -> list[InstanceRecord]:
 
 def ids_of(dataset) -> list[str]:
     return [record['instance_id'] for record in records_of(dataset)]
+
+
+def mask_of(record: InstanceRecord) -> np.ndarray:
+    return decode_mask(record['mask'], record['bbox'], *record['img_shape']) > 0
 
 
 class DatasetBattery:
@@ -77,8 +82,7 @@ class DatasetBattery:
 
     def test_masks_can_be_drawn(self, root):
         for record in records_of(self.build(root)):
-            mask = decode_mask(record['mask'], record['bbox'], *record['img_shape'])
-            assert 0 < (mask > 0).mean() < 1
+            assert 0 < mask_of(record).mean() < 1
 
     def test_fingerprint_is_of_the_content(self, root, tmp_path):
         fingerprint = self.build(root).fingerprint()

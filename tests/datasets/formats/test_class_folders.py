@@ -1,9 +1,8 @@
 import dataset_layouts as layouts
 import pytest
-from dataset_battery import DatasetBattery, records_of
+from dataset_battery import DatasetBattery, mask_of, records_of
 
 from mmvrec.datasets import ClassFolders
-from mmvrec.structures import decode_mask
 
 
 class TestClassFolders(DatasetBattery):
@@ -25,7 +24,7 @@ class TestClassFolders(DatasetBattery):
 
     def test_masks_can_be_drawn(self, root):
         for record in records_of(self.build(root)):
-            assert decode_mask(record['mask'], record['bbox'], *record['img_shape']).all()
+            assert mask_of(record).all()
 
     def test_what_is_not_used_is_told(self, root):
         (root / 'dent' / 'more.heic').write_bytes(b'')
