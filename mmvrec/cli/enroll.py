@@ -6,6 +6,7 @@ from collections import Counter
 from mmengine.registry import init_default_scope
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import build_dataset
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
@@ -17,6 +18,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f'the model must end in .safetensors, got {args.out}')
     check_output(args.out)
     init_default_scope('mmvrec')
+    import_modules(args.imports)
     dataset = build_dataset(args.format, args.data_root, args.options)
     cfg = read_config(args.config)
     try:

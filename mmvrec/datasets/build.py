@@ -2,16 +2,27 @@
 
 from mmengine.config import Config
 
-import mmvrec.datasets
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.detected import DetectedInstances
-from mmvrec.datasets.published.pcb import PCB
 from mmvrec.registry import DATASETS
 
 
 def format_names() -> list[str]:
-    """Names of the datasets of defects that come with the package."""
-    return [name for name in mmvrec.datasets.__all__ if is_format(getattr(mmvrec.datasets, name))]
+    """Names of the datasets of defects, those of the package and those that others registered."""
+    names = []
+    for registry in (DATASETS, *DATASETS.children.values()):
+        scope = '' if registry is DATASETS else f'{registry.scope}.'
+        names += [scope + name for name, kind in registry.module_dict.items() if is_format(kind)]
+    return sorted(names)
+
+
+def check_format(name: str) -> None:
+    """Raise ``ValueError`` unless a dataset of defects has this name."""
+    if not is_format(DATASETS.get(name)):
+        raise ValueError(
+            f'no dataset format {name!r}; there are {format_names()}; one of your own is '
+            'registered in mmvrec.registry.DATASETS by its module, when that is imported (--import)'
+        )
 
 
 def build_dataset(name: str, data_root: str, options: dict | None = None) -> DefectDataset:
@@ -29,8 +40,7 @@ def build_dataset(name: str, data_root: str, options: dict | None = None) -> Def
         FileNotFoundError: the folder, or a file in it, is missing.
         ValueError: there is no such dataset, it has no such option, or bad annotations.
     """
-    if not is_format(DATASETS.get(name)):
-        raise ValueError(f'no dataset format {name!r}; there are {format_names()}')
+    check_format(name)
     options = nested_options(options or {})
     try:
         return DATASETS.build({'type': name, 'data_root': data_root, **options})
@@ -56,4 +66,4 @@ def is_format(kind: object) -> bool:
     """Whether a registered type is a dataset of annotated images."""
     is_class = isinstance(kind, type) and issubclass(kind, DefectDataset)
     # Detections are read beside a dataset, not as one.
-    return kind is PCB or (is_class and kind not in (DefectDataset, DetectedInstances))
+    return is_class and kind is not DetectedInstances

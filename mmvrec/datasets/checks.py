@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mmvrec.structures import annotation_orientation, turn_box, turn_mask
+from mmvrec.structures import InstanceRecord, annotation_orientation, turn_box, turn_mask
 from mmvrec.structures.borders import cut_at_border, cut_box
 from mmvrec.utils.images import ImageHeader, read_header
 
@@ -27,7 +27,7 @@ def label_problem(label: str, known: Iterable[str] | None, what: str = 'label') 
     return None
 
 
-def use_header(record: dict, headers: dict[str, ImageHeader | str]) -> str | None:
+def use_header(record: InstanceRecord, headers: dict[str, ImageHeader | str]) -> str | None:
     """Check the declared size by the image file's header, each file being read once.
 
     ``img_shape`` becomes the size that the geometry counts, ``orientation`` what turns it upright.
@@ -49,7 +49,7 @@ def use_header(record: dict, headers: dict[str, ImageHeader | str]) -> str | Non
     return None
 
 
-def turn_upright(record: dict) -> None:
+def turn_upright(record: InstanceRecord) -> None:
     """Turn the geometry of stored pixels with the image; that of upright ones stays as it is."""
     orientation = record.pop('orientation', 1)
     if orientation == 1:
@@ -83,7 +83,7 @@ def _is_number_type(kind: type) -> bool:
     return issubclass(kind, int | float | np.number) and kind is not bool
 
 
-def geometry_problem(record: dict) -> str | None:
+def geometry_problem(record: InstanceRecord) -> str | None:
     """What is wrong with the box or polygon of a record; None where nothing is.
 
     What reaches over the border of the image by little is cut, and ``is_cut`` added.
@@ -114,7 +114,7 @@ def _check_polygons(polygons: list) -> None:
         as_points(polygon)
 
 
-def _cut_geometry(record: dict) -> None:
+def _cut_geometry(record: InstanceRecord) -> None:
     """See :mod:`mmvrec.structures.borders`; what lies within the image stays as it is written."""
     if record['img_shape'] is None:
         return

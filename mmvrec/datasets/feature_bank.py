@@ -25,6 +25,9 @@ class FeatureBankDataset(BaseDataset):
         ValueError: it is damaged, has the wrong fields, or a task's name cannot be written.
     """
 
+    #: The features; datasets of images have None here.
+    bank: FeatureBank
+
     def __init__(self, ann_file: str = '', token: int = 0, data_root: str = ''):
         self.token = token
         if not ann_file:

@@ -49,7 +49,7 @@ def build_bank(
         FeatureBank: one entry per instance, in dataset order, on the CPU.
     """
     dataset = dataloader.dataset
-    if hasattr(dataset, 'bank'):
+    if dataset.bank is not None:
         return dataset.bank
     cache = None
     if cache_dir is not None:

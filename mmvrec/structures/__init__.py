@@ -1,4 +1,5 @@
 from mmvrec.structures.feature_bank import UNLABELLED, FeatureBank
+from mmvrec.structures.instance import InstanceRecord
 from mmvrec.structures.label_space import LabelSpace, usual_spellings
 from mmvrec.structures.masks import decode_mask, encode_mask, mask_bbox
 from mmvrec.structures.orientation import annotation_orientation, turn_box, turn_mask, turn_points
@@ -8,6 +9,7 @@ __all__ = [
     'MADE_ELSEWHERE',
     'UNLABELLED',
     'FeatureBank',
+    'InstanceRecord',
     'LabelSpace',
     'Provenance',
     'annotation_orientation',

@@ -2,9 +2,10 @@
 
 import dataset_layouts as layouts
 import pytest
+from mmengine.registry import Registry
 
 from mmvrec.datasets import PCB, DeepPCB, YoloDefects
-from mmvrec.datasets.build import build_dataset, format_names
+from mmvrec.datasets.build import build_dataset, check_format, format_names
 from mmvrec.registry import DATASETS
 
 
@@ -41,3 +42,15 @@ def test_an_option_that_is_none(tmp_path):
     layouts.write_yolo(tmp_path)
     with pytest.raises(ValueError, match=r"YoloDefects .* options \{'colour': 1\}: .*colour"):
         build_dataset('YoloDefects', str(tmp_path), {'colour': 1})
+
+
+def test_formats_of_other_libraries_have_their_scope():
+    other = Registry('dataset', parent=DATASETS, scope='factory')
+    other.register_module(name='FactoryYolo', module=YoloDefects)
+    other.register_module(name='Table', module=dict)
+    try:
+        assert set(format_names()) >= {'factory.FactoryYolo', 'YoloDefects'}
+        assert 'factory.Table' not in format_names()
+        check_format('factory.FactoryYolo')
+    finally:
+        DATASETS.children.pop('factory')

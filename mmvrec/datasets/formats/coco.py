@@ -12,6 +12,7 @@ from mmvrec.datasets.base import name_list
 from mmvrec.datasets.formats.coco_geometry import is_number, read_geometry
 from mmvrec.datasets.formats.single_file import SingleFileDefects
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.files import read_json
 from mmvrec.utils.images import image_shape, is_image_size
 
@@ -63,6 +64,7 @@ class CocoDefects(SingleFileDefects):
     """
 
     NAME = 'coco'
+    DATA_ROOT = 'data/coco/'
     LAYOUT = (
         'A COCO dataset looks like this:\n'
         '  data_root/annotations.json (ann_file) with the lists images, annotations, categories\n'
@@ -84,7 +86,7 @@ class CocoDefects(SingleFileDefects):
 
     def __init__(
         self,
-        data_root: str = 'data/coco/',
+        data_root: str | None = None,
         ann_file: str | None = None,
         data_prefix: str | Mapping | None = None,
         classes: Sequence[str] | None = None,
@@ -95,7 +97,7 @@ class CocoDefects(SingleFileDefects):
         self.task_key = task_key
         super().__init__(data_root=data_root, ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the annotations in the order of the file."""
         content = _read_coco(self.open_folder())
         categories = self._read_categories(content['categories'])
@@ -109,7 +111,7 @@ class CocoDefects(SingleFileDefects):
             if self.classes is None or record['label_name'] in self.classes:
                 yield record
 
-    def _find_classes(self, records: list[dict]) -> dict[str, list[str]]:
+    def _find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
         if self.classes is None:
             return super()._find_classes(records)
         return {record['task']: self.classes for record in records}
@@ -179,7 +181,7 @@ class CocoDefects(SingleFileDefects):
 
     def _make_record(
         self, identity: int | str, annotation: dict, images: dict, categories: dict
-    ) -> dict:
+    ) -> InstanceRecord:
         image = _look_up(images, annotation, 'image_id')
         label_name = _look_up(categories, annotation, 'category_id')
         if isinstance(image, str):

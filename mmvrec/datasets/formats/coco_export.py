@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from mmvrec.datasets.base import DefectDataset
-from mmvrec.structures import decode_mask, encode_mask
+from mmvrec.structures import InstanceRecord, decode_mask, encode_mask
 from mmvrec.utils.paths import inside
 
 
@@ -61,7 +61,7 @@ def to_coco(dataset: DefectDataset, single_class: str | None = None) -> dict:
     }
 
 
-def _geometry(record: dict) -> dict:
+def _geometry(record: InstanceRecord) -> dict:
     x1, y1, x2, y2 = map(float, record['bbox'])
     height, width = record['img_shape']
     box = {'bbox': [x1, y1, x2 - x1, y2 - y1], 'iscrowd': 0}

@@ -2,11 +2,12 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from mmvrec.datasets.formats.csv_rows import check_filled, parse_geometry, read_rows
 from mmvrec.datasets.formats.single_file import SingleFileDefects
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 
 _COLUMNS = ('img_rel_path', 'label', 'x1', 'y1', 'x2', 'y2')
 
@@ -33,6 +34,7 @@ class CsvDefects(SingleFileDefects):
     """
 
     NAME = 'csv'
+    DATA_ROOT = 'data/csv/'
     LAYOUT = (
         'A CSV dataset looks like this:\n'
         '  data_root/annotations.csv (ann_file) with img_rel_path,label,x1,y1,x2,y2[,points,part]\n'
@@ -41,16 +43,7 @@ class CsvDefects(SingleFileDefects):
 
     ANN_FILES = (('annotations.csv',), ('*.csv', 'annotations/*.csv'))
 
-    def __init__(
-        self,
-        data_root: str = 'data/csv/',
-        ann_file: str | None = None,
-        data_prefix: str | Mapping | None = None,
-        **kwargs,
-    ):
-        super().__init__(data_root=data_root, ann_file=ann_file, data_prefix=data_prefix, **kwargs)
-
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the rows in the order of the file."""
         path = self.open_folder()
         try:

@@ -9,15 +9,16 @@ import cv2
 import numpy as np
 import torch
 
-from mmvrec.datasets.formats.folders import (
-    MaskFolders,
+from mmvrec.datasets.formats.label_folders import (
     pair_problem,
     report_loose,
     report_others,
     subfolders,
 )
+from mmvrec.datasets.formats.mask_folders import MaskFolders
 from mmvrec.datasets.mask_instances import connected_components
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.files import read_npy
 from mmvrec.utils.images import image_shape, read_pixels
 from mmvrec.utils.paths import files_by_stem
@@ -60,7 +61,7 @@ class HeatMaps(MaskFolders):
 
     def __init__(
         self,
-        data_root: str = 'data/mvtec_ad/',
+        data_root: str | None = None,
         threshold: float | None = None,
         map_dir: str = 'heat_maps/',
         **kwargs,
@@ -92,7 +93,7 @@ class HeatMaps(MaskFolders):
             )
         return values
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the heat-maps, by product, class and file name."""
         all_maps = self.folder(self.map_dir)
         for name, product in self.products('test').items():
@@ -104,7 +105,7 @@ class HeatMaps(MaskFolders):
             for label in sorted(labels - {self.GOOD}):
                 yield from self._read_folder(name, images / label, maps / label)
 
-    def _read_folder(self, name: str, images: Path, maps: Path) -> Iterator[dict]:
+    def _read_folder(self, name: str, images: Path, maps: Path) -> Iterator[InstanceRecord]:
         if not maps.is_dir():
             self.report(images, '', f'not used: no folder {maps} of its heat-maps', False)
             return

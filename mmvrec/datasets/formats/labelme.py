@@ -13,7 +13,7 @@ import numpy as np
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.checks import as_points
 from mmvrec.registry import DATASETS
-from mmvrec.structures import decode_mask, encode_mask, mask_bbox
+from mmvrec.structures import InstanceRecord, decode_mask, encode_mask, mask_bbox
 from mmvrec.structures.borders import cut_at_border, cut_box
 from mmvrec.utils.files import read_json
 from mmvrec.utils.images import MAX_PIXELS, decode_image, image_shape, is_image_size
@@ -55,16 +55,14 @@ class LabelMeDefects(DefectDataset):
     """
 
     NAME = 'labelme'
+    DATA_ROOT = 'data/labelme/'
     LAYOUT = (
         'A LabelMe dataset looks like this:\n'
         '  data_root/part_001.json with imagePath, imageHeight, imageWidth and shapes\n'
         '  data_root/part_001.png (imagePath, relative to the JSON file)'
     )
 
-    def __init__(self, data_root: str = 'data/labelme/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
-
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the JSON files, ordered by their path."""
         paths = walk_files(self.data_root, ['.json'])
         if not paths:
@@ -122,8 +120,8 @@ class LabelMeDefects(DefectDataset):
             ) from error
         return file
 
-    def _read_shapes(self, path: Path, image: dict, shapes: list) -> Iterator[dict]:
-        groups: dict[object, list[dict]] = {}
+    def _read_shapes(self, path: Path, image: dict, shapes: list) -> Iterator[InstanceRecord]:
+        groups: dict[object, list[InstanceRecord]] = {}
         for index, shape in enumerate(shapes):
             instance = f'{image["img_id"]}#{index}'
             try:
@@ -225,7 +223,7 @@ def _embedded_mask(shape: dict, points: np.ndarray, height: int, width: int) -> 
     return {'bbox': mask_bbox(mask), 'mask': encode_mask(mask)}
 
 
-def _joined(records: list[dict]) -> dict:
+def _joined(records: list[InstanceRecord]) -> InstanceRecord:
     """One instance of the shapes of a group: its polygons, or what covers all of them."""
     first = records[0]
     if len(records) == 1:
@@ -239,7 +237,7 @@ def _joined(records: list[dict]) -> dict:
     return {**first, 'bbox': box, 'mask': _union(records)}
 
 
-def _union(records: list[dict]) -> dict:
+def _union(records: list[InstanceRecord]) -> dict:
     for record in records:
         # What lies far outside cannot be drawn.
         cut_box(record['bbox'], *record['img_shape'])

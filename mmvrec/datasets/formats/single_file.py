@@ -34,7 +34,7 @@ class SingleFileDefects(DefectDataset):
 
     def __init__(
         self,
-        data_root: str,
+        data_root: str | None = None,
         ann_file: str | None = None,
         data_prefix: str | Mapping | None = None,
         **kwargs,

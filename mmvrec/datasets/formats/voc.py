@@ -1,4 +1,4 @@
-"""Datasets with PASCAL VOC annotations: NEU-DET and HRIPCB."""
+"""Boxes and polygons in PASCAL VOC annotations."""
 
 import os
 from abc import abstractmethod
@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.formats.voc_xml import declared_shape, parse_object, read_xml
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.paths import ListedImages, files_by_stem, walk_files
 
 
@@ -51,7 +52,7 @@ class VOCDefects(DefectDataset):
     def xml_folders(self) -> list[XmlFolder]:
         """Folders of the layout that ``data_root`` has; ``FileNotFoundError`` if it has none."""
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the XML files, ordered by the id of their image."""
         files = []
         for folder in self.xml_folders():
@@ -98,7 +99,7 @@ class VOCDefects(DefectDataset):
         root: Element,
         image: Path,
         img_shape: tuple[int, int] | None,
-    ) -> Iterator[dict]:
+    ) -> Iterator[InstanceRecord]:
         seen = set()
         for index, element in enumerate(root.iter('object')):
             instance = f'{img_id}#{index}'
@@ -143,107 +144,6 @@ class _FolderOfImages:
 
 
 @DATASETS.register_module()
-class NEUDET(VOCDefects):
-    """NEU-DET: surface defects of hot-rolled steel strip, 200 x 200 pixels, six classes.
-
-    Song and Yan, Applied Surface Science 285, 2013; He et al., IEEE TIM 69(4), 2020. Two layouts
-    are known, see ``LAYOUT``; instance ids and order are the same in both.
-
-    Args:
-        data_root (str): folder of the dataset. Defaults to ``data/neu_det/``.
-        **kwargs: see :class:`DefectDataset`.
-
-    Raises:
-        FileNotFoundError: neither layout is found.
-        ValueError: bad annotations.
-    """
-
-    NAME = 'neu_det'
-    TASK_CLASSES = {
-        'neu_det': [
-            'crazing',
-            'inclusion',
-            'patches',
-            'pitted_surface',
-            'rolled-in_scale',
-            'scratches',
-        ]
-    }
-    LAYOUT = (
-        'NEU-DET looks like this:\n'
-        '  data_root/IMAGES/crazing_1.jpg, data_root/ANNOTATIONS/crazing_1.xml\n'
-        '  (also Validation_Images, Validation_Annotations)\n'
-        'or like this:\n'
-        '  data_root/train/images/crazing/crazing_1.jpg\n'
-        '  data_root/train/annotations/crazing_1.xml (also validation/)'
-    )
-
-    def __init__(self, data_root: str = 'data/neu_det/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
-
-    def xml_folders(self) -> list[XmlFolder]:
-        """Both halves of either layout."""
-        pairs = (
-            ('ANNOTATIONS', 'IMAGES'),
-            ('Validation_Annotations', 'Validation_Images'),
-            ('train/annotations', 'train/images'),
-            ('validation/annotations', 'validation/images'),
-        )
-        root = Path(self.data_root)
-        found = [pair for pair in pairs if (root / pair[0]).is_dir()]
-        if not found:
-            raise FileNotFoundError(f'NEUDET: no annotations in {self.data_root!r}\n{self.LAYOUT}')
-        if not self.annotations_only:
-            for _, images in found:
-                self.folder(images)
-        return [XmlFolder(root / annotations, root / images) for annotations, images in found]
-
-
-@DATASETS.register_module()
-class HRIPCB(VOCDefects):
-    """HRIPCB (PKU PCB defects): photographs of bare circuit boards, six classes.
-
-    Huang et al., "HRIPCB: a challenging dataset for PCB defects detection and classification",
-    Journal of Engineering, 2020.
-
-    Args:
-        data_root (str): folder of the dataset. Defaults to ``data/pcb/``.
-        **kwargs: see :class:`DefectDataset`.
-
-    Raises:
-        FileNotFoundError: a folder is missing.
-        ValueError: bad annotations.
-    """
-
-    NAME = 'hripcb'
-    TASK_CLASSES = {
-        'hripcb': [
-            'missing_hole',
-            'mouse_bite',
-            'open_circuit',
-            'short',
-            'spur',
-            'spurious_copper',
-        ]
-    }
-    LAYOUT = (
-        'HRIPCB looks like this:\n'
-        '  data_root/Annotations/Missing_hole/01_missing_hole_01.xml\n'
-        '  data_root/images/Missing_hole/01_missing_hole_01.jpg'
-    )
-
-    def __init__(self, data_root: str = 'data/pcb/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
-
-    def xml_folders(self) -> list[XmlFolder]:
-        """Both have a folder for each class."""
-        annotations = self.folder('Annotations')
-        if not self.annotations_only:
-            self.folder('images')
-        return [XmlFolder(annotations, Path(self.data_root, 'images'))]
-
-
-@DATASETS.register_module()
 class PascalVOC(VOCDefects):
     """The user's own boxes and polygons in VOC XML files, an image's in a file of its name.
 
@@ -264,6 +164,7 @@ class PascalVOC(VOCDefects):
     """
 
     NAME = 'voc'
+    DATA_ROOT = 'data/voc/'
     OWN = True
     LAYOUT = (
         'A VOC dataset looks like this:\n'
@@ -274,7 +175,7 @@ class PascalVOC(VOCDefects):
 
     def __init__(
         self,
-        data_root: str = 'data/voc/',
+        data_root: str | None = None,
         ann_dir: str = 'Annotations',
         img_dir: str = 'JPEGImages',
         **kwargs,

@@ -9,6 +9,7 @@ from reprlib import repr as short
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.formats.yolo_names import NAME_LISTS, YoloNames, read_names
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.files import read_bytes
 from mmvrec.utils.images import image_shape
 from mmvrec.utils.paths import files_by_stem, walk_files
@@ -42,6 +43,7 @@ class YoloDefects(DefectDataset):
     """
 
     NAME = 'yolo'
+    DATA_ROOT = 'data/yolo/'
     LAYOUT = (
         'A YOLO dataset looks like this:\n'
         '  data_root/data.yaml with names (or classes.txt, obj.names)\n'
@@ -50,10 +52,7 @@ class YoloDefects(DefectDataset):
         '  or part_001.txt beside part_001.png)'
     )
 
-    def __init__(self, data_root: str = 'data/yolo/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
-
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the text files, ordered by their path."""
         root = Path(self.data_root)
         names = read_names(root, self.LAYOUT)
@@ -106,7 +105,7 @@ class YoloDefects(DefectDataset):
             f'found {list(map(str, images))}',
         )
 
-    def _read_file(self, path: Path, image: Path, names: YoloNames) -> Iterator[dict]:
+    def _read_file(self, path: Path, image: Path, names: YoloNames) -> Iterator[InstanceRecord]:
         try:
             height, width = image_shape(image)
             lines = _read_lines(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmvrec.datasets.base import name_list
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.paths import glob_files
 
 #: Class of a defect code, the second number of a file's name.
@@ -46,6 +47,7 @@ class AITEX(MaskImageDefects):
     """
 
     NAME = 'aitex'
+    DATA_ROOT = 'data/aitex/'
     LAYOUT = (
         'AITEX (https://www.aitex.es/afid/) looks like this:\n'
         '  data_root/Defect_images/0001_002_00.png (number, defect code, fabric)\n'
@@ -53,7 +55,7 @@ class AITEX(MaskImageDefects):
     )
 
     def __init__(
-        self, data_root: str = 'data/aitex/', classes: Sequence[str] | None = None, **kwargs
+        self, data_root: str | None = None, classes: Sequence[str] | None = None, **kwargs
     ):
         if classes is not None:
             classes = name_list('classes', classes)
@@ -66,7 +68,7 @@ class AITEX(MaskImageDefects):
             self.TASK_CLASSES = {self.NAME: classes}
         super().__init__(data_root=data_root, **kwargs)
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the masks, ordered by the picture's name."""
         masks = self.folder('Mask_images')
         pictures = self._list_pictures(masks)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.files import read_bytes
 from mmvrec.utils.paths import glob_files
 
@@ -31,6 +32,7 @@ class DeepPCB(DefectDataset):
     """
 
     NAME = 'deep_pcb'
+    DATA_ROOT = 'data/pcb/'
     TASK_CLASSES = {'deep_pcb': list(_TYPES)}
     LAYOUT = (
         'DeepPCB (https://github.com/tangsanli5201/DeepPCB) looks like this:\n'
@@ -38,15 +40,12 @@ class DeepPCB(DefectDataset):
         '  data_root/PCBData/group00041/00041_not/00041000.txt'
     )
 
-    def __init__(self, data_root: str = 'data/pcb/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
-
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the annotation files, ordered by path."""
         for path in glob_files(self.folder('PCBData'), 'group*/*_not/*.txt'):
             yield from self._read_txt(path)
 
-    def _read_txt(self, path: Path) -> Iterator[dict]:
+    def _read_txt(self, path: Path) -> Iterator[InstanceRecord]:
         folder = path.parent.with_name(path.parent.name.removesuffix('_not'))
         try:
             lines = read_bytes(path).decode('utf-8-sig').splitlines()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.paths import is_debris
 
 #: Picture numbers at most this far from a neighbour's look like one tile.
@@ -33,6 +34,7 @@ class MTD(MaskImageDefects):
     """
 
     NAME = 'mtd'
+    DATA_ROOT = 'data/mtd/'
     TASK_CLASSES = {'mtd': ['Blowhole', 'Break', 'Crack', 'Fray', 'Uneven']}
     SPLIT_GROUPS = ('source', 'image', 'instance', 'tile')
     LAYOUT = (
@@ -41,11 +43,7 @@ class MTD(MaskImageDefects):
         '  also MT_Break, MT_Crack, MT_Fray, MT_Uneven (MT_Free is not used)'
     )
 
-    def __init__(self, data_root: str = 'data/mtd/', **kwargs):
-        self._tiles: dict[str, int] = {}
-        super().__init__(data_root=data_root, **kwargs)
-
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the masks, class by class, ordered by name."""
         stems = self._list_stems()
         self._tiles = group_tiles({stem for found in stems.values() for stem in found})
@@ -58,7 +56,7 @@ class MTD(MaskImageDefects):
                 else:
                     self.report(image, f'{name}/{stem}', f'it has no mask {mask.name}')
 
-    def split_group(self, record: dict) -> str:
+    def split_group(self, record: InstanceRecord) -> str:
         """The tile's number under ``split_by='tile'``."""
         if self.split_by != 'tile':
             return super().split_group(record)

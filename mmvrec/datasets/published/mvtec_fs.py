@@ -9,6 +9,7 @@ from mmvrec.datasets.base import DefectDataset, name_list
 from mmvrec.datasets.formats.csv_rows import check_filled, parse_geometry, read_rows
 from mmvrec.datasets.published.archives import archive_hints
 from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord
 
 #: The published halves: the support set is ``train.csv``, the query set ``valid.csv``.
 _FILES = {'support': 'train.csv', 'query': 'valid.csv'}
@@ -45,6 +46,7 @@ class MVTecFS(DefectDataset):
     """
 
     NAME = 'mvtec_fs'
+    DATA_ROOT = 'data/mvtec_fs/'
     TASK_CLASSES = {
         'carpet': ['color', 'cut', 'hole', 'metal_contamination', 'thread'],
         'grid': ['bent', 'broken', 'glue', 'metal_contamination', 'thread'],
@@ -87,7 +89,7 @@ class MVTecFS(DefectDataset):
 
     def __init__(
         self,
-        data_root: str = 'data/mvtec_fs/',
+        data_root: str | None = None,
         categories: Sequence[str] | None = None,
         **kwargs,
     ):
@@ -104,7 +106,7 @@ class MVTecFS(DefectDataset):
             raise ValueError(f'MVTecFS: categories {self.categories} names one more than once')
         super().__init__(data_root=data_root, **kwargs)
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the CSV files, category by category, ``train.csv`` first."""
         self._check_files()
         records = [
@@ -117,7 +119,7 @@ class MVTecFS(DefectDataset):
             self._report_archives(records)
         yield from records
 
-    def make_split(self, records: list[dict]) -> dict[str, list[int]]:
+    def make_split(self, records: list[InstanceRecord]) -> dict[str, list[int]]:
         """The published split, as indices into ``records``."""
         return {
             split: [i for i, record in enumerate(records) if record['published_split'] == split]
@@ -155,13 +157,13 @@ class MVTecFS(DefectDataset):
             '\n'.join([f'MVTecFS: no folder\n  {folders}', *hints, self.LAYOUT])
         )
 
-    def _report_archives(self, records: list[dict]) -> None:
+    def _report_archives(self, records: list[InstanceRecord]) -> None:
         """Say once why images may be missing; which ones are, the base class reports."""
         if any(not Path(path).is_file() for path in {r['img_path'] for r in records}):
             for hint in archive_hints(Path(self.data_root)):
                 self.report(self.data_root, '', f'images are missing. {hint}')
 
-    def _read_csv(self, category: str, split: str) -> Iterator[dict]:
+    def _read_csv(self, category: str, split: str) -> Iterator[InstanceRecord]:
         path = self._csv_path(category, split)
         try:
             rows = read_rows(path, _COLUMNS)

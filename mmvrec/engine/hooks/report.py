@@ -149,7 +149,7 @@ class Pictures:
         self._query = runner.test_loop.dataloader.dataset
         self._support = runner.test_loop.support_dataset
         #: Whether there are pixels.
-        self.available = not hasattr(self._query, 'bank')
+        self.available = self._query.bank is None
         self._positions: dict[int, dict[str, int]] = {}
 
     def query(self, identity: str) -> list[np.ndarray]:
@@ -161,7 +161,7 @@ class Pictures:
         return self._images(self._support, identity, _SUPPORT_SIDE)[:1]
 
     def _images(self, dataset, identity: str, side: int) -> list[np.ndarray]:
-        if hasattr(dataset, 'bank'):
+        if dataset.bank is not None:
             return []
         positions = self._positions.setdefault(
             id(dataset),

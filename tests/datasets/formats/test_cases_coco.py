@@ -17,7 +17,7 @@ from mmvrec.datasets import CocoDefects, CsvDefects, YoloDefects
 from mmvrec.datasets.formats.coco_export import to_coco
 from mmvrec.structures import decode_mask, mask_bbox
 
-CASES = Path(__file__).parents[2].parent / 'shared' / 'cases'
+CASES = Path(__file__).parents[3].parent / 'shared' / 'cases'
 BOX = [8.0, 6.0, 20.0, 16.0]
 CORNERS = [8.0, 6.0, 28.0, 22.0]
 

@@ -88,7 +88,7 @@ def test_images_elsewhere_are_refused(tmp_path):
 
 def test_tool(tmp_path):
     layouts.write_yolo(tmp_path / 'data')
-    tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'
+    tool = Path(__file__).parents[3] / 'tools/dataset_converters/to_coco.py'
     command = [sys.executable, tool, 'YoloDefects', 'data', 'all.json']
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "{'images': 4, 'annotations': 8, 'categories': 2}" in done.stdout
@@ -98,7 +98,7 @@ def test_tool(tmp_path):
 
 def test_tool_of_a_single_class(tmp_path):
     layouts.write_yolo(tmp_path / 'data')
-    tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'
+    tool = Path(__file__).parents[3] / 'tools/dataset_converters/to_coco.py'
     command = [sys.executable, tool, 'YoloDefects', 'data', 'one.json', '--single-class', 'defect']
     subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     written = json.loads((tmp_path / 'one.json').read_text())
@@ -113,7 +113,7 @@ def test_tool_of_a_single_class(tmp_path):
 
 def test_tool_takes_the_arguments_of_the_dataset(tmp_path):
     layouts.write_heat_maps(tmp_path / 'data')
-    tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'
+    tool = Path(__file__).parents[3] / 'tools/dataset_converters/to_coco.py'
     command = [sys.executable, tool, 'HeatMaps', 'data', 'all.json']
     for options, code in (([], 1), (['--options', 'threshold=0.5', 'min_area=50'], 0)):
         done = subprocess.run(
@@ -127,7 +127,7 @@ def test_tool_takes_the_arguments_of_the_dataset(tmp_path):
 
 
 def test_tool_tells_what_is_wrong_and_writes_nothing(tmp_path):
-    tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'
+    tool = Path(__file__).parents[3] / 'tools/dataset_converters/to_coco.py'
     for name, message in (('YoloDefects', 'no data.yaml or classes.txt'), ('Yolo', 'Yolo')):
         done = subprocess.run(
             [sys.executable, tool, name, '.', 'all.json'],

@@ -7,7 +7,7 @@ from dataset_battery import records_of
 
 from mmvrec.datasets import ClassFolders, LabelMeDefects, PascalVOC, YoloDefects
 
-FOLDER = Path(__file__).parents[2].parent / 'shared' / 'cases'
+FOLDER = Path(__file__).parents[3].parent / 'shared' / 'cases'
 LABELME = {'dent': 3, 'scratch': 2}
 YOLO = {'dent': 2, 'scratch': 2}
 COUNTS = {

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from dataset_battery import records_of
 
-from mmvrec.datasets import MVTecFS, mvtec_fs_build
+from mmvrec.datasets import MVTecFS
+from mmvrec.datasets.published import mvtec_fs_build
 from mmvrec.datasets.published.mvtec_fs_build import build_mvtec_fs
 from mmvrec.structures import decode_mask
 
-TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/build_mvtec_fs.py'
+TOOL = Path(__file__).parents[3] / 'tools/dataset_converters/build_mvtec_fs.py'
 HALVES = {'training': ('train.csv', ('000', '001')), 'testing': ('valid.csv', ('002', '003'))}
 
 

@@ -1,104 +1,20 @@
-"""Datasets of the user's own that are nothing but folders: of classes, or of masks."""
+"""Images and masks in the folders of MVTec AD."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmvrec.datasets.base import DefectDataset, name_list
+from mmvrec.datasets.base import name_list
+from mmvrec.datasets.formats.label_folders import (
+    pair_problem,
+    report_loose,
+    report_others,
+    subfolders,
+)
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
-from mmvrec.utils.images import image_shape
-from mmvrec.utils.paths import IMAGE_SUFFIXES, files_by_stem, glob_files, walk_files
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; hidden ones and debris are left away."""
-    return [path for path in glob_files(folder, '*') if path.is_dir()]
-
-
-def report_loose(dataset: DefectDataset, folder: Path) -> None:
-    """List the images that lie beside the folders of the classes, where none tells their class."""
-    for path in glob_files(folder, '*'):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir():
-            dataset.report(path, '', 'not used: it lies in no folder of a class', fatal=False)
-
-
-def report_others(
-    dataset: DefectDataset, folder: Path, what: str, suffixes: Sequence[str] = IMAGE_SUFFIXES
-) -> None:
-    """List the files under a folder that have none of the suffixes of what is looked for there."""
-    for path in walk_files(folder):
-        if path.suffix.lower() not in suffixes:
-            dataset.report(path, '', f'not used: {what} end in {list(suffixes)}', fatal=False)
-
-
-def pair_problem(what: str, paths: list[Path], images: list[Path], place: Path) -> str | None:
-    """Why the masks or maps of one stem and the images of it are no pair; None where they are."""
-    if not images:
-        return f'it has no image {place}.*'
-    for kind, files in ((what, paths), ('images', images)):
-        if len(files) > 1:
-            return f'several {kind} of one name: {[path.name for path in files]}; keep one'
-    return None
-
-
-@DATASETS.register_module()
-class ClassFolders(DefectDataset):
-    """A folder per class, of crops of defects or of whole images; each image is one instance.
-
-    Images of a class may lie in folders of its folder. The box is the whole image. The view
-    settings suit crops around a defect: for images that are crops already, take
-    ``scale_unit='image'`` in ``MultiViewRegionContext``. Image files are looked at, for their size,
-    under ``annotations_only`` too.
-
-    Args:
-        data_root (str): the folder of the class folders. Defaults to ``data/classes/``.
-        **kwargs: see :class:`DefectDataset`.
-
-    Raises:
-        FileNotFoundError: the folder is missing.
-        ValueError: there are no class folders, or bad images.
-    """
-
-    NAME = 'class_folders'
-    SPLIT_GROUPS = ('source', 'image')
-    LAYOUT = (
-        'A dataset of class folders looks like this:\n'
-        '  data_root/scratch/001.png, data_root/dent/001.png'
-    )
-
-    def __init__(self, data_root: str = 'data/classes/', **kwargs):
-        super().__init__(data_root=data_root, **kwargs)
-
-    def load_instances(self) -> Iterator[dict]:
-        """Read the folders, by class and file name."""
-        report_loose(self, Path(self.data_root))
-        for folder in subfolders(Path(self.data_root)):
-            images = walk_files(folder, IMAGE_SUFFIXES)
-            if not images:
-                self.report(folder, '', f'it has no image; images end in {list(IMAGE_SUFFIXES)}')
-            report_others(self, folder, 'images')
-            for path in images:
-                yield from self._read_image(path, folder.name)
-
-    def _read_image(self, path: Path, label_name: str) -> Iterator[dict]:
-        img_id = path.relative_to(self.data_root).as_posix()
-        try:
-            height, width = image_shape(path)
-        except (ValueError, OSError) as error:
-            self.report(path, img_id, str(error))
-            return
-        yield {
-            'img_path': str(path),
-            'img_id': img_id,
-            'instance_id': img_id,
-            'task': self.NAME,
-            'label_name': label_name,
-            'bbox': [0.0, 0.0, float(width), float(height)],
-            'mask': None,
-            'img_shape': (height, width),
-            'ann_file': str(path),
-        }
+from mmvrec.structures import InstanceRecord
+from mmvrec.utils.paths import files_by_stem
 
 
 @DATASETS.register_module()
@@ -121,6 +37,7 @@ class MaskFolders(MaskImageDefects):
     """
 
     NAME = 'mask_folders'
+    DATA_ROOT = 'data/mvtec_ad/'
     LAYOUT = (
         'A dataset in the layout of MVTec AD looks like this (bottle/ may be data_root itself):\n'
         '  data_root/bottle/test/broken_large/000.png\n'
@@ -133,14 +50,14 @@ class MaskFolders(MaskImageDefects):
 
     def __init__(
         self,
-        data_root: str = 'data/mvtec_ad/',
+        data_root: str | None = None,
         categories: Sequence[str] | None = None,
         **kwargs,
     ):
         self.categories = None if categories is None else name_list('categories', categories)
         super().__init__(data_root=data_root, **kwargs)
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the masks, by product, class and file name."""
         for name, product in self.products('ground_truth').items():
             report_loose(self, product / 'ground_truth')
@@ -192,7 +109,7 @@ class MaskFolders(MaskImageDefects):
             )
         return {name: products[name] for name in names}
 
-    def _read_class(self, name: str, product: Path, folder: Path) -> Iterator[dict]:
+    def _read_class(self, name: str, product: Path, folder: Path) -> Iterator[InstanceRecord]:
         images = product / 'test' / folder.name
         report_others(self, folder, 'masks')
         masks = defaultdict(list)
