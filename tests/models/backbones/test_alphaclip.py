@@ -49,9 +49,9 @@ def images(io):
 @pytest.fixture(scope='module', params=['safetensors', 'pth', 'converted', 'alpha alone'])
 def weights(request, fixtures, tmp_path_factory):
     """The AlphaCLIP weights from every kind of file."""
-    clip = str(fixtures / 'alphaclip_tiny_openai.safetensors')
+    clip = str(fixtures('alphaclip_tiny_openai.safetensors'))
     kind = request.param if request.param in ('safetensors', 'pth') else 'safetensors'
-    alpha = str(fixtures / f'alphaclip_tiny_visual.{kind}')
+    alpha = str(fixtures(f'alphaclip_tiny_visual.{kind}'))
     if request.param == 'alpha alone':
         return dict(checkpoint=alpha)
     if request.param == 'converted':
@@ -63,7 +63,7 @@ def weights(request, fixtures, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def clip_only(fixtures):
-    return dict(checkpoint=str(fixtures / 'alphaclip_tiny_openai.safetensors'))
+    return dict(checkpoint=str(fixtures('alphaclip_tiny_openai.safetensors')))
 
 
 @pytest.fixture(scope='module')
