@@ -19,7 +19,7 @@ from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS
 from mmvrec.structures import FeatureBank, InstanceRecord, usual_spellings
 from mmvrec.utils.files import sha256_file
-from mmvrec.utils.images import ImageHeader
+from mmvrec.utils.image_headers import ImageHeader
 from mmvrec.utils.text import printable
 
 _SHOWN = 10

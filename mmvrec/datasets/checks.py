@@ -8,7 +8,7 @@ import numpy as np
 
 from mmvrec.structures import InstanceRecord, annotation_orientation, turn_box, turn_mask
 from mmvrec.structures.borders import cut_at_border, cut_box
-from mmvrec.utils.images import ImageHeader, read_header
+from mmvrec.utils.image_headers import ImageHeader, read_header
 
 
 def label_problem(label: str, known: Iterable[str] | None, what: str = 'label') -> str | None:

@@ -151,7 +151,7 @@ def test_saved_and_loaded(data, tmp_path, name):
     inferencer.save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
     assert np.array_equal(scores(loaded, data), scores(inferencer, data))
-    assert loaded.fitted.fitted.threshold == inferencer.fitted.fitted.threshold
+    assert loaded.fitted.threshold == inferencer.fitted.threshold
     assert (loaded.classes, loaded.bank.label_names, loaded.bank.ids) == (
         inferencer.classes, inferencer.bank.label_names, inferencer.bank.ids,
     )  # fmt: skip
@@ -171,21 +171,19 @@ def test_a_class_is_added_as_if_it_had_been_there(data):
 def test_a_trained_head_keeps_what_it_has_learnt(data):
     inferencer = enrolled(data, small('zipaf'), CLASSES[:2]).fit()
     keys, weight = (
-        inferencer.fitted.fitted.head.support_keys,
-        inferencer.fitted.fitted.head.projection.linear.weight,
+        inferencer.fitted.head.support_keys,
+        inferencer.fitted.head.projection.linear.weight,
     )
     assert weight.abs().max() > 0
     inferencer.add_class('a new one', *zip(*data['stain'], strict=True))
     # The new class is the first by name, its instances the last in the support set.
     assert inferencer.classes == ['a new one', 'crack', 'hole']
-    assert torch.equal(inferencer.fitted.fitted.head.support_keys[:4], keys)
-    assert torch.equal(
-        inferencer.fitted.fitted.head.support_keys[4:], inferencer.bank.feats[4:].mean(1)
-    )
-    assert torch.equal(inferencer.fitted.fitted.head.projection.linear.weight, weight)
-    assert inferencer.fitted.fitted.head.support_values.argmax(1).tolist() == [1, 1, 2, 2, 0, 0]
+    assert torch.equal(inferencer.fitted.head.support_keys[:4], keys)
+    assert torch.equal(inferencer.fitted.head.support_keys[4:], inferencer.bank.feats[4:].mean(1))
+    assert torch.equal(inferencer.fitted.head.projection.linear.weight, weight)
+    assert inferencer.fitted.head.support_values.argmax(1).tolist() == [1, 1, 2, 2, 0, 0]
     inferencer.remove_class('crack')
-    assert torch.equal(inferencer.fitted.fitted.head.support_keys[:2], keys[2:])
+    assert torch.equal(inferencer.fitted.head.support_keys[:2], keys[2:])
 
 
 def test_a_head_that_must_be_trained_says_so(data):

@@ -161,7 +161,7 @@ CASES = [
     ),
     BadInput(
         'no image: None among the images',
-        'an image must be a file or a uint8 array (H, W, 3), got NoneType',
+        'an image must be a file, the bytes of one or a uint8 array (H, W, 3), got NoneType',
         'leave it out',
         judged([None, None], ['a.png', None]),
     ),

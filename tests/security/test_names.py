@@ -72,7 +72,11 @@ def test_table_of_detections(weights):
 def test_markdown_has_as_many_columns_as_ever(name):
     cells = {(name, name, 1): np.array([50.0, 60.0])}
     comparison = compare({name: cells, 'zipa': cells}, name)
-    comparison |= {'seed': 0, 'weights': {name: {name: f'random {name}'}, 'zipa': {}}}
+    comparison |= {
+        'seed': 0,
+        'weights': {name: {name: f'random {name}'}, 'zipa': {}},
+        'random_weights': {name: {name: True}, 'zipa': {}},
+    }
     for text in (markdown_table(comparison), paper_tables_markdown(comparison)):
         rows = [line for line in text.splitlines() if line.startswith('|')]
         assert len({line.replace(r'\|', '').count('|') for line in rows}) == 1
