@@ -19,9 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head, fit_heads
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head, fit_heads
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import ZipAdapterFHead
+from mmvrec.structures import LabelSpace
 
 
 class ReleasedZipAdapterF(ZipAdapterFHead):
@@ -48,9 +49,8 @@ def random_support(ways: int, shots: int, views: int, channels: int, seed: int) 
     centres = 0.3 * torch.randn(ways, channels, generator=generator)
     instances = centres[labels] + 0.5 * torch.randn(len(labels), channels, generator=generator)
     noise = torch.randn(len(labels), views, channels, generator=generator)
-    return SupportSet(
-        instances[:, None] + 0.3 * noise, labels, {'task': [str(i) for i in range(ways)]}
-    )
+    names = [str(index) for index in range(ways)]
+    return SupportSet(instances[:, None] + 0.3 * noise, labels, LabelSpace({'task': names}))
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -31,7 +31,7 @@ from rich.table import Table
 from safetensors.torch import load_file
 
 from mmvrec.cli.main import main as mmvrec
-from mmvrec.datasets.synthesis.compose import generate, image_rng
+from mmvrec.synthesis.compose import generate, image_rng
 from mmvrec.utils.files import sha256_file
 
 TOOLS = Path(__file__).parents[1] / 'tools'

@@ -1,7 +1,8 @@
-"""Shared by all tests: the folder beside the repository, and the log."""
+"""Shared by all tests: reference numbers, the folder beside the repository, and the log."""
 
 import gc
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 from mmengine.logging import MMLogger
 
 SHARED = Path(__file__).parents[1].parent / 'shared'
+#: Numbers of the released code, the small ones first, which travel with the repository; inputs.
+FIXTURES = (Path(__file__).parent / 'data', SHARED / 'fixtures', SHARED / 'cases')
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -21,12 +24,16 @@ def frozen_modules():
 
 
 @pytest.fixture(scope='session')
-def fixtures() -> Path:
-    """The folder of numeric fixtures; skips the test where there is none."""
-    folder = SHARED / 'fixtures'
-    if not folder.is_dir():
-        pytest.skip(f'no numeric fixtures at {folder}')
-    return folder
+def fixtures() -> Callable[[str], Path]:
+    """Find a file or folder of :data:`FIXTURES`; skip the test where it is in none."""
+
+    def find(name: str) -> Path:
+        for folder in FIXTURES:
+            if (folder / name).exists():
+                return folder / name
+        pytest.skip(f'no {name} in {" or ".join(map(str, FIXTURES))}')
+
+    return find
 
 
 @pytest.fixture(scope='session')
@@ -34,7 +41,7 @@ def fixture_tensors(fixtures):
     """Read the numeric arrays of an npz of the fixtures as tensors."""
 
     def read(name: str) -> dict[str, torch.Tensor]:
-        with np.load(fixtures / name) as file:
+        with np.load(fixtures(name)) as file:
             arrays = {key: file[key] for key in file.files}
         return {key: torch.from_numpy(a) for key, a in arrays.items() if a.dtype.kind in 'fiu'}
 

@@ -19,8 +19,11 @@ WRITERS = {
 }  # fmt: skip
 #: Calls that write elsewhere than to a file that others read, or go on in one.
 OTHERS = {
-    ('mmvrec/engine/result_log.py', 'open'): 'a log, of which a torn last line is removed',
-    ('mmvrec/datasets/mvtec_fs_build.py', 'copyfile'): 'within the folder that appears whole',
+    ('mmvrec/benchmark/result_log.py', 'open'): 'a log, of which a torn last line is removed',
+    (
+        'mmvrec/datasets/published/mvtec_fs_build.py',
+        'copyfile',
+    ): 'within the folder that appears whole',
     ('mmvrec/visualization/report.py', 'savefig'): 'into memory',
     ('benchmarks/kill_runs.py', 'imwrite'): 'inputs of the runs, in a folder of its own',
 }

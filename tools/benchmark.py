@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmvrec.engine.benchmark import benchmark
+from mmvrec.benchmark.run import benchmark
 from mmvrec.utils.text import error_line
 
 

@@ -10,7 +10,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mmvrec.engine.extraction import extract_features
+from mmvrec.fewshot.extraction import iter_features
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.registry import MODELS, TRANSFORMS
 from mmvrec.visualization.instances import outlined_views
@@ -49,7 +49,7 @@ class EmbeddedInstances:
 
 
 class Instances(Dataset):
-    """Records of instances through a pipeline; notes crops and picture of each.
+    """Records of instances through a pipeline; each sample brings a picture of its instance.
 
     Args:
         records (Sequence[dict]): see :class:`DefectDataset`.
@@ -59,7 +59,6 @@ class Instances(Dataset):
     def __init__(self, records: Sequence[dict], pipeline: Sequence[dict]):
         self.records = records
         self.pipeline = Compose([TRANSFORMS.build(dict(transform)) for transform in pipeline])
-        self.seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
         """Number of instances."""
@@ -77,7 +76,7 @@ class Instances(Dataset):
         except (ValueError, OSError) as error:
             raise ValueError(f'instance {record["instance_id"]}: {error}') from error
         picture = outlined_views(item, PICTURE_SIDE)[0]
-        self.seen[index] = (item['data_samples'].view_boxes, picture)
+        item['data_samples'].set_metainfo({'picture': picture})
         return item
 
 
@@ -93,15 +92,7 @@ def build_model(cfg: Config) -> MVRECClassifier:
             raise ValueError('the config has no model.backbone, so it cannot embed images')
         for transform in cfg.test_dataloader.dataset.pipeline:
             TRANSFORMS.build(dict(transform))
-    # MMPretrain asserts what does not fit, torch raises RuntimeError.
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-    ) as error:
+    except _NOT_BUILT as error:
         reason = error.args[0] if error.args else error
         raise ValueError(f'the config cannot be built: {reason}') from error
     return model
@@ -131,10 +122,10 @@ def embed(
     """
     dataset = Instances(records, pipeline)
     loader = DataLoader(dataset, batch_size=batch_size, collate_fn=pseudo_collate)
-    feats = extract_features(model, loader, progress=progress)
-    view_boxes, pictures = zip(*(dataset.seen[index] for index in range(len(records))), strict=True)
+    samples, parts = zip(*iter_features(model, loader, progress=progress), strict=True)
+    samples = [sample for batch in samples for sample in batch]
     return EmbeddedInstances(
-        feats=feats if feats.ndim == 3 else feats[:, :, 0],
-        view_boxes=np.stack(view_boxes),
-        pictures=torch.from_numpy(np.stack(pictures)),
+        feats=torch.cat(parts),
+        view_boxes=np.stack([sample.view_boxes for sample in samples]),
+        pictures=torch.from_numpy(np.stack([sample.picture for sample in samples])),
     )

@@ -1,7 +1,8 @@
 """From images of the user's own to a classifier."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,17 +27,18 @@ from mmvrec.apis.records import (
     records_of_dataset,
     records_of_images,
 )
-from mmvrec.apis.report import tell_enrolled, write_evaluation
+from mmvrec.apis.report import EvaluationPage, warn_of_enrolled
 from mmvrec.apis.results import make_results
-from mmvrec.apis.saved_model import read_model, write_model
+from mmvrec.apis.saved_model import SavedModel, config_to_save, read_model, write_model
 from mmvrec.datasets import DefectDataset
-from mmvrec.engine.calibration import fit_temperature, held_out_scores
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.rejection import leave_one_out_threshold
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.rejection import leave_one_out_threshold
+from mmvrec.fewshot.support import make_support
+from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
-from mmvrec.models.heads.zip_adapter import ZipAdapterHead
-from mmvrec.structures import usual_spellings
+from mmvrec.structures import FeatureBank, describe_sources, usual_spellings
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
 
@@ -82,19 +84,17 @@ class DefectInferencer:
         self.quantile = quantile
         self.model = build_model(cfg)
         self.model.backbone.init_weights()
-        self._use_device(device or get_device())
-        #: Label, id, view features (V, C) and picture of every enrolled instance.
-        self.labels: list[str] = []
-        self.ids: list[str] = []
-        self.feats: Tensor = torch.empty(0, 0, 0)
-        self.pictures: Tensor = torch.empty(0, PICTURE_SIDE, PICTURE_SIDE, 3, dtype=torch.uint8)
-        self.classes: list[str] = []
-        self.head: FewShotHead | None = None
-        self.threshold: float | None = None
-        #: What scores are tempered by; 1 unless they are calibrated.
-        self.temperature = 1.0
-        #: Images without a file that have been seen; they are called by their number.
-        self.num_arrays = 0
+        _use_device(self.model, device or get_device())
+        #: The enrolled instances, and a picture of each, uint8, (M, 96, 96, 3).
+        self.bank = FeatureBank.of_task(task, torch.empty(0, 0, 0), [], [])
+        self.pictures = torch.empty(0, PICTURE_SIDE, PICTURE_SIDE, 3, dtype=torch.uint8)
+        #: What answers; None before :meth:`fit`.
+        self.fitted: FittedClassifier | None = None
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the enrolled classes, sorted."""
+        return sorted(set(self.bank.label_names))
 
     def enroll(
         self,
@@ -119,7 +119,7 @@ class DefectInferencer:
             ValueError: a broken image or instance, a number of labels that does not fit, or an
                 instance that is enrolled already. Nothing is enrolled then.
         """
-        records = self._records(*as_lists(images, instances))
+        records = records_of_images(*as_lists(images, instances), self.task)
         return self._add([r for image in records for r in image], labels_of(labels, records))
 
     def enroll_dataset(self, dataset: DefectDataset) -> list[str]:
@@ -139,13 +139,15 @@ class DefectInferencer:
 
     def _add(self, records: list[dict], names: list[str]) -> list[str]:
         ids = [record['instance_id'] for record in records]
-        repeated = sorted(i for i, number in Counter([*set(self.ids), *ids]).items() if number > 1)
+        counts = Counter([*self.bank.ids, *ids])
+        repeated = sorted(identity for identity, number in counts.items() if number > 1)
         if repeated:
             raise ValueError(
                 f'instances {repeated[:5]} are enrolled already; those of several folders are told '
                 'apart by their paths if the folder above is the data_root'
             )
-        spellings = usual_spellings([*self.labels, *names])
+        names = [*self.bank.label_names, *names]
+        spellings = usual_spellings(names)
         if spellings:
             pairs = ', '.join(f'{name!r} and {usual!r}' for name, usual in spellings.items())
             raise ValueError(
@@ -154,12 +156,11 @@ class DefectInferencer:
             )
         if not records:
             return []
-        found = embed(self.model, self._pipeline_cfg, records)
-        self.feats = found.feats if not self.ids else torch.cat([self.feats, found.feats])
-        self.pictures = torch.cat([self.pictures, found.pictures])
-        self.labels += names
-        self.ids += ids
-        self.head = None
+        embedded = embed(self.model, self._pipeline, records)
+        feats = torch.cat([self.bank.feats, embedded.feats]) if len(self.bank) else embedded.feats
+        self.bank = FeatureBank.of_task(self.task, feats, names, [*self.bank.ids, *ids])
+        self.pictures = torch.cat([self.pictures, embedded.pictures])
+        self.fitted = None
         return ids
 
     def fit(self, calibrate: bool = False, progress: bool = True) -> 'DefectInferencer':
@@ -178,21 +179,20 @@ class DefectInferencer:
             ValueError: fewer than two classes are enrolled; or to calibrate, no class has two
                 instances.
         """
-        self.classes = sorted(set(self.labels))
         if len(self.classes) < 2:
             raise ValueError(
                 f'at least two classes are needed, enrolled are {self.classes}; enroll instances '
                 'of another class'
             )
-        support, settings = self._support(), TrainingSettings.from_config(self.cfg)
+        support = make_support(self.model, {self.task: self.bank})
+        settings = TrainingSettings.from_config(self.cfg)
         temperature = 1.0
         if calibrate:
             held_out = held_out_scores(self.model.build_head, support, settings, progress=progress)
             temperature = fit_temperature(*held_out)
         head = self.model.build_head().to(support.feats.device)
-        self.head = fit_head(head, support, settings, 'Training' if progress else None)
-        self.temperature = temperature
-        self._set_threshold()
+        head = fit_head(head, support, settings, 'Training' if progress else None)
+        self.fitted = _fitted(head, self.bank, temperature, self.quantile)
         return self
 
     def add_class(
@@ -213,12 +213,12 @@ class DefectInferencer:
             ValueError: the class is enrolled already, nothing is fitted yet, the head cannot be
                 changed without training, or see :meth:`enroll`.
         """
-        if label in self.labels:
+        if label in self.classes:
             raise ValueError(f'class {label!r} is enrolled already; it has {self.classes}')
-        head, ids = self._changeable_head(), list(self.ids)
+        before = self._changeable()
         if not self.enroll(images, instances, label):
             raise ValueError(f'there is no instance of class {label!r} in the images')
-        self._adapt(head, ids)
+        self._adapt(before)
 
     def remove_class(self, label: str) -> None:
         """Forget a class and its instances, without training; see :meth:`add_class`.
@@ -227,16 +227,21 @@ class DefectInferencer:
             ValueError: there is no such class, fewer than two would be left, or the head cannot be
                 changed without training.
         """
-        if label not in self.labels:
-            raise ValueError(f'no class {label!r}; enrolled are {sorted(set(self.labels))}')
-        if len(set(self.labels)) < 3:
+        if label not in self.classes:
+            raise ValueError(f'no class {label!r}; enrolled are {self.classes}')
+        if len(self.classes) < 3:
             raise ValueError(f'without {label!r} there would be fewer than two classes')
-        head, ids = self._changeable_head(), list(self.ids)
-        kept = [index for index, name in enumerate(self.labels) if name != label]
-        self.feats, self.pictures = self.feats[kept], self.pictures[kept]
-        self.labels = [self.labels[index] for index in kept]
-        self.ids = [self.ids[index] for index in kept]
-        self._adapt(head, ids)
+        before = self._changeable()
+        names = self.bank.label_names
+        kept = [row for row, name in enumerate(names) if name != label]
+        self.bank = FeatureBank.of_task(
+            self.task,
+            self.bank.feats[kept],
+            [names[row] for row in kept],
+            [self.bank.ids[row] for row in kept],
+        )
+        self.pictures = self.pictures[kept]
+        self._adapt(before)
 
     def __call__(
         self,
@@ -273,33 +278,34 @@ class DefectInferencer:
             ``unknown`` (bool), whether that is less than known instances have, None where no class
             has two instances; ``neighbours``, the nearest support instances with ``id``, ``label``,
             ``similarity``; ``view_boxes`` (V, 4), the crops that were looked at; ``det_score``
-            where the instances are a detector's that tells it.
+            where the instances are a detector's that tells it. All of it is JSON-able.
 
         Raises:
             FileNotFoundError: an image is missing.
             ValueError: nothing is fitted yet, a broken image or instance, or, before anything is
                 done, a file that cannot be written or a window that cannot be shown.
         """
-        self._check_fitted()
+        fitted = self._check_fitted()
         images, instances = as_lists(images, instances)
         if out_dir is not None:
             check_results(out_dir, images)
         if show:
             check_display()
+        classify = partial(self._classify, fitted, batch_size=batch_size, neighbours=neighbours)
         if return_exceptions:
-            judged = self._judge_alone(images, instances, batch_size, neighbours, progress)
+            answers = _one_by_one(classify, images, instances, progress)
         else:
-            judged = self._judge(images, instances, batch_size, neighbours, progress)
+            answers = classify(images, instances, progress=progress)
         results = []
-        for name, image, found in zip(result_names(images), images, judged, strict=True):
-            if isinstance(found, Exception):
-                results.append(found)
+        for name, image, answer in zip(result_names(images), images, answers, strict=True):
+            if isinstance(answer, Exception):
+                results.append(answer)
                 continue
             if out_dir is not None:
-                write_result(out_dir, name, image, *found, self.classes)
+                write_result(out_dir, name, image, *answer, fitted.class_names)
             if show:
-                show_result(name, image, *found, self.classes)
-            results.append(found[1])
+                show_result(name, image, *answer, fitted.class_names)
+            results.append(answer[1])
         return results
 
     def report(
@@ -331,24 +337,24 @@ class DefectInferencer:
             ValueError: nothing is fitted yet, ``path`` cannot be written, a class is not enrolled,
                 or there is no instance that is not enrolled.
         """
-        self._check_fitted()
+        fitted = self._check_fitted()
         check_output(path)
         records = records_of_dataset(dataset, self.task)
-        strange = sorted({r['label_name'] for r in records} - set(self.classes))
+        strange = sorted({r['label_name'] for r in records} - set(fitted.class_names))
         if strange:
-            raise ValueError(f'classes {strange} are not enrolled; enrolled are {self.classes}')
-        found = embed(self.model, self._pipeline_cfg, records, batch_size)
-        others = [row for row, feats in enumerate(found.feats) if not self._is_enrolled(feats)]
+            raise ValueError(
+                f'classes {strange} are not enrolled; enrolled are {fitted.class_names}'
+            )
+        embedded = embed(self.model, self._pipeline, records, batch_size)
+        others = [row for row, feats in enumerate(embedded.feats) if not fitted.knows(feats)]
         if not others:
             raise ValueError('all instances of the dataset are enrolled; judge others')
-        tell_enrolled(records, others, self.ids)
-        records, found = [records[row] for row in others], found.select(others)
-        results = make_results(self, records, found, neighbours)
-        return write_evaluation(self, records, found.feats, results, path, max_mistakes)
-
-    def _is_enrolled(self, feats: Tensor) -> bool:
-        """Whether an instance is enrolled. Names do not tell: files are copied and renamed."""
-        return bool(torch.isclose(feats, self.feats, atol=1e-4).flatten(1).all(1).any())
+        warn_of_enrolled(records, others, self.bank.ids)
+        page = EvaluationPage(
+            fitted, self.pictures, self._pipeline, describe_sources(**self.model.provenance)
+        )
+        records, feats = [records[row] for row in others], embedded.feats[others]
+        return page.write(path, records, feats, neighbours, max_mistakes)
 
     def save(self, path: str | Path) -> None:
         """Write everything but the backbone's weights to one safetensors file.
@@ -356,8 +362,17 @@ class DefectInferencer:
         Raises:
             ValueError: nothing is fitted yet, or ``path`` does not end in ``.safetensors``.
         """
-        self._check_fitted()
-        write_model(self, path)
+        write_model(
+            path,
+            SavedModel(
+                config=config_to_save(self.cfg),
+                quantile=self.quantile,
+                fitted=self._check_fitted(),
+                pictures=self.pictures,
+                weights_digest=self.model.backbone.weights_digest(),
+                weights=describe_sources(**self.model.provenance),
+            ),
+        )
 
     @classmethod
     def load(
@@ -384,99 +399,59 @@ class DefectInferencer:
             ValueError: it is damaged, foreign, of another version, or names something else; or the
                 backbone's weights are not those that it was made with.
         """
-        info, tensors = read_model(path, allow)
+        saved = read_model(path, allow)
         try:
-            check_files(info['config'], info['files'], allow)
-            loaded = cls(Config(info['config']), device, info['task'], info['quantile'])
+            check_files(saved.config, saved.files, allow)
+            loaded = cls(Config(saved.config), device, saved.task, saved.quantile)
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from error
-        if loaded.model.backbone.weights_digest() != info['weights_digest']:
+        backbone = loaded.model.backbone
+        if backbone.weights_digest() != saved.weights_digest:
             raise ValueError(
-                f'{path} was made with other weights ({info["weights_source"]}) than those that '
-                f'its config now finds ({loaded.model.weights_source})'
+                f'{path} was made with other weights ({saved.weights}) than those that its config '
+                f'now finds ({describe_sources(**loaded.model.provenance)})'
             )
-        loaded.classes, loaded.labels, loaded.ids = info['classes'], info['labels'], info['ids']
-        loaded.feats = tensors.pop('support_feats')
-        loaded.pictures = tensors.pop('support_pictures')
-        channels = loaded.feats.shape[-1]
-        if channels != getattr(loaded.model.backbone, 'out_dims', channels):
+        if saved.bank.feats.shape[-1] != backbone.out_dims:
             raise ValueError(f'{path} is damaged: its support features are not of its backbone')
         try:
-            head = loaded._restored_head(tensors)
+            head = _restored_head(loaded.model, saved.bank, saved.head)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f'{path} is damaged, its head does not fit: {error}') from error
-        loaded.head = head.to(loaded.model.data_preprocessor.device).eval()
-        loaded.threshold, loaded.temperature = info['threshold'], info['temperature']
-        loaded.num_arrays = info['num_arrays']
+        loaded.bank, loaded.pictures = saved.bank, saved.pictures
+        loaded.fitted = FittedClassifier(
+            head, saved.bank.label_space, saved.bank, saved.temperature, saved.threshold
+        )
         return loaded
 
-    def _restored_head(self, tensors: dict[str, Tensor]) -> FewShotHead:
-        """A head with these parameters, for the enrolled instances."""
-        head, shape = self.model.build_head(), (len(self.ids), len(self.classes))
-        # Once without memory: what a file names may need more than what it holds.
-        with torch.device('meta'):
-            head.allocate(*shape, self.feats.shape[-1])
-        needed = {name: tuple(value.shape) for name, value in head.state_dict().items()}
-        present = {name: tuple(value.shape) for name, value in tensors.items()}
-        wrong = sorted(set(needed.items()) ^ set(present.items()))
-        if wrong:
-            raise ValueError(f'parameters differ, as {wrong[:4]}')
-        head.allocate(*shape, self.feats.shape[-1])
-        head.load_state_dict(tensors)
-        return head
-
-    def _use_device(self, device: str) -> None:
-        try:
-            self.model.to(device).eval()
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f'device {device!r} cannot be used: {reason}') from error
-
     @property
-    def _pipeline_cfg(self) -> list[dict]:
+    def _pipeline(self) -> list[dict]:
         return self.cfg.test_dataloader.dataset.pipeline
 
-    def _check_fitted(self) -> None:
-        if self.head is None:
+    def _check_fitted(self) -> FittedClassifier:
+        if self.fitted is None:
             raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+        return self.fitted
 
-    def _records(self, images: Sequence[Image], instances: object) -> list[list[dict]]:
-        records, self.num_arrays = records_of_images(images, instances, self.task, self.num_arrays)
-        return records
-
-    def _support(self) -> SupportSet:
-        device = self.model.data_preprocessor.device
-        labels = torch.tensor([self.classes.index(name) for name in self.labels])
-        classes = {self.task: self.classes}
-        text = self.model.text_feats(classes)
-        return SupportSet(self.feats.to(device), labels.to(device), classes, text)
-
-    def _changeable_head(self) -> FewShotHead:
-        self._check_fitted()
-        if self.head.trains and not isinstance(self.head, ZipAdapterHead):
+    def _changeable(self) -> FittedClassifier:
+        head = self._check_fitted().head
+        if not head.incremental:
             raise ValueError(
-                f'{type(self.head).__name__} must be trained for other classes; enroll, then fit()'
+                f'{type(head).__name__} must be trained for other classes; enroll, then fit()'
             )
-        return self.head
+        return self.fitted
 
-    def _adapt(self, head: FewShotHead, ids: list[str]) -> None:
-        """A head for the present support set, from one that was fitted on instances ``ids``."""
-        self.classes = sorted(set(self.labels))
-        support = self._support()
-        self.head = self.model.build_head().to(support.feats.device)
-        self.head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
-        if head.trains:
-            row_of = {identity: row for row, identity in enumerate(ids)}
-            self.head.take_over(head, [row_of.get(identity) for identity in self.ids])
-        self.head.eval()
-        self._set_threshold()
+    def _adapt(self, before: FittedClassifier) -> None:
+        """Fit a head on the present instances that keeps what an earlier one has learnt."""
+        support = make_support(self.model, {self.task: self.bank})
+        head = self.model.build_head().to(support.feats.device)
+        head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
+        row_of = {identity: row for row, identity in enumerate(before.support.ids)}
+        head.take_over(before.head, [row_of.get(identity) for identity in self.bank.ids])
+        self.fitted = _fitted(head.eval(), self.bank, before.temperature, self.quantile)
 
-    def _set_threshold(self) -> None:
-        labels = torch.tensor([self.classes.index(name) for name in self.labels])
-        self.threshold = leave_one_out_threshold(self.feats, labels, self.quantile)
-
-    def _judge(
+    def _classify(
         self,
+        fitted: FittedClassifier,
         images: Sequence[Image],
         instances: Sequence,
         batch_size: int,
@@ -484,26 +459,56 @@ class DefectInferencer:
         progress: bool,
     ) -> list[tuple[list[dict], list[dict]]]:
         """Records and results of the instances of every image."""
-        records = self._records(images, instances)
+        records = records_of_images(images, instances, self.task)
         flat = [record for own in records for record in own]
         if not flat:
             return [([], []) for _ in images]
-        found = embed(self.model, self._pipeline_cfg, flat, batch_size, progress)
-        results = iter(make_results(self, flat, found, neighbours))
+        embedded = embed(self.model, self._pipeline, flat, batch_size, progress)
+        results = iter(make_results(fitted, flat, embedded, neighbours))
         return [(own, [next(results) for _ in own]) for own in records]
 
-    def _judge_alone(
-        self,
-        images: Sequence[Image],
-        instances: Sequence,
-        batch_size: int,
-        neighbours: int,
-        progress: bool,
-    ) -> Iterable[tuple[list[dict], list[dict]] | Exception]:
-        """As :meth:`_judge`, one image after the other; of a broken one the error."""
-        pairs = list(zip(images, instances, strict=True))
-        for image, own in track(pairs, 'Classifying', disable=not progress):
-            try:
-                yield self._judge([image], [own], batch_size, neighbours, False)[0]
-            except (ValueError, OSError) as error:
-                yield error
+
+def _one_by_one(
+    classify: Callable, images: Sequence[Image], instances: Sequence, progress: bool
+) -> Iterator[tuple[list[dict], list[dict]] | Exception]:
+    """Classify one image after the other; of a broken one the error."""
+    pairs = list(zip(images, instances, strict=True))
+    for image, own in track(pairs, 'Classifying', disable=not progress):
+        try:
+            yield classify([image], [own], progress=False)[0]
+        except (ValueError, OSError) as error:
+            yield error
+
+
+def _use_device(model: MVRECClassifier, device: str) -> None:
+    try:
+        model.to(device).eval()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
+
+
+def _fitted(
+    head: FewShotHead, bank: FeatureBank, temperature: float, quantile: float
+) -> FittedClassifier:
+    threshold = leave_one_out_threshold(bank.feats, bank.labels, quantile)
+    return FittedClassifier(head, bank.label_space, bank, temperature, threshold)
+
+
+def _restored_head(
+    model: MVRECClassifier, bank: FeatureBank, tensors: dict[str, Tensor]
+) -> FewShotHead:
+    """A head with these parameters, for the instances of a saved model."""
+    head = model.build_head()
+    shape = (len(bank), bank.label_space.num_classes, bank.feats.shape[-1])
+    # Once without memory: what a file names may need more than what it holds.
+    with torch.device('meta'):
+        head.allocate(*shape)
+    needed = {name: tuple(value.shape) for name, value in head.state_dict().items()}
+    present = {name: tuple(value.shape) for name, value in tensors.items()}
+    wrong = sorted(set(needed.items()) ^ set(present.items()))
+    if wrong:
+        raise ValueError(f'parameters differ, as {wrong[:4]}')
+    head.allocate(*shape)
+    head.load_state_dict(tensors)
+    return head.to(model.data_preprocessor.device).eval()

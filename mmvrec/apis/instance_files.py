@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmvrec.datasets.detections import Detection, box_of, image_names, read_detections
+from mmvrec.datasets.formats.detections import Detection, box_of, image_names, read_detections
 from mmvrec.datasets.image_names import match_names
 from mmvrec.structures import annotation_orientation, decode_mask, turn_box
 from mmvrec.utils.files import read_json
@@ -26,9 +26,8 @@ def read_instances(
 
     Args:
         path (str | Path): a COCO file with ``images`` and ``annotations``, of which the boxes are
-            read; or what :func:`mmvrec.datasets.detections.read_detections` reads: COCO results,
-            ``predictions.json`` of Ultralytics, or the pickle of MMDetection's ``tools/test.py
-            --out``.
+            read; or what :func:`read_detections` reads: COCO results, ``predictions.json`` of
+            Ultralytics, or the pickle of MMDetection's ``tools/test.py --out``.
         images (Sequence[str]): the images.
         image_file (str | Path, optional): COCO file with the names of the images, where results
             have only their ids.

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import torch
 
-from mmvrec.datasets.detections import entry_geometry
+from mmvrec.datasets.formats.detections import entry_geometry
 from mmvrec.structures import encode_mask, mask_bbox
 from mmvrec.structures.borders import cut_box
 from mmvrec.utils.arrays import as_array

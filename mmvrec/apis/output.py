@@ -9,9 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mmengine.visualization import Visualizer
 
-from mmvrec.apis.records import Image
+from mmvrec.apis.records import Image, image_pixels
 from mmvrec.utils.files import atomic_write, check_output, write_json
-from mmvrec.utils.images import read_image
 from mmvrec.utils.outputs import output_names, refuse_overwriting
 from mmvrec.visualization.predictions import draw_predictions
 
@@ -19,14 +18,9 @@ from mmvrec.visualization.predictions import draw_predictions
 _WITHOUT_WINDOWS = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
 
 
-def as_json(results: Sequence[dict]) -> list[dict]:
-    """Results of one image, in types that JSON has."""
-    return [{**one, 'view_boxes': one['view_boxes'].tolist()} for one in results]
-
-
 def result_names(images: Sequence[Image]) -> list[str]:
     """What the results of images are called, see :func:`output_names`."""
-    return output_names([None if isinstance(i, np.ndarray) else i for i in images])
+    return output_names([None if isinstance(i, bytes | np.ndarray) else i for i in images])
 
 
 def result_files(out_dir: str | Path, images: Sequence[Image]) -> list[Path]:
@@ -43,7 +37,7 @@ def check_results(out_dir: str | Path, images: Sequence[Image]) -> None:
     files = result_files(out_dir, images)
     for path in files:
         check_output(path)
-    refuse_overwriting(files, [i for i in images if not isinstance(i, np.ndarray)])
+    refuse_overwriting(files, [i for i in images if not isinstance(i, bytes | np.ndarray)])
 
 
 def write_result(
@@ -65,14 +59,14 @@ def write_result(
         classes (Sequence[str]): all class names.
     """
     picture_file, results_file = _files(out_dir, name)
-    picture = draw_predictions(_pixels(image), records, results, classes)
+    picture = draw_predictions(image_pixels(image), records, results, classes)
     # OpenCV's own writer fails without a word, on names that are not ASCII for one.
     done, encoded = cv2.imencode('.png', np.ascontiguousarray(picture[..., ::-1]))
     if not done:
         raise ValueError(f'{picture_file}: the picture cannot be encoded as PNG')
     with atomic_write(picture_file) as temporary:
         temporary.write_bytes(encoded.tobytes())
-    write_json(results_file, as_json(results))
+    write_json(results_file, results)
 
 
 def check_display() -> None:
@@ -98,15 +92,9 @@ def show_result(
     classes: Sequence[str],
 ) -> None:
     """Show an image in a window that waits for a key; arguments as of :func:`write_result`."""
-    picture = draw_predictions(_pixels(image), records, results, classes)
+    picture = draw_predictions(image_pixels(image), records, results, classes)
     Visualizer().show(picture, win_name=name, wait_time=0)
 
 
 def _files(out_dir: str | Path, name: str) -> tuple[Path, Path]:
     return Path(out_dir, 'vis', f'{name}.png'), Path(out_dir, 'preds', f'{name}.json')
-
-
-def _pixels(image: Image) -> np.ndarray:
-    if not isinstance(image, np.ndarray):
-        return read_image(image)
-    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)

@@ -1,6 +1,7 @@
 """Records and labels of instances that a user hands over."""
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from zlib import crc32
 
@@ -8,17 +9,18 @@ import numpy as np
 
 from mmvrec.apis.instances import image_instances
 from mmvrec.datasets import DefectDataset
-from mmvrec.datasets.record_checks import label_problem
-from mmvrec.utils.images import image_shape
+from mmvrec.datasets.checks import label_problem
+from mmvrec.utils.images import decode_image, image_shape, read_image, to_rgb
 
-Image = str | Path | np.ndarray
+#: A file, the content of one, or pixels.
+Image = str | Path | bytes | np.ndarray
 
 
 def image_records(image: Image, instances: object, name: str, task: str) -> list[dict]:
     """Records of the instances of one image, as datasets have them.
 
     Args:
-        image (Image): a file, or a uint8 array, RGB (H, W, 3) or grey (H, W).
+        image (Image): a file, the bytes of one, or a uint8 array, RGB (H, W, 3) or grey (H, W).
         instances (object): see :func:`image_instances`.
         name (str): of the image, for ids and messages.
         task (str): of all instances.
@@ -32,10 +34,11 @@ def image_records(image: Image, instances: object, name: str, task: str) -> list
     """
     if not isinstance(image, Image):
         raise ValueError(
-            f'an image must be a file or a uint8 array (H, W, 3), got {type(image).__name__}'
+            'an image must be a file, the bytes of one or a uint8 array (H, W, 3), got '
+            f'{type(image).__name__}'
         )
-    if isinstance(image, np.ndarray):
-        pixels = _as_rgb(image)
+    if isinstance(image, bytes | np.ndarray):
+        pixels = image_pixels(image)
         common = {'img': pixels, 'img_path': None, 'img_shape': pixels.shape[:2]}
     else:
         common = {'img_path': str(image), 'img_shape': image_shape(image)}
@@ -66,38 +69,42 @@ def as_lists(images: Image | Sequence[Image], instances: object) -> tuple[list, 
     return images, instances
 
 
-def records_of_images(
-    images: Sequence[Image], instances: Sequence, task: str, num_arrays: int
-) -> tuple[list[list[dict]], int]:
+def image_name(image: Image) -> str:
+    """What an image is called: its path, or what its content is, whenever and wherever it comes."""
+    if isinstance(image, bytes):
+        return f'image {sha256(image).hexdigest()[:12]}'
+    if isinstance(image, np.ndarray):
+        content = f'{image.dtype} {image.shape}'.encode() + np.ascontiguousarray(image).tobytes()
+        return f'array {sha256(content).hexdigest()[:12]}'
+    return str(image)
+
+
+def records_of_images(images: Sequence[Image], instances: Sequence, task: str) -> list[list[dict]]:
     """Records of the instances of every image, all offenders in one error.
 
     Args:
         images (Sequence[Image]): the images.
         instances (Sequence): see :func:`image_instances`, for each.
         task (str): of all instances.
-        num_arrays (int): images without a file that have been seen before.
 
     Returns:
-        tuple[list[list[dict]], int]: the records, and how many such images have been seen now.
+        list[list[dict]]: the records.
 
     Raises:
         FileNotFoundError: an image is missing.
         ValueError: broken images or instances.
     """
     records, problems = [], []
-    for image, found in zip(images, instances, strict=True):
-        name = str(image)
-        if isinstance(image, np.ndarray):
-            name = f'array {num_arrays}'
-            num_arrays += 1
+    for image, given in zip(images, instances, strict=True):
+        name = image_name(image)
         try:
-            records.append(image_records(image, found, name, task))
+            records.append(image_records(image, given, name, task))
         except ValueError as error:
             message = str(error)
             problems.append(message if message.startswith(name) else f'{name}: {message}')
     if problems:
         raise ValueError('\n'.join(problems))
-    return records, num_arrays
+    return records
 
 
 def records_of_dataset(dataset: DefectDataset, task: str) -> list[dict]:
@@ -122,7 +129,17 @@ def _place(geometry: dict) -> str:
     return f'{place}:{crc32(geometry["mask"]["counts"].encode()):08x}'
 
 
-def _as_rgb(image: np.ndarray) -> np.ndarray:
+def image_pixels(image: Image) -> np.ndarray:
+    """Upright pixels of an image, uint8, RGB, (H, W, 3).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be decoded, or is an array of another type or shape.
+    """
+    if isinstance(image, bytes):
+        return to_rgb(decode_image(image, 'the image'))
+    if not isinstance(image, np.ndarray):
+        return read_image(image)
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise ValueError(f'an image must be uint8, got {image.dtype} of shape {image.shape}')
     if image.ndim == 2:

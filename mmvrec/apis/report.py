@@ -1,86 +1,121 @@
 """A page about what a fitted inferencer makes of a labelled dataset."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 from mmengine.logging import print_log
 from torch import Tensor
 
 from mmvrec.apis.embedding import Instances
 from mmvrec.datasets.sources import roboflow_source
 from mmvrec.evaluation.intervals import wilson_interval
-from mmvrec.visualization.figures import draw_confusion
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.report import describe_task
+from mmvrec.structures import FeatureBank
 from mmvrec.visualization.instances import outlined_views
-from mmvrec.visualization.report import Mistake, Picture, TaskReport, write_report
-from mmvrec.visualization.summary import embedding_figure, figure_notes, recalls
-
-if TYPE_CHECKING:
-    from mmvrec.apis.inferencer import DefectInferencer
+from mmvrec.visualization.report import write_report
 
 _QUERY_SIDE = 192
 
 
-def write_evaluation(
-    inferencer: 'DefectInferencer',
-    records: Sequence[dict],
-    feats: Tensor,
-    results: Sequence[dict],
-    path: str | Path,
-    max_mistakes: int,
-) -> dict[str, float]:
-    """Write the page of :meth:`DefectInferencer.report`, which tells what it returns.
+@dataclass(frozen=True)
+class EvaluationPage:
+    """Writes the page of :meth:`DefectInferencer.report`.
 
     Args:
-        inferencer (DefectInferencer): fitted.
-        records (Sequence[dict]): of labelled instances.
-        feats (Tensor): their view features, float, (B, V, C).
-        results (Sequence[dict]): what the inferencer made of them.
-        path (str | Path): the HTML file.
-        max_mistakes (int): mistakes that are shown.
+        fitted (FittedClassifier): the classifier.
+        pictures (Tensor): of its support, uint8, (M, 96, 96, 3).
+        pipeline (Sequence[dict]): configs of the transforms that make the views.
+        weights (str): where the weights come from.
     """
-    classes = inferencer.classes
-    truths = [record['label_name'] for record in records]
-    labels = [classes.index(name) for name in truths]
-    answers = [classes.index(result['label']) for result in results]
-    right = [truth == answer for truth, answer in zip(labels, answers, strict=True)]
-    wrong = sorted(
-        (i for i, is_right in enumerate(right) if not is_right), key=lambda i: -results[i]['score']
-    )
-    unknown = sum(bool(result['unknown']) for result in results)
-    numbers = {
-        'accuracy': 100 * sum(right) / len(right),
-        'instances': len(right),
-        'unknown': 100 * unknown / len(right),
-    }
-    low, high = wilson_interval(sum(right) / len(right), len(right))
-    support = (inferencer.feats, [classes.index(name) for name in inferencer.labels])
-    task = TaskReport(
-        name=inferencer.task,
-        accuracy=f'{numbers["accuracy"]:.2f} %',
-        recalls=recalls(labels, answers, classes),
-        figures={
-            'confusion matrix': draw_confusion(labels, answers, classes),
-            't-SNE': embedding_figure(inferencer.head, support, (feats, labels), right, classes),
-        },
-        mistakes=_mistakes(inferencer, records, results, wrong[:max_mistakes]),
-        num_mistakes=len(wrong),
-        notes=figure_notes(classes),
-        episodes=False,
-    )
-    facts = {
-        'accuracy': f'{numbers["accuracy"]:.2f} %, {len(right)} instances; with others '
-        f'{100 * low:.1f} to {100 * high:.1f} % (95 %)',
-        'called unknown': f'{numbers["unknown"]:.1f} %',
-        'head': type(inferencer.head).__name__,
-        'support': f'{len(inferencer.ids)} instances of {len(classes)} classes',
-        'weights': inferencer.model.weights_source,
-    }
-    write_report(path, 'mmvrec: defects', facts, [task])
-    return numbers
+
+    fitted: FittedClassifier
+    pictures: Tensor
+    pipeline: Sequence[dict]
+    weights: str
+
+    def write(
+        self,
+        path: str | Path,
+        records: Sequence[dict],
+        feats: Tensor,
+        neighbours: int,
+        max_mistakes: int,
+    ) -> dict[str, float]:
+        """Classify labelled instances and write the page.
+
+        Args:
+            path (str | Path): the HTML file.
+            records (Sequence[dict]): of the instances.
+            feats (Tensor): their view features, float, (B, V, C).
+            neighbours (int): support instances shown with a mistake.
+            max_mistakes (int): mistakes that are shown.
+
+        Returns:
+            dict[str, float]: see :meth:`DefectInferencer.report`.
+        """
+        fitted, support = self.fitted, self.fitted.support
+        predictions = fitted.predict(feats, neighbours)
+        truths = [record['label_name'] for record in records]
+        right = [p.label == name for p, name in zip(predictions, truths, strict=True)]
+        numbers = {
+            'accuracy': 100 * sum(right) / len(right),
+            'instances': len(right),
+            'unknown': 100 * sum(bool(p.unknown) for p in predictions) / len(right),
+        }
+        accuracy = f'{numbers["accuracy"]:.2f} %'
+        low, high = wilson_interval(sum(right) / len(right), len(right))
+        task = support.task_names[0]
+        queries = FeatureBank(
+            feats=feats,
+            labels=fitted.label_space.encode(truths, task),
+            tasks=[task] * len(records),
+            ids=[record['instance_id'] for record in records],
+            class_names=dict(support.class_names),
+        )
+        pictures = _Pictures(support.ids, self.pictures, records, self.pipeline)
+        report = describe_task(
+            fitted, queries, predictions, pictures, accuracy, max_mistakes=max_mistakes
+        )
+        facts = {
+            'accuracy': f'{accuracy}, {len(right)} instances; with others '
+            f'{100 * low:.1f} to {100 * high:.1f} % (95 %)',
+            'called unknown': f'{numbers["unknown"]:.1f} %',
+            'head': type(fitted.head).__name__,
+            'support': f'{len(support)} instances of {len(fitted.class_names)} classes',
+            'weights': self.weights,
+        }
+        write_report(path, 'mmvrec: defects', facts, [report])
+        return numbers
 
 
-def tell_enrolled(records: Sequence[dict], others: Sequence[int], ids: Collection[str]) -> None:
+@dataclass(frozen=True)
+class _Pictures:
+    """Pictures of enrolled instances as they are stored, and of others from their images."""
+
+    enrolled: Sequence[str]
+    stored: Tensor
+    records: Sequence[dict]
+    pipeline: Sequence[dict]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {record['instance_id']: row for row, record in enumerate(self.records)}
+
+    def query(self, identity: str) -> list[np.ndarray]:
+        """A query in every size of crop."""
+        views = Instances([self.records[self._rows[identity]]], self.pipeline)
+        return outlined_views(views[0], _QUERY_SIDE)
+
+    def support(self, identity: str) -> list[np.ndarray]:
+        """An enrolled instance in its widest crop."""
+        return [self.stored[self.enrolled.index(identity)].numpy()]
+
+
+def warn_of_enrolled(records: Sequence[dict], others: Sequence[int], ids: Collection[str]) -> None:
     """Log how many instances are enrolled, and warn of others that are no news either.
 
     Args:
@@ -107,28 +142,3 @@ def tell_enrolled(records: Sequence[dict], others: Sequence[int], ids: Collectio
             logger='current',
             level=30,
         )
-
-
-def _mistakes(
-    inferencer: 'DefectInferencer',
-    records: Sequence[dict],
-    results: Sequence[dict],
-    chosen: Sequence[int],
-) -> list[Mistake]:
-    views = Instances([records[i] for i in chosen], inferencer.cfg.test_dataloader.dataset.pipeline)
-    position = {identity: row for row, identity in enumerate(inferencer.ids)}
-    found = []
-    for row, index in enumerate(chosen):
-        result = results[index]
-        nearest = [
-            Picture(
-                f'{near["label"]}, cos {near["similarity"]:.3f}: {near["id"]}',
-                [inferencer.pictures[position[near['id']]].numpy()],
-            )
-            for near in result['neighbours']
-        ]
-        query = Picture(result['id'], outlined_views(views[row], _QUERY_SIDE))
-        found.append(
-            Mistake(query, records[index]['label_name'], result['label'], result['score'], nearest)
-        )
-    return found

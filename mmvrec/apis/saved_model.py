@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from mmengine.config import Config
@@ -16,12 +16,11 @@ from torch import Tensor
 from mmvrec.apis.embedding import PICTURE_SIDE
 from mmvrec.apis.named_files import file_record, named_files
 from mmvrec.apis.saved_config import ConfigCheck, with_plain_types
-from mmvrec.datasets.record_checks import label_problem
+from mmvrec.datasets.checks import label_problem
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.structures import FeatureBank
 from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write
-
-if TYPE_CHECKING:
-    from mmvrec.apis.inferencer import DefectInferencer
 
 FORMAT = 'mvrec-inferencer'
 #: 2: with a checksum, and a record of the files that are named by paths.
@@ -38,7 +37,6 @@ _INFO = {
     'ids': list,
     'threshold': int | float | None,
     'temperature': int | float,
-    'num_arrays': int,
     'weights_digest': str,
     'weights_source': str,
 }
@@ -51,8 +49,63 @@ _NAMES = ('classes', 'labels', 'ids')
 _CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 
 
-def write_model(inferencer: 'DefectInferencer', path: str | Path) -> None:
-    """Write a fitted inferencer.
+@dataclass(frozen=True)
+class SavedModel:
+    """What a saved model holds; the backbone's weights stay where they are.
+
+    Args:
+        config (dict): settings of model, views and training, its types by name.
+        quantile (float): share of known instances that may be called unknown.
+        fitted (FittedClassifier): with the support and its features; its head, when it has been
+            read, is in ``head``.
+        pictures (Tensor): of the support, uint8, (M, 96, 96, 3).
+        weights_digest (str): SHA-256 of the backbone's weights.
+        weights (str): where they come from.
+    """
+
+    config: dict
+    quantile: float
+    fitted: FittedClassifier
+    pictures: Tensor
+    weights_digest: str
+    weights: str
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What has been read from a saved model; nothing of it has been built.
+
+    Args:
+        version (int): of the format.
+        config (dict): has passed :class:`ConfigCheck`.
+        files (dict): size and SHA-256 of the files that ``config`` names by paths.
+        task (str): name of the product.
+        quantile (float): see :class:`SavedModel`.
+        threshold (float, optional): see :class:`FittedClassifier`.
+        temperature (float): see :class:`FittedClassifier`.
+        bank (FeatureBank): the support.
+        pictures (Tensor): see :class:`SavedModel`.
+        head (dict[str, Tensor]): parameters of the head.
+        weights_digest (str): see :class:`SavedModel`.
+        weights (str): see :class:`SavedModel`.
+    """
+
+    version: int
+    config: dict
+    files: dict
+    task: str
+    quantile: float
+    threshold: float | None
+    temperature: float
+    bank: FeatureBank
+    pictures: Tensor
+    head: dict[str, Tensor]
+    weights_digest: str
+    weights: str
+
+
+def write_model(path: str | Path, model: SavedModel) -> None:
+    """Write a fitted classifier.
 
     Tensors: ``support_feats`` (M, V, C), ``support_pictures`` (M, 96, 96, 3) and the head's.
     Metadata ``info``: JSON with format version, config (with all settings of views and
@@ -66,30 +119,29 @@ def write_model(inferencer: 'DefectInferencer', path: str | Path) -> None:
     """
     if Path(path).suffix != '.safetensors':
         raise ValueError(f'the file must end in .safetensors, got {path}')
-    config = config_to_save(inferencer.cfg)
+    fitted, support = model.fitted, model.fitted.support
     info = {
         'version': FORMAT_VERSION,
-        'config': config,
-        'files': {f: file_record(f) for f in named_files(config) if Path(f).is_file()},
-        'task': inferencer.task,
-        'quantile': inferencer.quantile,
-        'classes': inferencer.classes,
-        'labels': inferencer.labels,
-        'ids': inferencer.ids,
-        'threshold': inferencer.threshold,
-        'temperature': inferencer.temperature,
-        'num_arrays': inferencer.num_arrays,
-        'weights_digest': inferencer.model.backbone.weights_digest(),
-        'weights_source': inferencer.model.weights_source,
+        'config': model.config,
+        'files': {f: file_record(f) for f in named_files(model.config) if Path(f).is_file()},
+        'task': support.task_names[0],
+        'quantile': model.quantile,
+        'classes': fitted.class_names,
+        'labels': support.label_names,
+        'ids': support.ids,
+        'threshold': fitted.threshold,
+        'temperature': fitted.temperature,
+        'weights_digest': model.weights_digest,
+        'weights_source': model.weights,
     }
-    tensors = {name: value.cpu() for name, value in inferencer.head.state_dict().items()}
-    tensors['support_feats'] = inferencer.feats
-    tensors['support_pictures'] = inferencer.pictures
+    tensors = {name: value.cpu() for name, value in fitted.head.state_dict().items()}
+    tensors['support_feats'] = support.feats
+    tensors['support_pictures'] = model.pictures
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     text = _as_json(info)
     size = sum(value.nbytes for value in tensors.values())
     if len(text) > MAX_INFO_BYTES or size > MAX_BYTES - MAX_INFO_BYTES:
-        raise ValueError(f'{path} cannot be written: {len(inferencer.ids)} instances are too many')
+        raise ValueError(f'{path} cannot be written: {len(support)} instances are too many')
     metadata = {'format': FORMAT, 'info': text, 'sha256': model_checksum(text, tensors)}
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata)
@@ -125,7 +177,7 @@ def model_checksum(info: str, tensors: dict[str, Tensor]) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def read_model(path: str | Path, allow: Collection[str] = ()) -> tuple[dict, dict[str, Tensor]]:
+def read_model(path: str | Path, allow: Collection[str] = ()) -> ModelFile:
     """Read what :func:`write_model` has written; nothing that it names is built or opened.
 
     A file of version 1, which has no checksum, is read with a warning.
@@ -135,7 +187,7 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> tuple[dict, dic
         allow (Collection[str]): see :meth:`DefectInferencer.load`.
 
     Returns:
-        tuple[dict, dict[str, Tensor]]: the metadata ``info``, and the tensors.
+        ModelFile: all of it.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -167,7 +219,21 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> tuple[dict, dic
         ConfigCheck(allow, info.setdefault('files', {})).check(info['config'])
     except ValueError as error:
         raise ValueError(f'{path} is not loaded: {error}') from error
-    return info, tensors
+    return _model_file(info, tensors)
+
+
+def _model_file(info: dict, tensors: dict[str, Tensor]) -> ModelFile:
+    """The fields of a file that has been checked."""
+    feats, pictures = tensors.pop('support_feats'), tensors.pop('support_pictures')
+    fields = ('version', 'config', 'files', 'task', 'quantile', 'threshold', 'temperature')
+    return ModelFile(
+        **{name: info[name] for name in fields},
+        bank=FeatureBank.of_task(info['task'], feats, info['labels'], info['ids']),
+        pictures=pictures,
+        head=tensors,
+        weights_digest=info['weights_digest'],
+        weights=info['weights_source'],
+    )
 
 
 def _read_file(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -207,8 +273,8 @@ def _info_problem(info: dict) -> str | None:
         return f'its metadata has {wrong} of the wrong type'
     if not all(isinstance(name, str) for key in _NAMES for name in info[key]):
         return f'its metadata has {list(_NAMES)} that are not all strings'
-    if not isinstance(info.get('files', {}), dict) or info['num_arrays'] < 0:
-        return 'its metadata has files or num_arrays of the wrong type'
+    if not isinstance(info.get('files', {}), dict):
+        return 'its metadata has files of the wrong type'
     texts = (*info['classes'], info['task'], info['weights_source'])
     return next(filter(None, (label_problem(text, None) for text in texts)), None)
 
@@ -240,6 +306,6 @@ def _number_problem(info: dict, tensors: dict[str, Tensor]) -> str | None:
         return 'its threshold is NaN or infinite'
     if not 0 < info['temperature'] <= _MOST:
         return f'its temperature {str(info["temperature"])[:20]} is not positive and finite'
-    if not 0 <= info['quantile'] < 1 or info['num_arrays'] > _MOST:
-        return 'its quantile is not in [0, 1), or its number of arrays is too large'
+    if not 0 <= info['quantile'] < 1:
+        return 'its quantile is not in [0, 1)'
     return None

@@ -20,13 +20,15 @@ def run(args: argparse.Namespace) -> int:
         check_output(args.out)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
     from mmvrec.apis import DefectInferencer
-    from mmvrec.apis.output import as_json, check_display
+    from mmvrec.apis.output import check_display
+    from mmvrec.cli.imports import import_modules
 
     _check_outputs(args, images)
     if args.show:
         check_display()
     given = None if args.boxes is None else _read_boxes(args, images)
-    inferencer = DefectInferencer.load(args.model, device=args.device)
+    allow = import_modules(args.imports)
+    inferencer = DefectInferencer.load(args.model, device=args.device, allow=allow)
     found = inferencer(images, given, show=args.show, out_dir=args.out_dir, return_exceptions=True)
     broken = {i: str(r) for i, r in zip(images, found, strict=True) if isinstance(r, Exception)}
     results = []
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
             results.append({'image': image, 'instances': None, 'error': broken[image]})
         else:
             _print_instances(image, instances)
-            results.append({'image': image, 'instances': as_json(instances)})
+            results.append({'image': image, 'instances': instances})
     if args.out:
         write_json(args.out, results)
     if broken:

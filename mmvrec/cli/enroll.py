@@ -6,7 +6,8 @@ from collections import Counter
 from mmengine.registry import init_default_scope
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.datasets.formats import build_dataset
+from mmvrec.cli.imports import import_modules
+from mmvrec.datasets.build import build_dataset
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
 
@@ -17,6 +18,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f'the model must end in .safetensors, got {args.out}')
     check_output(args.out)
     init_default_scope('mmvrec')
+    import_modules(args.imports)
     dataset = build_dataset(args.format, args.data_root, args.options)
     cfg = read_config(args.config)
     try:
@@ -26,6 +28,6 @@ def run(args: argparse.Namespace) -> int:
     inferencer = DefectInferencer(cfg, device=args.device)
     inferencer.enroll_dataset(dataset)
     inferencer.fit(calibrate=args.calibrate).save(args.out)
-    counts = Counter(inferencer.labels)
-    print(f'{args.out}: {dict(sorted(counts.items()))}, threshold {inferencer.threshold}')
+    counts = Counter(inferencer.bank.label_names)
+    print(f'{args.out}: {dict(sorted(counts.items()))}, threshold {inferencer.fitted.threshold}')
     return 0

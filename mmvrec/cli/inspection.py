@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict
 
 from mmengine.dataset import BaseDataset
@@ -10,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mmvrec.apis.saved_model import read_model
-from mmvrec.datasets.formats import format_names, nested_options
+from mmvrec.cli.imports import import_modules
+from mmvrec.datasets.build import check_format, nested_options
 from mmvrec.datasets.inspection import (
     count_image_sizes,
     dataset_sources,
@@ -31,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what is found, write JSON file and sheet; 1 where a problem stops the dataset."""
     for path in filter(None, (args.out, args.sheet)):
         check_output(path)
+    allow = import_modules(args.imports)
     if args.data_root is not None:
         return _inspect_dataset(args)
     if not args.target.endswith('.safetensors'):
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError('--sheet and --options belong to a dataset, not to a saved model')
     if args.out:
         refuse_overwriting([args.out], [args.target])
-    content = describe_model(args.target)
+    content = describe_model(args.target, allow)
     _print_model(content)
     if args.out:
         write_json(args.out, content)
@@ -50,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inspect_dataset(args: argparse.Namespace) -> int:
-    if args.target not in format_names():
-        raise ValueError(f'no dataset format {args.target!r}; there are {format_names()}')
+    check_format(args.target)
     init_default_scope('mmvrec')
     cfg = {**nested_options(args.options), 'type': args.target, 'data_root': args.data_root}
     try:
@@ -121,11 +123,12 @@ def _print_sizes(sizes: list[dict]) -> None:
     print(f'{total} images, width x height in pixels (images): {", ".join(shown)}{more}')
 
 
-def describe_model(path: str) -> dict:
+def describe_model(path: str, allow: Collection[str] = ()) -> dict:
     """What a saved model tells about itself, for JSON.
 
     Args:
         path (str): the file.
+        allow (Collection[str]): see :meth:`DefectInferencer.load`.
 
     Returns:
         dict: ``format_version``; ``task``; ``classes``, number of enrolled instances by class;
@@ -137,18 +140,18 @@ def describe_model(path: str) -> dict:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, foreign, or of another version.
     """
-    info, _ = read_model(path)
-    counts = Counter(info['labels'])
+    saved = read_model(path, allow)
+    counts = Counter(saved.bank.label_names)
     return {
-        'format_version': info['version'],
-        'task': info['task'],
-        'classes': {name: counts[name] for name in info['classes']},
-        'threshold': info['threshold'],
-        'quantile': info['quantile'],
-        'temperature': info['temperature'],
-        'weights': info['weights_source'],
-        'weights_digest': info['weights_digest'],
-        'config': info['config'],
+        'format_version': saved.version,
+        'task': saved.task,
+        'classes': dict(sorted(counts.items())),
+        'threshold': saved.threshold,
+        'quantile': saved.quantile,
+        'temperature': saved.temperature,
+        'weights': saved.weights,
+        'weights_digest': saved.weights_digest,
+        'config': saved.config,
     }
 
 

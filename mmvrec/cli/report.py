@@ -3,7 +3,8 @@
 import argparse
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.datasets.formats import build_dataset
+from mmvrec.cli.imports import import_modules
+from mmvrec.datasets.build import build_dataset
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
 
@@ -12,7 +13,8 @@ def run(args: argparse.Namespace) -> int:
     """Judge all instances that are not enrolled, and write the page."""
     check_output(args.out)
     refuse_overwriting([args.out], [args.model])
-    inferencer = DefectInferencer.load(args.model, device=args.device)
+    allow = import_modules(args.imports)
+    inferencer = DefectInferencer.load(args.model, device=args.device, allow=allow)
     dataset = build_dataset(args.format, args.data_root, args.options)
     numbers = inferencer.report(dataset, args.out)
     print(

@@ -13,13 +13,13 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmvrec.datasets.record_checks import geometry_problem, label_problem, turn_upright, use_header
+from mmvrec.datasets.checks import geometry_problem, label_problem, turn_upright, use_header
 from mmvrec.datasets.sources import source_groups
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS
-from mmvrec.structures import usual_spellings
+from mmvrec.structures import FeatureBank, InstanceRecord, usual_spellings
 from mmvrec.utils.files import sha256_file
-from mmvrec.utils.images import ImageHeader
+from mmvrec.utils.image_headers import ImageHeader
 from mmvrec.utils.text import printable
 
 _SHOWN = 10
@@ -53,14 +53,9 @@ class Problem:
 class DefectDataset(BaseDataset):
     """Instances of defects, one item each, in the order of the annotation files.
 
-    A subclass implements :meth:`load_instances` for one layout. It yields records; this class
-    checks them all, lists what is wrong, maps class names to labels and takes the split. Record
-    fields: ``img_path`` (str), ``img_id`` (str, common to the instances of one image),
-    ``instance_id`` (str, unique), ``task`` (str), ``label_name`` (str), ``bbox`` (x1, y1, x2, y2 in
-    pixels), ``mask`` (see :func:`mmvrec.structures.decode_mask`), ``img_shape`` (declared
-    (height, width), or None where the annotations do not tell), ``ann_file`` (where it was read),
-    and perhaps ``is_cut`` (True where a reader has cut a polygon at the border itself).
-    ``gt_label`` (class index within the task) is added here.
+    A subclass implements :meth:`load_instances` for one layout. It yields records
+    (:class:`mmvrec.structures.InstanceRecord`); this class checks them all, lists what is wrong,
+    maps class names to labels and takes the split.
 
     Boxes and polygons that reach over the border by up to a pixel, or one percent, are cut.
 
@@ -68,7 +63,8 @@ class DefectDataset(BaseDataset):
     the size of the stored pixels are turned (:func:`mmvrec.structures.annotation_orientation`).
 
     Args:
-        data_root (str): folder of the dataset, in the layout in which it is published.
+        data_root (str, optional): folder of the dataset, in the layout in which it is published.
+            Defaults to None: the class's ``DATA_ROOT``.
         split (str): ``support``, ``query`` or ``all``. Defaults to ``all``.
         pipeline (Sequence): transforms applied to a record. Defaults to none.
         split_file (str, optional): split written by ``tools/misc/make_split.py``. Defaults to None:
@@ -89,8 +85,12 @@ class DefectDataset(BaseDataset):
         ValueError: bad annotations (see ``on_problem``), or no instance is left.
     """
 
+    #: Features in the place of images, which :class:`FeatureBankDataset` has.
+    bank: FeatureBank | None = None
     #: Name of the dataset; the task of datasets with only one.
     NAME = ''
+    #: Where the folder of the dataset is looked for.
+    DATA_ROOT = ''
     #: Class names of every task in label order; None takes them from the annotations, sorted.
     TASK_CLASSES: dict[str, Sequence[str]] | None = None
     #: What a split can keep together, first what it does by default.
@@ -113,7 +113,7 @@ class DefectDataset(BaseDataset):
 
     def __init__(
         self,
-        data_root: str = '',
+        data_root: str | None = None,
         split: str = 'all',
         pipeline: Sequence = (),
         split_file: str | None = None,
@@ -138,14 +138,16 @@ class DefectDataset(BaseDataset):
         self.task_classes: dict[str, list[str]] = {}
         # Built here: MMEngine finds our transforms only under our default scope.
         pipeline = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline]
+        data_root = self.DATA_ROOT if data_root is None else data_root
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
 
     @abstractmethod
-    def load_instances(self) -> Iterable[dict]:
+    def load_instances(self) -> Iterable[InstanceRecord]:
         """Read the annotation files of the whole dataset (all splits that are not official).
 
         Yields:
-            dict: a record, see the class. What cannot become a record is told to :meth:`report`.
+            InstanceRecord: all fields up to ``ann_file``. What cannot become one is told to
+            :meth:`report`.
         """
 
     def report(self, file: object, instance: str, message: str, fatal: bool = True) -> None:
@@ -167,14 +169,14 @@ class DefectDataset(BaseDataset):
             raise FileNotFoundError(f'{type(self).__name__}: no folder {path}\n{self.LAYOUT}')
         return path
 
-    def split_group(self, record: dict) -> str:
+    def split_group(self, record: InstanceRecord) -> str:
         """Name of what ``split_by`` keeps together; overridden for more ``SPLIT_GROUPS``.
 
         Sources have none: they show in all records together.
         """
         return record['img_id' if self.split_by == 'image' else 'instance_id']
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> list[InstanceRecord]:
         """Read, check, label and split the instances (called by MMEngine)."""
         self._check_root()
         self.problems = []
@@ -206,7 +208,7 @@ class DefectDataset(BaseDataset):
             )
         return selected
 
-    def select_split(self, records: list[dict]) -> list[dict]:
+    def select_split(self, records: list[InstanceRecord]) -> list[InstanceRecord]:
         """Instances of ``self.split``; overridden where a split is published."""
         if self.split == 'all':
             return records
@@ -216,7 +218,7 @@ class DefectDataset(BaseDataset):
             halves = self.make_split(records)
         return [records[i] for i in halves[self.split]]
 
-    def make_split(self, records: list[dict]) -> dict[str, list[int]]:
+    def make_split(self, records: list[InstanceRecord]) -> dict[str, list[int]]:
         """The deterministic stratified split of ``records``, as indices."""
         classes = [f'{r["task"]}/{r["label_name"]}' for r in records]
         if self.split_by == 'source':
@@ -254,7 +256,7 @@ class DefectDataset(BaseDataset):
                 f'{type(self).__name__}: no folder {self.data_root!r} (data_root)\n{self.LAYOUT}'
             )
 
-    def _find_classes(self, records: list[dict]) -> dict[str, list[str]]:
+    def _find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
         names: dict[str, set[str]] = {}
         for record in records:
             names.setdefault(record['task'], set()).add(record['label_name'])
@@ -262,7 +264,7 @@ class DefectDataset(BaseDataset):
             return {task: list(self.TASK_CLASSES[task]) for task in names}
         return {task: sorted(labels) for task, labels in names.items()}
 
-    def _check_records(self, records: list[dict]) -> list[dict]:
+    def _check_records(self, records: list[InstanceRecord]) -> list[InstanceRecord]:
         headers: dict[str, ImageHeader | str] = {}
         seen: set[str] = set()
         good = []
@@ -287,7 +289,7 @@ class DefectDataset(BaseDataset):
             )
         return good if self.TASK_CLASSES is not None else self._check_spellings(good)
 
-    def _check_spellings(self, records: list[dict]) -> list[dict]:
+    def _check_spellings(self, records: list[InstanceRecord]) -> list[InstanceRecord]:
         """Leave out, and report, labels that are another one but for their spelling."""
         by_task: dict[str, list[str]] = defaultdict(list)
         for record in records:
@@ -308,7 +310,9 @@ class DefectDataset(BaseDataset):
                 )
         return good
 
-    def _record_problem(self, record: dict, headers: dict[str, ImageHeader | str]) -> str | None:
+    def _record_problem(
+        self, record: InstanceRecord, headers: dict[str, ImageHeader | str]
+    ) -> str | None:
         known = None if self.TASK_CLASSES is None else self.TASK_CLASSES.get(record['task'], ())
         message = label_problem(record['label_name'], known)
         message = message or label_problem(record['task'], None, 'task')

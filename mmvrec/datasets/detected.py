@@ -10,10 +10,10 @@ from mmengine.logging import print_log
 from torchvision.ops import box_iou
 
 from mmvrec.datasets.base import DefectDataset
-from mmvrec.datasets.detections import Detection, read_detections
+from mmvrec.datasets.formats.detections import Detection, read_detections
 from mmvrec.datasets.image_names import NamedImages
 from mmvrec.registry import DATASETS
-from mmvrec.structures import UNLABELLED
+from mmvrec.structures import UNLABELLED, InstanceRecord
 from mmvrec.utils.images import image_shape
 from mmvrec.utils.paths import inside
 
@@ -78,7 +78,7 @@ class DetectedInstances(DefectDataset):
         """As of the base class; the threshold decides on labels, not on features."""
         return {**super().settings, 'iou_threshold': None}
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> list[InstanceRecord]:
         """Match the detections to the annotations, and check them (called by MMEngine)."""
         annotated = self._annotated(self.split)
         self.task_classes = dict(annotated.task_classes)
@@ -113,9 +113,9 @@ class DetectedInstances(DefectDataset):
         }
         return records
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Detections of every image, the surest first."""
-        truths: dict[str, list[dict]] = defaultdict(list)
+        truths: dict[str, list[InstanceRecord]] = defaultdict(list)
         for truth in self._truths:
             truths[truth['img_path']].append(truth)
         everything = self._annotated('all')
@@ -156,8 +156,8 @@ class DetectedInstances(DefectDataset):
         return found
 
     def _image_records(
-        self, path: str, found: Sequence[Detection], truths: Sequence[dict]
-    ) -> Iterator[dict]:
+        self, path: str, found: Sequence[Detection], truths: Sequence[InstanceRecord]
+    ) -> Iterator[InstanceRecord]:
         try:
             shape = truths[0]['img_shape'] if truths else image_shape(path)
         except ValueError as error:
@@ -184,7 +184,7 @@ class DetectedInstances(DefectDataset):
 
     def _record(
         self, path: str, shape: tuple[int, int], index: int, detection: Detection
-    ) -> dict | None:
+    ) -> InstanceRecord | None:
         """A record without class; None, and a problem, where it cannot be used on the image."""
         root = self.dataset_cfg.get('data_root', '')
         name = os.path.relpath(path, root) if Path(path).is_relative_to(root) else path
@@ -204,7 +204,7 @@ class DetectedInstances(DefectDataset):
             'ann_file': str(self.detections),
         }
 
-    def _only_task(self, record: dict) -> str:
+    def _only_task(self, record: InstanceRecord) -> str:
         if len(self.task_classes) != 1:
             raise ValueError(
                 f'{record["img_path"]} has no annotation, so it is not known to which of the tasks '

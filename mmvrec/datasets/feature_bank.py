@@ -6,7 +6,7 @@ import torch
 from mmengine.dataset import BaseDataset
 from mmpretrain.structures import DataSample
 
-from mmvrec.datasets.record_checks import label_problem
+from mmvrec.datasets.checks import label_problem
 from mmvrec.registry import DATASETS
 from mmvrec.structures import FeatureBank
 
@@ -24,6 +24,9 @@ class FeatureBankDataset(BaseDataset):
         FileNotFoundError: there is no such file, or none is named.
         ValueError: it is damaged, has the wrong fields, or a task's name cannot be written.
     """
+
+    #: The features; datasets of images have None here.
+    bank: FeatureBank
 
     def __init__(self, ann_file: str = '', token: int = 0, data_root: str = ''):
         self.token = token

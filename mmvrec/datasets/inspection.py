@@ -8,7 +8,7 @@ from mmengine.dataset import BaseDataset
 from rich.console import Console
 
 from mmvrec.datasets.base import DefectDataset, Problem
-from mmvrec.datasets.formats import is_format
+from mmvrec.datasets.build import is_format
 from mmvrec.datasets.sources import Source, find_sources, image_paths
 from mmvrec.registry import DATASETS
 from mmvrec.structures import UNLABELLED

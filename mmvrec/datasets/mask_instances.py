@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from mmvrec.datasets.base import DefectDataset, check_choice
-from mmvrec.structures import encode_mask, mask_bbox
+from mmvrec.structures import InstanceRecord, encode_mask, mask_bbox
 from mmvrec.utils.images import read_pixels
 
 RULES = ('components', 'image')
@@ -35,7 +35,7 @@ class MaskImageDefects(DefectDataset):
 
     def __init__(
         self,
-        data_root: str = '',
+        data_root: str | None = None,
         rule: str = 'components',
         threshold: int = 127,
         connectivity: int = 8,
@@ -72,7 +72,7 @@ class MaskImageDefects(DefectDataset):
 
     def mask_records(
         self, mask_paths: list[Path], img_path: Path, img_id: str, label_name: str
-    ) -> Iterator[dict]:
+    ) -> Iterator[InstanceRecord]:
         """Yield the records of one image; what is wrong with its masks goes to :meth:`report`.
 
         Args:

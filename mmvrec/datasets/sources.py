@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.files import sha256_file
 from mmvrec.utils.text import printable
 
@@ -70,11 +71,11 @@ def find_sources(paths: Iterable[str], contents: bool = True) -> list[Source]:
     ]
 
 
-def source_groups(records: Sequence[dict], contents: bool = True) -> list[str]:
+def source_groups(records: Sequence[InstanceRecord], contents: bool = True) -> list[str]:
     """The image by which the source of every record is called.
 
     Args:
-        records (Sequence[dict]): with ``img_path`` and ``img_id``, see :class:`DefectDataset`.
+        records (Sequence[InstanceRecord]): with ``img_path`` and ``img_id``.
         contents (bool): see :func:`find_sources`.
 
     Returns:

@@ -5,7 +5,9 @@ import json
 from collections.abc import Iterator, Sequence
 
 from mmvrec.datasets.base import DefectDataset, name_list
-from mmvrec.datasets.synthesis import (
+from mmvrec.registry import DATASETS
+from mmvrec.structures import InstanceRecord, encode_mask, mask_bbox
+from mmvrec.synthesis import (
     DATASET_DEFECTS,
     DATASET_SURFACES,
     DEFECTS,
@@ -14,9 +16,7 @@ from mmvrec.datasets.synthesis import (
     generate,
     image_rng,
 )
-from mmvrec.datasets.synthesis.compose import check_name, check_size
-from mmvrec.registry import DATASETS
-from mmvrec.structures import encode_mask, mask_bbox
+from mmvrec.synthesis.compose import check_name, check_size
 
 
 @DATASETS.register_module()
@@ -74,7 +74,7 @@ class SyntheticDefects(DefectDataset):
         kwargs['annotations_only'] = True
         super().__init__(split=split, pipeline=[draw_instance, *pipeline], **kwargs)
 
-    def load_instances(self) -> Iterator[dict]:
+    def load_instances(self) -> Iterator[InstanceRecord]:
         """Records of all images, see the base class; ``seed`` and ``index`` say which to draw."""
         height, width = self.size
         for surface, defects in self.TASK_CLASSES.items():
@@ -95,7 +95,7 @@ class SyntheticDefects(DefectDataset):
                         'index': index,
                     }
 
-    def make_split(self, records: list[dict]) -> dict[str, list[int]]:
+    def make_split(self, records: list[InstanceRecord]) -> dict[str, list[int]]:
         """Even numbers to the support, odd ones to the query."""
         halves: dict[str, list[int]] = {'support': [], 'query': []}
         for position, record in enumerate(records):
@@ -109,11 +109,11 @@ class SyntheticDefects(DefectDataset):
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def draw_instance(record: dict) -> dict:
+def draw_instance(record: InstanceRecord) -> dict:
     """Draw the image of a record of :class:`SyntheticDefects`.
 
     Args:
-        record (dict): with ``seed``, ``task``, ``label_name``, ``index`` and ``img_shape``.
+        record (InstanceRecord): with ``seed``, ``task``, ``label_name``, ``index``, ``img_shape``.
 
     Returns:
         dict: the same with ``img``, uint8 RGB, shape (H, W, 3); ``instance_mask``, uint8 {0, 255},

@@ -1,4 +1,4 @@
-from mmvrec.models.backbones import AlphaCLIP
+from mmvrec.models.backbones import AlphaCLIP, ViewBackbone
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.data_preprocessor import MultiViewDataPreprocessor
 from mmvrec.models.heads import (
@@ -36,6 +36,7 @@ __all__ = [
     'TextFusionHead',
     'TipAdapterFHead',
     'TipAdapterHead',
+    'ViewBackbone',
     'ZeroShotHead',
     'ZipAdapterFHead',
     'ZipAdapterHead',

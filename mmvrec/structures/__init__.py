@@ -1,16 +1,21 @@
 from mmvrec.structures.feature_bank import UNLABELLED, FeatureBank
+from mmvrec.structures.instance import InstanceRecord
+from mmvrec.structures.label_space import LabelSpace, usual_spellings
 from mmvrec.structures.masks import decode_mask, encode_mask, mask_bbox
 from mmvrec.structures.orientation import annotation_orientation, turn_box, turn_mask, turn_points
-from mmvrec.structures.task_classes import class_range, joint_class_names, usual_spellings
+from mmvrec.structures.provenance import MADE_ELSEWHERE, Provenance, describe_sources
 
 __all__ = [
+    'MADE_ELSEWHERE',
     'UNLABELLED',
     'FeatureBank',
+    'InstanceRecord',
+    'LabelSpace',
+    'Provenance',
     'annotation_orientation',
-    'class_range',
     'decode_mask',
+    'describe_sources',
     'encode_mask',
-    'joint_class_names',
     'mask_bbox',
     'turn_box',
     'turn_mask',

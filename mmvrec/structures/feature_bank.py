@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmvrec.structures.label_space import LabelSpace
 from mmvrec.utils.files import atomic_write, read_npz
 
 DEFAULT_TASK = 'default'
@@ -86,6 +87,15 @@ class FeatureBank:
                     f'{int(bad[0])} occurs; labels must be 0 to {len(names) - 1}'
                 )
 
+    @classmethod
+    def of_task(
+        cls, task: str, feats: Tensor, names: Sequence[str], ids: Sequence[str]
+    ) -> 'FeatureBank':
+        """The bank of instances of one task with the names of their classes, sorted."""
+        classes = sorted(set(names))
+        labels = torch.tensor([classes.index(name) for name in names], dtype=torch.int64)
+        return cls(feats, labels, [task] * len(names), list(ids), {task: classes})
+
     def __len__(self) -> int:
         """Number of instances."""
         return len(self.ids)
@@ -94,6 +104,19 @@ class FeatureBank:
     def task_names(self) -> list[str]:
         """Names of the tasks, in the order of their first instance."""
         return list(dict.fromkeys(self.tasks))
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """The classes of the tasks that occur."""
+        return LabelSpace({task: self.class_names[task] for task in self.task_names})
+
+    @property
+    def label_names(self) -> list[str]:
+        """Class name of every instance; empty of one without a class."""
+        return [
+            '' if label == UNLABELLED else self.class_names[task][label]
+            for task, label in zip(self.tasks, self.labels.tolist(), strict=True)
+        ]
 
     def task_indices(self, task: str) -> list[int]:
         """Indices of the instances of one task, in bank order."""

@@ -7,7 +7,8 @@ Coordinates are those of a record: pixels from the corner of the image, so that 
 import numpy as np
 
 from mmvrec.structures.masks import decode_mask, encode_mask
-from mmvrec.utils.images import ImageHeader, turn_of, turn_pixels
+from mmvrec.utils.image_headers import ImageHeader, turn_of
+from mmvrec.utils.images import turn_pixels
 
 
 def annotation_orientation(

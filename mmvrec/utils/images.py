@@ -21,7 +21,6 @@ from mmvrec.utils.image_headers import (
 
 __all__ = [
     'MAX_PIXELS',
-    'ImageHeader',
     'check_bit_depth',
     'decode_image',
     'image_shape',

@@ -9,9 +9,11 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from PIL import Image, ImageDraw, ImageFont
 
+from mmvrec.structures import InstanceRecord
 from mmvrec.utils.files import atomic_write
 from mmvrec.utils.images import MAX_PIXELS
 from mmvrec.visualization.fonts import Font, lettering
+from mmvrec.visualization.outline import draw_outline
 
 _TILE = 176
 _GAP = 8
@@ -23,17 +25,16 @@ _BACKGROUND = 'white'
 _INK = '#222222'
 _FAINT = '#777777'
 _FRAME = '#bbbbbb'
-_OUTLINE = (255, 45, 149)
 #: Side of a crop in multiples of the defect's longer side, and its least size in pixels.
 _CONTEXT = 1.8
 _LEAST_SIDE = 64
 
 
-def pick_examples(records: Sequence[dict], per_class: int = 8) -> list[int]:
+def pick_examples(records: Sequence[InstanceRecord], per_class: int = 8) -> list[int]:
     """Choose examples of every class, spread evenly over the dataset.
 
     Args:
-        records (Sequence[dict]): records of a dataset, with ``task`` and ``label_name``.
+        records (Sequence[InstanceRecord]): of a dataset, with ``task`` and ``label_name``.
         per_class (int): how many of each class at most. Defaults to 8.
 
     Returns:
@@ -158,10 +159,8 @@ def _make_tile(img: np.ndarray, mask: np.ndarray) -> np.ndarray:
     left, top = x + (width - side) // 2, y + (height - side) // 2
     tile = _resize(_crop(img, left, top, side), side)
     inside = _resize(_crop(mask, left, top, side), side) > 127
-    # Widened a little, so that the line runs around the defect and not over it.
-    inside = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8))
-    contours, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(tile, contours, -1, _OUTLINE, 1, cv2.LINE_AA)
+    draw_outline(tile, inside, margin=2)
+    return tile
 
 
 def _resize(pixels: np.ndarray, side: int) -> np.ndarray:

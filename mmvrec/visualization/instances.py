@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-_OUTLINE = (255, 45, 149)
+from mmvrec.visualization.outline import draw_outline
 
 
 def central_views(view_boxes: np.ndarray, bbox: np.ndarray) -> list[int]:
@@ -40,9 +40,7 @@ def outlined(view: Tensor, side: int) -> np.ndarray:
     pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_CUBIC)
     image = np.ascontiguousarray(pixels[..., :3])
     if pixels.shape[2] == 4:
-        mask = (pixels[..., 3] > 127).astype(np.uint8)
-        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        cv2.drawContours(image, contours, -1, _OUTLINE, 2)
+        draw_outline(image, pixels[..., 3] > 127, thickness=2)
     return image
 
 

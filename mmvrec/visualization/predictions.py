@@ -8,6 +8,7 @@ from mmengine.visualization import Visualizer
 
 from mmvrec.structures import decode_mask
 from mmvrec.visualization.fonts import lettering
+from mmvrec.visualization.outline import draw_outline
 
 #: Colour of instances that are called unknown, RGB; no class and hardly any surface has it.
 _UNKNOWN = (255, 0, 255)
@@ -93,8 +94,7 @@ def _with_outlines(image, scale, records, results, classes) -> np.ndarray:
         if record['mask'] is not None:
             mask = decode_mask(record['mask'], record['bbox'], *image.shape[:2])
             mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-            contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            cv2.drawContours(drawn, contours, -1, _colour(result, classes), thickness)
+            draw_outline(drawn, mask, _colour(result, classes), thickness)
     return drawn
 
 

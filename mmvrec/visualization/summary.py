@@ -3,11 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from matplotlib.figure import Figure
-from torch import Tensor
 
-from mmvrec.visualization.figures import Embedding, draw_embeddings
 from mmvrec.visualization.fonts import lettering
 
 
@@ -28,38 +24,3 @@ def figure_notes(names: Sequence[str]) -> list[str]:
     """What the numbers of classes in figures mean, where no font has the names' characters."""
     legend = lettering(names).legend
     return [f'In the figures {legend}.'] if legend else []
-
-
-@torch.no_grad()
-def embedded(head, feats: Tensor) -> Tensor:
-    """Mean features as a head compares them, (M, V, C) to (M, C), on the CPU."""
-    device = next(head.parameters()).device
-    return head.embed(head.select_views(feats).mean(1).to(device)).cpu()
-
-
-def embedding_figure(
-    head,
-    support: tuple[Tensor, Sequence[int]],
-    queries: tuple[Tensor, Sequence[int]],
-    right: Sequence[bool],
-    names: Sequence[str],
-) -> Figure:
-    """t-SNE of mean features, and of the projected ones where the head projects.
-
-    Args:
-        head (FewShotHead): fitted.
-        support (tuple): view features (M, V, C) and class indices; M may be 0.
-        queries (tuple): view features (B, V, C) and class indices.
-        right (Sequence[bool]): whether each query was answered rightly.
-        names (Sequence[str]): class names.
-
-    Returns:
-        Figure: a panel each.
-    """
-    feats = support[0], queries[0]
-    raw = [head.select_views(part).mean(1) for part in feats]
-    own = [embedded(head, part) for part in feats]
-    panels = [Embedding('features', *raw)]
-    if not all(map(torch.equal, raw, own)):
-        panels = [Embedding('before fine-tuning', *raw), Embedding('after fine-tuning', *own)]
-    return draw_embeddings(panels, support[1], queries[1], right, names)

@@ -3,16 +3,15 @@
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
 from mmvrec.utils.files import atomic_write
 from mmvrec.utils.text import literal
 from mmvrec.visualization.fonts import font_for
+from mmvrec.visualization.outline import plot_outline
 
 _INCHES = 1.6
-_OUTLINE = '#ff2d95'
 _MAX_COLUMNS = 9
 _TITLE_SIZE = 9
 
@@ -99,20 +98,12 @@ def _draw_view(axes, view: torch.Tensor, box: np.ndarray) -> None:
     pixels = view.permute(1, 2, 0).numpy()
     axes.imshow(pixels[..., :3])
     if pixels.shape[2] == 4:
-        _draw_outline(axes, pixels[..., 3])
+        mask = pixels[..., 3]
+        # A defect of a few pixels is faint in a large crop: its border is at half its peak.
+        plot_outline(axes, mask > mask.max() / 2)
     x1, y1, x2, y2 = (int(value) for value in box)
     axes.set_title(f'x {x1}…{x2}  y {y1}…{y2}', fontsize=6, pad=2)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-def _draw_outline(axes, mask: np.ndarray) -> None:
-    # A defect of a few pixels is faint in a large crop: its outline is where it has half its peak.
-    inside = (mask > mask.max() / 2).astype(np.uint8)
-    # Widened a little, so that the line runs around the defect and not over it.
-    inside = cv2.dilate(inside, np.ones((7, 7), np.uint8))
-    if inside.min() < inside.max():
-        axes.contour(inside, [0.5], colors='black', linewidths=1.5, alpha=0.4)
-        axes.contour(inside, [0.5], colors=_OUTLINE, linewidths=0.8)

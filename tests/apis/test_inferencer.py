@@ -1,7 +1,9 @@
 """Enroll, fit, classify, change classes, save and load."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,15 +14,16 @@ from engine_parts import TINY_ARCH
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from safetensors.torch import load_file, save_file
-from small_model import written
+from small_model import contents, written
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.apis.saved_model import FORMAT, read_model
+from mmvrec.apis.saved_model import FORMAT
 from mmvrec.datasets import HeatMaps, heat_map_masks
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES
-from mmvrec.datasets.synthesis.compose import photograph
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.structures import mask_bbox
+from mmvrec.synthesis import DEFECTS, SURFACES
+from mmvrec.synthesis.compose import photograph
+from mmvrec.utils.images import read_image
 from mmvrec.utils.resources import config_file
 
 CLASSES = ('crack', 'hole', 'stain')
@@ -96,7 +99,7 @@ def test_support_instances_are_recognised(data):
             assert result['similarity'] == pytest.approx(1, abs=1e-5)
             assert result['unknown'] is False
             assert result['bbox'] == mask_bbox(mask[0])
-            assert result['view_boxes'].shape == (3, 4)
+            assert np.shape(result['view_boxes']) == (3, 4)
 
 
 def test_array_and_file_of_one_image_have_the_same_scores(fitted, data):
@@ -127,13 +130,13 @@ def test_unequal_shots_and_labels_per_instance(data):
     path, _ = data['crack'][0]
     inferencer.enroll(path, [[0, 0, 40, 40], [40, 40, 90, 90], [5, 50, 40, 90]], [['a', 'b', 'b']])
     inferencer.fit()
-    assert inferencer.labels == ['a', 'b', 'b']
+    assert inferencer.bank.label_names == ['a', 'b', 'b']
     assert inferencer.classes == ['a', 'b']
 
 
 def test_rejection(data):
     inferencer = enrolled(data, small()).fit()
-    inferencer.threshold = 2.0
+    inferencer.fitted = replace(inferencer.fitted, threshold=2.0)
     path, mask = data['hole'][0]
     assert inferencer(path, mask, progress=False)[0][0]['unknown'] is True
     single = DefectInferencer(small(), device='cpu')
@@ -148,9 +151,9 @@ def test_saved_and_loaded(data, tmp_path, name):
     inferencer.save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
     assert np.array_equal(scores(loaded, data), scores(inferencer, data))
-    assert loaded.threshold == inferencer.threshold
-    assert (loaded.classes, loaded.labels, loaded.ids) == (
-        inferencer.classes, inferencer.labels, inferencer.ids,
+    assert loaded.fitted.threshold == inferencer.fitted.threshold
+    assert (loaded.classes, loaded.bank.label_names, loaded.bank.ids) == (
+        inferencer.classes, inferencer.bank.label_names, inferencer.bank.ids,
     )  # fmt: skip
     loaded.remove_class('hole')
     assert loaded.classes == ['crack', 'stain']
@@ -167,17 +170,20 @@ def test_a_class_is_added_as_if_it_had_been_there(data):
 
 def test_a_trained_head_keeps_what_it_has_learnt(data):
     inferencer = enrolled(data, small('zipaf'), CLASSES[:2]).fit()
-    keys, weight = inferencer.head.support_keys, inferencer.head.projection.linear.weight
+    keys, weight = (
+        inferencer.fitted.head.support_keys,
+        inferencer.fitted.head.projection.linear.weight,
+    )
     assert weight.abs().max() > 0
     inferencer.add_class('a new one', *zip(*data['stain'], strict=True))
     # The new class is the first by name, its instances the last in the support set.
     assert inferencer.classes == ['a new one', 'crack', 'hole']
-    assert torch.equal(inferencer.head.support_keys[:4], keys)
-    assert torch.equal(inferencer.head.support_keys[4:], inferencer.feats[4:].mean(1))
-    assert torch.equal(inferencer.head.projection.linear.weight, weight)
-    assert inferencer.head.support_values.argmax(1).tolist() == [1, 1, 2, 2, 0, 0]
+    assert torch.equal(inferencer.fitted.head.support_keys[:4], keys)
+    assert torch.equal(inferencer.fitted.head.support_keys[4:], inferencer.bank.feats[4:].mean(1))
+    assert torch.equal(inferencer.fitted.head.projection.linear.weight, weight)
+    assert inferencer.fitted.head.support_values.argmax(1).tolist() == [1, 1, 2, 2, 0, 0]
     inferencer.remove_class('crack')
-    assert torch.equal(inferencer.head.support_keys[:2], keys[2:])
+    assert torch.equal(inferencer.fitted.head.support_keys[:2], keys[2:])
 
 
 def test_a_head_that_must_be_trained_says_so(data):
@@ -187,7 +193,7 @@ def test_a_head_that_must_be_trained_says_so(data):
     with pytest.raises(ValueError, match='TipAdapterFHead must be trained'):
         inferencer.add_class('stain', *data['stain'][0])
     assert inferencer.classes == ['crack', 'hole']
-    assert len(inferencer.ids) == 4
+    assert len(inferencer.bank.ids) == 4
 
 
 def test_nothing_is_enrolled_where_one_image_is_broken(data, tmp_path):
@@ -197,8 +203,8 @@ def test_nothing_is_enrolled_where_one_image_is_broken(data, tmp_path):
     wrong = np.zeros((5, 5, 4), np.uint8)
     with pytest.raises(ValueError, match=r'b\.png is damaged or not an image') as error:
         inferencer.enroll([path, str(tmp_path / 'b.png'), wrong], [mask, None, None], 'hole')
-    assert 'array 0: an image must be RGB' in str(error.value)
-    assert inferencer.ids == inferencer.labels == []
+    assert re.search(r'array [0-9a-f]{12}: an image must be RGB', str(error.value))
+    assert inferencer.bank.ids == inferencer.bank.label_names == []
     with pytest.raises(FileNotFoundError, match='no image at'):
         inferencer.enroll('missing.png', None, 'hole')
 
@@ -216,7 +222,7 @@ def test_bad_labels(data, labels, message):
     inferencer = DefectInferencer(small(), device='cpu')
     with pytest.raises(ValueError, match=message):
         inferencer.enroll(data['hole'][0][0], [[0, 0, 9, 9], [5, 5, 20, 20]], labels)
-    assert inferencer.ids == []
+    assert inferencer.bank.ids == []
 
 
 def test_calls_out_of_order(data, fitted, tmp_path):
@@ -283,22 +289,25 @@ def test_more_instances_of_an_image_come_later(data, tmp_path):
     with pytest.raises(ValueError, match='enrolled already'):
         inferencer.enroll(path, [[0, 0, 40, 40]], 'b')
     pixels = np.zeros((30, 30), np.uint8)
-    inferencer.enroll(pixels, None, 'a')
+    (identity,) = inferencer.enroll(pixels, None, 'a')
+    assert re.fullmatch('array [0-9a-f]{12}@0,0,30,30', identity)
     inferencer.fit().save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
-    assert loaded.enroll(pixels, None, 'a') == ['array 1@0,0,30,30']
+    with pytest.raises(ValueError, match=f"instances .'{identity}'. are enrolled already"):
+        loaded.enroll(pixels.copy(), None, 'a')
+    assert loaded.enroll(pixels + 1, None, 'a') != [identity]
 
 
 def test_calibrated_scores(data, tmp_path):
     plain, calibrated = (enrolled(data, small()).fit(calibrate=on) for on in (False, True))
-    assert plain.temperature == 1
-    assert calibrated.temperature != 1
-    expected = probabilities(torch.tensor(scores(plain, data)).log(), calibrated.temperature)
+    assert plain.fitted.temperature == 1
+    assert calibrated.fitted.temperature != 1
+    expected = probabilities(torch.tensor(scores(plain, data)).log(), calibrated.fitted.temperature)
     np.testing.assert_allclose(scores(calibrated, data), expected, atol=1e-5)
     calibrated.save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
     np.testing.assert_allclose(scores(loaded, data), expected, atol=1e-5)
-    assert calibrated.fit().temperature == 1
+    assert calibrated.fit().fitted.temperature == 1
 
 
 def test_the_scope_of_another_library_is_left_alone(data, tmp_path):
@@ -378,7 +387,7 @@ DAMAGES = {
 def test_damaged_content_is_refused(fitted, tmp_path, damage, message):
     path = tmp_path / 'm.safetensors'
     fitted.save(path)
-    info, tensors = read_model(path)
+    info, tensors = contents(path.read_bytes())
     damage(info, tensors)
     path.write_bytes(written(info, tensors))
     with pytest.raises(ValueError, match=message):
@@ -406,7 +415,7 @@ def test_heat_maps(data, tmp_path):
     dataset = HeatMaps(str(tmp_path), threshold=5, rule='image')
     inferencer = DefectInferencer(small(), device='cpu')
     assert inferencer.enroll_dataset(dataset)[0] == 'plate/crack/0#0'
-    assert torch.equal(inferencer.feats, enrolled(data, small()).feats)
+    assert torch.equal(inferencer.bank.feats, enrolled(data, small()).bank.feats)
     half = np.zeros((48, 48), np.float32)
     half[10:20, 5:25] = half[40:45, 40:45] = 1
     masks = heat_map_masks(half, 0.5, size=(96, 96))
@@ -436,10 +445,27 @@ def test_errors_stand_in_the_place_of_results(fitted, data, tmp_path):
         fitted(images[:2], instances[:2], progress=False)
 
 
+def test_the_bytes_of_a_file_are_an_image(fitted, data):
+    (path, mask), _ = data['hole']
+    ((expected,),) = fitted(path, mask, progress=False)
+    ((result,),) = fitted(Path(path).read_bytes(), mask, progress=False)
+    assert re.fullmatch('image [0-9a-f]{12}@.*', result.pop('id'))
+    assert {**expected, 'id': None} == {**result, 'id': None}
+    with pytest.raises(ValueError, match=r'image [0-9a-f]{12}: .*damaged or not an image'):
+        fitted(b'nothing', progress=False)
+
+
+def test_results_are_json_and_the_same_whenever_an_image_comes(fitted, data):
+    (path, mask), _ = data['hole']
+    pixels = read_image(path)
+    first, second = (fitted(pixels, mask, progress=False) for _ in range(2))
+    assert json.loads(json.dumps(first, allow_nan=False)) == second
+
+
 def test_scores_of_nan_are_told(fitted, data, monkeypatch):
     (path, mask), _ = data['crack']
     monkeypatch.setattr(
-        fitted.head, 'predict', lambda feats, temperature: torch.full((len(feats), 3), torch.nan)
+        fitted.fitted.head, 'log_scores', lambda feats: torch.full((len(feats), 3), torch.nan)
     )
-    with pytest.raises(ValueError, match=r"the head gives NaN for \['.*crack_0\.png@"):
+    with pytest.raises(ValueError, match=r'the head gives NaN for the instances \[0\] of 1'):
         fitted(path, mask, progress=False)

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.embedding import PICTURE_SIDE
 from mmvrec.datasets import LabelMeDefects
-from mmvrec.structures import decode_mask
+from mmvrec.structures import FeatureBank, decode_mask
 from mmvrec.utils.resources import config_file
 
 ROOT = Path(__file__).parents[2]
@@ -63,9 +63,16 @@ def masks_of(record) -> np.ndarray:
     return decode_mask(record['mask'], record['bbox'], *record['img_shape'])[None]
 
 
+def relabel(inferencer, names: dict[str, str]) -> None:
+    """Fit again with other names of the enrolled classes."""
+    bank = inferencer.bank
+    labels = [names.get(name, name) for name in bank.label_names]
+    inferencer.bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
+    inferencer.fit()
+
+
 def test_mistakes_are_limited(fitted, data, tmp_path):
-    fitted.labels = [{'dent': 'scratch', 'scratch': 'dent'}[name] for name in fitted.labels]
-    fitted.fit()
+    relabel(fitted, {'dent': 'scratch', 'scratch': 'dent'})
     queries = LabelMeDefects(data_root=data, split='query')
     fitted.report(queries, tmp_path / 'r.html', max_mistakes=1)
     found = re.search(
@@ -77,11 +84,10 @@ def test_mistakes_are_limited(fitted, data, tmp_path):
 
 def test_enrolled_instances_are_not_judged(fitted, data, tmp_path):
     both = LabelMeDefects(data_root=data)
-    assert fitted.report(both, tmp_path / 'r.html')['instances'] == len(both) - len(fitted.ids)
+    assert fitted.report(both, tmp_path / 'r.html')['instances'] == len(both) - len(fitted.bank.ids)
     with pytest.raises(ValueError, match='all instances of the dataset are enrolled'):
         fitted.report(LabelMeDefects(data_root=data, split='support'), tmp_path / 's.html')
-    fitted.labels = ['other' if name == 'dent' else name for name in fitted.labels]
-    fitted.fit()
+    relabel(fitted, {'dent': 'other'})
     with pytest.raises(ValueError, match=r"classes \['dent'\] are not enrolled"):
         fitted.report(both, tmp_path / 's.html')
     assert not (tmp_path / 's.html').exists()
@@ -102,16 +108,18 @@ def test_instances_that_are_enrolled_under_other_names_are_not_judged(
     fitted, data, tmp_path, log_records
 ):
     numbers = fitted.report(renamed(data, {k: f'new{k}' for k in '0123'}), tmp_path / 'r.html')
-    assert numbers['instances'] == 8 - len(fitted.ids)
+    assert numbers['instances'] == 8 - len(fitted.bank.ids)
     (told,) = [r.getMessage() for r in log_records if 'are enrolled' in r.getMessage()]
-    assert told.startswith(f'{len(fitted.ids)} instances are enrolled, {len(fitted.ids)} of them')
+    assert told.startswith(
+        f'{len(fitted.bank.ids)} instances are enrolled, {len(fitted.bank.ids)} of them'
+    )
 
 
 def test_copies_of_enrolled_images_are_warned_of(fitted, data, tmp_path, log_records):
-    (first, *_) = fitted.ids
+    (first, *_) = fitted.bank.ids
     enrolled = Path(first.partition('#')[0]).stem
-    fitted.ids[0] = f'images/part_png.rf.aa.png#{enrolled}'
-    used = {enrolled, *(Path(i.partition('#')[0]).stem for i in fitted.ids)}
+    fitted.bank.ids[0] = f'images/part_png.rf.aa.png#{enrolled}'
+    used = {enrolled, *(Path(i.partition('#')[0]).stem for i in fitted.bank.ids)}
     other = next(k for k in '0123' if k not in used)
     fitted.report(renamed(data, {other: 'part_png.rf.bb'}), tmp_path / 'r.html')
     (told,) = [r for r in log_records if 'Roboflow' in r.getMessage()]
@@ -120,16 +128,16 @@ def test_copies_of_enrolled_images_are_warned_of(fitted, data, tmp_path, log_rec
 
 
 def test_pictures_are_kept_with_the_instances(fitted, data, tmp_path):
-    assert fitted.pictures.shape == (len(fitted.ids), PICTURE_SIDE, PICTURE_SIDE, 3)
+    assert fitted.pictures.shape == (len(fitted.bank.ids), PICTURE_SIDE, PICTURE_SIDE, 3)
     fitted.save(tmp_path / 'm.safetensors')
     loaded = DefectInferencer.load(tmp_path / 'm.safetensors', device='cpu')
     assert loaded.pictures.equal(fitted.pictures)
     first = fitted.pictures[0].clone()
     image = LabelMeDefects(data_root=data).get_data_info(0)['img_path']
     fitted.add_class('new', image, [[1, 1, 20, 20]])
-    assert len(fitted.pictures) == len(fitted.ids)
-    fitted.remove_class(fitted.labels[-2])
-    assert len(fitted.pictures) == len(fitted.ids) == len(fitted.labels)
+    assert len(fitted.pictures) == len(fitted.bank.ids)
+    fitted.remove_class(fitted.bank.label_names[-2])
+    assert len(fitted.pictures) == len(fitted.bank.ids) == len(fitted.bank.label_names)
     assert fitted.pictures[0].equal(first)
 
 

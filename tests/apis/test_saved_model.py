@@ -78,7 +78,7 @@ def weights(tmp_path, monkeypatch):
 def test_weights_given_by_a_path_load_for_their_owner(weights):
     path, cfg = weights
     fitted(cfg).save('m.safetensors')
-    assert load('m.safetensors').model.weights_source == str(path)
+    assert load('m.safetensors').model.backbone.provenance.source == str(path)
     shutil.move(path, 'w.pth')
     with pytest.raises(FileNotFoundError, match=r'no weights at .*own'):
         load('m.safetensors')
@@ -111,7 +111,7 @@ def test_a_name_without_folder_is_looked_for_in_the_folders(weights, monkeypatch
     monkeypatch.setenv('MMVREC_WEIGHTS', str(path.parent))
     cfg.model.backbone.checkpoint = 'w.pth'
     fitted(cfg).save('m.safetensors')
-    assert load('m.safetensors').model.weights_source == 'w.pth'
+    assert load('m.safetensors').model.backbone.provenance.source == 'w.pth'
 
 
 def test_types_of_other_packages_must_be_allowed(tmp_path):
@@ -127,8 +127,8 @@ def test_types_of_other_packages_must_be_allowed(tmp_path):
     with pytest.raises(ValueError, match=r"model\.head would build 'OtherHead'.*allow="):
         load(tmp_path / 'm.safetensors')
     loaded = load(tmp_path / 'm.safetensors', allow=['OtherHead'])
-    assert type(loaded.head) is OtherHead
-    assert loaded.head.beta == 7.0
+    assert type(loaded.fitted.head) is OtherHead
+    assert loaded.fitted.head.beta == 7.0
 
 
 def test_version_1_is_read_with_a_warning(tmp_path, log_records):

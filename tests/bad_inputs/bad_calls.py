@@ -19,15 +19,15 @@ def known(call) -> Prepare:
     def prepare(root: Path):
         cv2.imwrite(str(root / 'a.png'), PIXELS)
         inferencer = fitted(root)
-        before = (list(inferencer.ids), list(inferencer.labels))
+        before = (list(inferencer.bank.ids), inferencer.bank.label_names)
 
         def checked():
             try:
                 call(inferencer)
             finally:
                 # What has failed has changed nothing.
-                assert (inferencer.ids, inferencer.labels) == before
-                assert inferencer.head is not None
+                assert (inferencer.bank.ids, inferencer.bank.label_names) == before
+                assert inferencer.fitted is not None
 
         return checked
 
@@ -137,19 +137,19 @@ CASES = [
     ),
     BadInput(
         'an image of floats',
-        'array 2: an image must be uint8, got float64 of shape (48, 64, 3)',
+        'array …: an image must be uint8, got float64 of shape (48, 64, 3)',
         'scale it to 0 .. 255 and convert it',
         judged(None, PIXELS / 255),
     ),
     BadInput(
         'an image of four channels',
-        'array 2: an image must be RGB (H, W, 3) or grey (H, W), got (48, 64, 4)',
+        'array …: an image must be RGB (H, W, 3) or grey (H, W), got (48, 64, 4)',
         'leave the transparency out',
         judged(None, np.dstack([PIXELS, PIXELS[..., :1]])),
     ),
     BadInput(
         'an image of no pixels',
-        'array 2: an image must be RGB (H, W, 3) or grey (H, W), got (0, 64, 3)',
+        'array …: an image must be RGB (H, W, 3) or grey (H, W), got (0, 64, 3)',
         'give an image',
         judged(None, PIXELS[:0]),
     ),
@@ -161,7 +161,7 @@ CASES = [
     ),
     BadInput(
         'no image: None among the images',
-        'an image must be a file or a uint8 array (H, W, 3), got NoneType',
+        'an image must be a file, the bytes of one or a uint8 array (H, W, 3), got NoneType',
         'leave it out',
         judged([None, None], ['a.png', None]),
     ),

@@ -29,8 +29,8 @@ def learnt(tmp_path, monkeypatch) -> Path:
 
 def test_enroll_and_classify(learnt, capsys):
     loaded = DefectInferencer.load('m.safetensors', device='cpu')
-    assert sorted(loaded.labels) == ['dent'] * 4 + ['scratch'] * 4
-    assert loaded.ids == [
+    assert sorted(loaded.bank.label_names) == ['dent'] * 4 + ['scratch'] * 4
+    assert loaded.bank.ids == [
         r['instance_id'] for r in map(LabelMeDefects('data').get_data_info, range(8))
     ]
     images = [{'id': 7, 'file_name': 'elsewhere/0.png'}, {'id': 8, 'file_name': '1.png'}]
@@ -74,7 +74,7 @@ def test_report(learnt, capsys):
 def test_enroll_calibrates(learnt):
     command = ['enroll', 'LabelMeDefects', 'data', 'c.safetensors', '--calibrate', '--cfg-options']
     assert main([*command, 'train_cfg.max_iters=3']) == 0
-    assert DefectInferencer.load('c.safetensors', device='cpu').temperature != 1
+    assert DefectInferencer.load('c.safetensors', device='cpu').fitted.temperature != 1
 
 
 def test_inspect_tells_what_a_model_knows(learnt, capsys):
@@ -88,7 +88,7 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
         'format_version': 2,
         'task': 'default',
         'classes': {'dent': 4, 'scratch': 4},
-        'threshold': loaded.threshold,
+        'threshold': loaded.fitted.threshold,
         'quantile': 0.05,
         'temperature': 1.0,
         'weights': 'mvrec-tiny',
@@ -99,7 +99,7 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
     for told in (
         'format version: 2, task: default',
         f'weights: mvrec-tiny (digest {about["weights_digest"]})',
-        f'threshold: {loaded.threshold:.4f} (quantile 0.05)',
+        f'threshold: {loaded.fitted.threshold:.4f} (quantile 0.05)',
         "'type': 'MultiViewRegionContext', 'scales': [128, 192, 256]",
     ):
         assert told in out

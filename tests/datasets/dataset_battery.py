@@ -3,18 +3,29 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmvrec.datasets.splits import write_split
-from mmvrec.structures import decode_mask
+from mmvrec.structures import InstanceRecord, decode_mask
+
+#: What a record of every dataset has.
+RECORD_FIELDS = {
+    'img_path', 'img_id', 'instance_id', 'task', 'label_name', 'bbox', 'mask', 'img_shape',
+    'ann_file', 'gt_label', 'sample_idx',
+}  # fmt: skip
 
 
-def records_of(dataset) -> list[dict]:
+def records_of(dataset) -> list[InstanceRecord]:
     return [dataset.get_data_info(i) for i in range(len(dataset))]
 
 
 def ids_of(dataset) -> list[str]:
     return [record['instance_id'] for record in records_of(dataset)]
+
+
+def mask_of(record: InstanceRecord) -> np.ndarray:
+    return decode_mask(record['mask'], record['bbox'], *record['img_shape']) > 0
 
 
 class DatasetBattery:
@@ -53,6 +64,14 @@ class DatasetBattery:
         for record in records_of(self.build(root)):
             assert self.CLASSES[record['task']][record['gt_label']] == record['label_name']
 
+    def test_records_have_the_documented_fields(self, root):
+        for record in records_of(self.build(root)):
+            assert set(record) <= set(InstanceRecord.__annotations__)
+            assert set(record) >= RECORD_FIELDS
+
+    def test_it_has_images_and_no_bank(self, root):
+        assert self.build(root).bank is None
+
     def test_ids_are_unique(self, root):
         ids = ids_of(self.build(root))
         assert len(set(ids)) == len(ids)
@@ -63,8 +82,7 @@ class DatasetBattery:
 
     def test_masks_can_be_drawn(self, root):
         for record in records_of(self.build(root)):
-            mask = decode_mask(record['mask'], record['bbox'], *record['img_shape'])
-            assert 0 < (mask > 0).mean() < 1
+            assert 0 < mask_of(record).mean() < 1
 
     def test_fingerprint_is_of_the_content(self, root, tmp_path):
         fingerprint = self.build(root).fingerprint()

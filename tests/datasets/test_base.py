@@ -3,7 +3,7 @@
 import dataset_layouts as layouts
 import pytest
 
-from mmvrec.datasets import AITEX, CocoDefects, MaskFolders, MVTecFS, SyntheticDefects
+from mmvrec.datasets import AITEX, NEUDET, CocoDefects, MaskFolders, MVTecFS, SyntheticDefects
 from mmvrec.datasets.base import name_list
 
 
@@ -41,3 +41,10 @@ def test_one_name_is_one_name(tmp_path):
         AITEX(str(tmp_path), classes='knot')
     one = SyntheticDefects(surfaces='wood_grain', defects='scratch', instances_per_class=1)
     assert one.task_classes == {'wood_grain': ['scratch']}
+
+
+def test_the_folder_of_a_class_is_the_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = layouts.write_neu(tmp_path / 'data' / 'neu_det')
+    assert NEUDET().data_root == 'data/neu_det/'
+    assert NEUDET(split='query').fingerprint() == NEUDET(str(root), split='query').fingerprint()

@@ -15,9 +15,9 @@ from mmengine.structures import InstanceData
 from mmpretrain.structures import DataSample
 
 from mmvrec.datasets import DetectedInstances, LabelMeDefects
-from mmvrec.datasets.coco_export import to_coco
 from mmvrec.datasets.detected import match_boxes
-from mmvrec.datasets.detections import Detection, read_detections
+from mmvrec.datasets.formats.coco_export import to_coco
+from mmvrec.datasets.formats.detections import Detection, read_detections
 from mmvrec.structures import UNLABELLED, encode_mask
 
 MASK = np.zeros((layouts.HEIGHT, layouts.WIDTH), bool)

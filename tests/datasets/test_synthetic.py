@@ -10,11 +10,11 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmvrec.datasets.splits import write_split
-from mmvrec.datasets.synthesis import DATASET_DEFECTS as DEFECTS
-from mmvrec.datasets.synthesis import DATASET_SURFACES as SURFACES
 from mmvrec.datasets.synthetic import SyntheticDefects
 from mmvrec.registry import DATASETS
 from mmvrec.structures import decode_mask, mask_bbox
+from mmvrec.synthesis import DATASET_DEFECTS as DEFECTS
+from mmvrec.synthesis import DATASET_SURFACES as SURFACES
 
 ROOT = Path(__file__).parents[2]
 

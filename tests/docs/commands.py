@@ -12,8 +12,8 @@ from unittest.mock import patch
 
 from mmengine.config import Config
 
+from mmvrec.benchmark.composition import compose
 from mmvrec.cli.main import main
-from mmvrec.engine.composition import compose
 from mmvrec.utils.resources import config_file
 
 REPO = Path(__file__).parents[2]

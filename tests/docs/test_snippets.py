@@ -14,7 +14,7 @@ from commands import REPO, check_command, run_command
 from PIL import Image
 from snippets import Workplace, compare, expand, find_snippets
 
-from mmvrec.datasets.synthesis import generate, image_rng
+from mmvrec.synthesis import generate, image_rng
 
 DOCS = REPO / 'docs'
 PAGES = [REPO / 'README.md', *sorted(DOCS.glob('*.md')), *sorted(DOCS.glob('api/*.md'))]
@@ -63,6 +63,8 @@ def place(tmp_path, monkeypatch) -> Path:
     layouts.write_labelme(tmp_path / 'my_folder')
     write_images(tmp_path)
     monkeypatch.chdir(tmp_path)
+    # As `PYTHONPATH=.`, which the pages set for modules that they write.
+    monkeypatch.syspath_prepend(tmp_path)
     # MMPretrain's scripts set it where it is not, for the tests after these too.
     monkeypatch.setenv('LOCAL_RANK', '0')
     return tmp_path

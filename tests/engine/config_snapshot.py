@@ -1,7 +1,7 @@
 """What every config is built with, and the snapshot of it: python tests/engine/config_snapshot.py.
 
 The snapshot holds by name what 472 configs were built with when each was a file of its own. Many
-are composed by now (see ``mmvrec.engine.composition``), and still are built with the same.
+are composed by now (see ``mmvrec.benchmark.composition``), and still are built with the same.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmvrec.engine.composition import compose
+from mmvrec.benchmark.composition import compose
 from mmvrec.registry import MODELS
 
 SNAPSHOT = Path(__file__).with_suffix('.json')

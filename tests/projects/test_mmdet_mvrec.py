@@ -15,8 +15,8 @@ from torchvision.models import get_model
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.datasets import LabelMeDefects
-from mmvrec.datasets.coco_export import to_coco
-from mmvrec.datasets.detections import read_detections
+from mmvrec.datasets.formats.coco_export import to_coco
+from mmvrec.datasets.formats.detections import read_detections
 from mmvrec.structures import decode_mask, mask_bbox
 from mmvrec.utils.resources import config_file
 from projects.mmdet_mvrec.mmdet_mvrec import TorchvisionDetector, TwoStageInferencer

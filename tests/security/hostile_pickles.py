@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from guard import Guard, examine
 
-from mmvrec.datasets.detections import read_detections
+from mmvrec.datasets.formats.detections import read_detections
 
 
 def valid(kind: str, protocol: int) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mmvrec.datasets import CocoDefects, CsvDefects
-from mmvrec.datasets.record_checks import as_points
+from mmvrec.datasets.checks import as_points
 from mmvrec.structures import FeatureBank, decode_mask
 
 SIZE = {'height': 48, 'width': 64}

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from mmvrec.datasets import HeatMaps, LabelMeDefects
-from mmvrec.datasets.heat_maps import read_heat_map
+from mmvrec.datasets.formats.heat_maps import read_heat_map
 from mmvrec.datasets.mask_instances import read_mask
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.files import read_npy, read_npz

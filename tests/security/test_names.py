@@ -18,15 +18,16 @@ from rich.console import Console
 from small_model import fitted, small_config
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.benchmark.comparison import compare, markdown_table
+from mmvrec.benchmark.paper_tables import paper_tables_markdown
 from mmvrec.cli.main import main
 from mmvrec.datasets import ClassFolders, CocoDefects, FeatureBankDataset
 from mmvrec.datasets.base import Problem
 from mmvrec.datasets.inspection import print_problems
 from mmvrec.engine.hooks import DefectVisualizationHook
 from mmvrec.evaluation import DetectedDefectMetric, FewShotAccuracy
-from mmvrec.evaluation.comparison import compare, markdown_table
-from mmvrec.evaluation.paper_tables import paper_tables_markdown
 from mmvrec.registry import DATASETS
+from mmvrec.structures import FeatureBank
 from mmvrec.visualization import contact_sheet
 from mmvrec.visualization.figures import Embedding, draw_confusion, draw_embeddings
 from mmvrec.visualization.predictions import draw_predictions
@@ -71,7 +72,11 @@ def test_table_of_detections(weights):
 def test_markdown_has_as_many_columns_as_ever(name):
     cells = {(name, name, 1): np.array([50.0, 60.0])}
     comparison = compare({name: cells, 'zipa': cells}, name)
-    comparison |= {'seed': 0, 'weights': {name: {name: f'random {name}'}, 'zipa': {}}}
+    comparison |= {
+        'seed': 0,
+        'weights': {name: {name: f'random {name}'}, 'zipa': {}},
+        'random_weights': {name: {name: True}, 'zipa': {}},
+    }
     for text in (markdown_table(comparison), paper_tables_markdown(comparison)):
         rows = [line for line in text.splitlines() if line.startswith('|')]
         assert len({line.replace(r'\|', '').count('|') for line in rows}) == 1
@@ -123,8 +128,10 @@ def test_names_of_a_saved_model_cannot_command_a_terminal(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     inferencer = fitted(tmp_path)
     names = {'crack': COMMANDS[0], 'dent': COMMANDS[1]}
-    inferencer.labels = [names[name] for name in inferencer.labels]
+    bank = inferencer.bank
+    labels = [names[name] for name in bank.label_names]
     inferencer.task = COMMANDS[0]
+    inferencer.bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
     inferencer.fit().save('n.safetensors')
     layouts.write_image(tmp_path / 'a.png')
     for command in (['inspect', 'n.safetensors'], ['classify', 'n.safetensors', 'a.png']):

@@ -15,7 +15,7 @@ def polygon(*points):
 
 
 def test_polygons_are_the_published_masks(fixtures):
-    with np.load(fixtures / 'crops_io.npz') as file:
+    with np.load(fixtures('crops_io.npz')) as file:
         polygons, masks = json.loads(str(file['polygons_json'])), file['masks']
         boxes = file['bboxes']
     assert len(polygons) == 3

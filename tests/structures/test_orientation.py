@@ -16,7 +16,8 @@ from mmvrec.structures import (
     turn_mask,
     turn_points,
 )
-from mmvrec.utils.images import ImageHeader, turn_pixels
+from mmvrec.utils.image_headers import ImageHeader
+from mmvrec.utils.images import turn_pixels
 
 STORED = (5, 8)
 QUARTERS = (5, 6, 7, 8)

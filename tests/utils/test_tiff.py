@@ -159,5 +159,5 @@ def test_what_cannot_be_read_is_named(kind):
     ('one', 'other'), [('rgba.tif', 'rgba.png'), ('miniswhite16.tif', 'miniswhite8.tif')]
 )
 def test_files_of_other_programs(fixtures, one, other):
-    folder = fixtures.parent / 'cases' / '150-images'
+    folder = fixtures('150-images')
     np.testing.assert_array_equal(read_image(folder / one), read_image(folder / other))

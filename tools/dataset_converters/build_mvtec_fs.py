@@ -14,7 +14,7 @@ import argparse
 import sys
 from statistics import median
 
-from mmvrec.datasets.mvtec_fs_build import BuildSummary, build_mvtec_fs
+from mmvrec.datasets.published.mvtec_fs_build import BuildSummary, build_mvtec_fs
 from mmvrec.utils.text import error_line, printable
 
 _SHOWN = 10

@@ -13,8 +13,8 @@ import sys
 
 from mmengine.registry import init_default_scope
 
-from mmvrec.datasets.coco_export import to_coco
-from mmvrec.datasets.formats import build_dataset
+from mmvrec.datasets.build import build_dataset
+from mmvrec.datasets.formats.coco_export import to_coco
 from mmvrec.utils.arguments import KeyValueAction
 from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.text import error_line

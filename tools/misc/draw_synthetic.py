@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES, generate, image_rng
+from mmvrec.synthesis import DEFECTS, SURFACES, generate, image_rng
 from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.visualization.outline import draw_outline
 
-_OUTLINE = (0, 255, 0)
+#: No generated surface has it; some have the colour of other outlines.
+_GREEN = (0, 255, 0)
 _MARGIN = 26
 
 
@@ -38,10 +40,7 @@ def draw_cell(surface: str, defect: str, index: int, args: argparse.Namespace) -
         surface, defect, image_rng(args.seed, surface, defect, index), tuple(args.size)
     )
     if not args.no_outline:
-        # One pixel away from the defect, so that the line does not hide it.
-        around = cv2.dilate(mask, np.ones((5, 5), np.uint8))
-        outlines, _ = cv2.findContours(around, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(image, outlines, -1, _OUTLINE, 1)
+        draw_outline(image, mask, _GREEN, margin=2)
     cell = np.full((args.size[0] + _MARGIN, args.size[1] + 4, 3), 255, np.uint8)
     cell[_MARGIN:, 2:-2] = image
     label = f'{surface} / {defect} / {index}'

@@ -48,9 +48,9 @@ def embed_texts(config: str, out: str, cfg_options: dict) -> str:
     text = MODELS.build(cfg.model.text)
     task_classes = DATASETS.build(cfg.test_dataloader.dataset).task_classes
     feats = {task: text(task, names) for task, names in task_classes.items()}
-    save_text_feats(out, feats, task_classes, text.weights_source)
+    save_text_feats(out, feats, task_classes, text.provenance)
     rows = sum(map(len, feats.values()))
-    return f'{out}: {rows} classes of {len(feats)} tasks; text tower: {text.weights_source}'
+    return f'{out}: {rows} classes of {len(feats)} tasks; text tower: {text.provenance}'
 
 
 if __name__ == '__main__':

@@ -19,7 +19,7 @@ from mmvrec.datasets.inspection import (
     print_problems,
     print_sources,
 )
-from mmvrec.datasets.reference_counts import reference_count
+from mmvrec.datasets.published.reference_counts import reference_count
 from mmvrec.datasets.sources import Source, describe_shared, shared_images
 from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.resources import read_config

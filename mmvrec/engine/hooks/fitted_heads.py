@@ -4,8 +4,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmvrec.registry import HOOKS
+from mmvrec.structures import LabelSpace, Provenance
 
-_VERSION = 2
+_VERSION = 3
+#: Version 2 named the weights in one string.
+_READABLE = (2, 3)
 
 
 @HOOKS.register_module()
@@ -28,11 +31,11 @@ class FittedHeadsHook(Hook):
                 checkpoint['state_dict'][f'backbone.{name}'] = value.cpu()
         checkpoint['meta']['mmvrec'] = {
             'version': _VERSION,
-            'task_classes': model.task_classes,
+            'task_classes': model.label_space.classes,
             'supports': model.supports,
             'channels': model.channels,
             'unified': model.unified is not None,
-            'weights_source': model.weights_source,
+            'provenance': {n: p.to_dict() for n, p in model.provenance.items()},
         }
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -42,11 +45,11 @@ class FittedHeadsHook(Hook):
             ValueError: the checkpoint is not one of this package's, or of another version of it.
         """
         info = checkpoint.get('meta', {}).get('mmvrec')
-        if info is None or info['version'] != _VERSION:
-            found = 'none' if info is None else info['version']
+        if info is None or info['version'] not in _READABLE:
+            version = 'none' if info is None else info['version']
             raise ValueError(
                 f'the checkpoint does not describe fitted heads (format version {_VERSION} is '
-                f'needed, found: {found}). Give a checkpoint that tools/train.py of this package '
+                f'needed, found: {version}). Give a checkpoint that tools/train.py of this package '
                 'wrote; backbone weights belong to model.backbone.checkpoint'
             )
         model = runner.model
@@ -56,6 +59,14 @@ class FittedHeadsHook(Hook):
                 f'the checkpoint holds {saved}, this config does not; set model.unified as in '
                 'training'
             )
-        model.allocate_heads(info['task_classes'], info['supports'], info['channels'])
+        label_space = LabelSpace(info['task_classes'])
+        model.allocate_heads(label_space, info['supports'], info['channels'])
         if model.backbone is not None:
-            model.backbone.weights_source = info['weights_source']
+            model.backbone.take_weights_from(_backbone_provenance(info))
+
+
+def _backbone_provenance(info: dict) -> Provenance:
+    if info['version'] == 2:
+        source = info['weights_source']
+        return Provenance(source, is_random=source.startswith('random'))
+    return Provenance(**info['provenance']['backbone'])

@@ -38,7 +38,7 @@ class DefectVisualizationHook(VisualizationHook):
     def _draw(self, dataset, samples: Sequence[DataSample]) -> None:
         if not self.enable or samples[0].episode != 0:
             return
-        if hasattr(dataset, 'bank'):
+        if dataset.bank is not None:
             raise ValueError(
                 'a feature bank has no images to draw; leave out --show and --show-dir'
             )

@@ -1,7 +1,6 @@
 """The paper's protocol as a test loop."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.evaluator import Evaluator
@@ -11,41 +10,17 @@ from rich.progress import track
 from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.engine.calibration import fit_temperature, held_out_scores
-from mmvrec.engine.extraction import build_bank
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.protocol import FewShotProtocol
-from mmvrec.engine.rejection import leave_one_out_threshold, similarities
-from mmvrec.engine.support import SupportSampler, make_support
+from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
+from mmvrec.fewshot.evaluation import EvalUnit, evaluate_task
+from mmvrec.fewshot.extraction import build_bank
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.protocol import FewShotProtocol
+from mmvrec.fewshot.rejection import leave_one_out_threshold
+from mmvrec.fewshot.support import SupportSampler, make_support
 from mmvrec.models.classifiers import MVRECClassifier
-from mmvrec.models.heads import FewShotHead
 from mmvrec.registry import LOOPS
-from mmvrec.structures import UNLABELLED, FeatureBank
-
-
-@dataclass(frozen=True)
-class JudgedTask:
-    """A fitted head and the queries of one task that it is judged on.
-
-    Hooks get it as ``data_batch``.
-
-    Args:
-        episode (int): the draw of the support set; 0 of a head from a checkpoint.
-        query (FeatureBank): all queries of the task.
-        head (FewShotHead): the fitted head.
-        task_classes (dict[str, list[str]]): class names of every task that it tells apart.
-        support (FeatureBank, optional): the task's support set; None of a head from a checkpoint.
-        temperature (float): what the scores are tempered by, see :func:`fit_temperature`.
-        held_out (str, optional): class that the head does not know, see :class:`OpenSetTestLoop`.
-    """
-
-    episode: int
-    query: FeatureBank
-    head: FewShotHead
-    task_classes: dict[str, list[str]]
-    support: FeatureBank | None = None
-    temperature: float = 1.0
-    held_out: str | None = None
+from mmvrec.structures import FeatureBank, LabelSpace, describe_sources
 
 
 @LOOPS.register_module()
@@ -101,13 +76,13 @@ class FewShotTestLoop(BaseLoop):
         model.eval()
         if not model.tasks:
             # Missing text weights are told before the extraction, not after it.
-            model.text_feats(self.dataloader.dataset.task_classes)
+            model.text_feats(LabelSpace(self.dataloader.dataset.task_classes))
         query = build_bank(model, self.dataloader, self.protocol.cache_dir, self.fp16)
         units = self._fitted_units(model, query) if model.tasks else self._episodes(model, query)
         predictions: list[DataSample] = []
         for index, unit in enumerate(units):
             self._call_hook('before_{}_iter', batch_idx=index, data_batch=unit)
-            samples = classify(model, unit)
+            samples = evaluate_task(unit)
             predictions += samples
             self._call_hook('after_{}_iter', batch_idx=index, data_batch=unit, outputs=samples)
         metrics = self._evaluate(model, predictions)
@@ -119,14 +94,14 @@ class FewShotTestLoop(BaseLoop):
         self.evaluator.dataset_meta = {
             **getattr(self.dataloader.dataset, 'metainfo', {}),
             'shots': self.protocol.shots,
-            'weights_source': model.weights_source,
+            'weights_source': describe_sources(**model.provenance),
         }
         # The evaluator interleaves what the processes hand in, which restores the order.
         rank, world = get_dist_info()
         self.evaluator.process(data_samples=predictions[rank::world])
         return self.evaluator.evaluate(len(predictions))
 
-    def _episodes(self, model: MVRECClassifier, query: FeatureBank) -> Iterator[JudgedTask]:
+    def _episodes(self, model: MVRECClassifier, query: FeatureBank) -> Iterator[EvalUnit]:
         """Every task and episode."""
         support_cfg = self.runner.cfg.get('train_dataloader')
         if support_cfg is None:
@@ -140,7 +115,7 @@ class FewShotTestLoop(BaseLoop):
         protocol = self.protocol
         pool = build_bank(model, loader, protocol.cache_dir, self.fp16)
         tasks = query.task_names
-        check_same_classes(pool.class_names, query.class_names, tasks)
+        pool.label_space.check_queries(query.label_space)
         sampler = SupportSampler(pool, tasks, protocol.shots, protocol.seed)
         settings = TrainingSettings.from_config(self.runner.cfg)
         heads = model.head_tasks(tasks)
@@ -149,7 +124,7 @@ class FewShotTestLoop(BaseLoop):
         for name, episode in track(todo, description, disable=not is_main_process()):
             drawn = sampler.draw(episode, heads[name])
             queries = {task: query.task(task) for task in drawn}
-            for banks, judged, held_out in self._settings(drawn, queries):
+            for banks, evaluated, held_out in self._settings(drawn, queries):
                 support = make_support(model, banks)
                 head = fit_head(model.build_head().to(support.feats.device), support, settings)
                 temperature = 1.0
@@ -158,10 +133,15 @@ class FewShotTestLoop(BaseLoop):
                         *held_out_scores(model.build_head, support, settings)
                     )
                 for task, bank in banks.items():
-                    yield JudgedTask(
-                        episode, judged[task], head, support.task_classes, bank, temperature,
-                        held_out,
-                    )  # fmt: skip
+                    fitted = FittedClassifier(
+                        head=head,
+                        label_space=support.label_space,
+                        support=bank,
+                        temperature=temperature,
+                        threshold=leave_one_out_threshold(bank.feats, bank.labels),
+                        product=model.product_of(task),
+                    )
+                    yield EvalUnit(episode, evaluated[task], fitted, held_out)
 
     def _settings(
         self, drawn: dict[str, FeatureBank], queries: dict[str, FeatureBank]
@@ -170,10 +150,11 @@ class FewShotTestLoop(BaseLoop):
         yield drawn, queries, None
 
     @staticmethod
-    def _fitted_units(model: MVRECClassifier, query: FeatureBank) -> Iterator[JudgedTask]:
-        check_same_classes(model.task_classes, query.class_names, query.task_names)
+    def _fitted_units(model: MVRECClassifier, query: FeatureBank) -> Iterator[EvalUnit]:
+        model.label_space.check_queries(query.label_space)
         for task in query.task_names:
-            yield JudgedTask(0, query.task(task), model.head_of(task), model.classes_of(task))
+            fitted = FittedClassifier(*model.head_of(task), product=model.product_of(task))
+            yield EvalUnit(0, query.task(task), fitted)
 
     def _call_hook(self, name: str, **kwargs) -> None:
         self.runner.call_hook(name.format(self.MODE), **kwargs)
@@ -192,67 +173,3 @@ class FewShotValLoop(FewShotTestLoop):
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, *args, **kwargs):
         queries = runner.cfg.get('test_dataloader') or dataloader
         super().__init__(runner, queries, *args, **kwargs)
-
-
-def classify(model: MVRECClassifier, unit: JudgedTask) -> list[DataSample]:
-    """Judge the queries of one task.
-
-    Args:
-        model (MVRECClassifier): the model.
-        unit (JudgedTask): head and queries.
-
-    Returns:
-        list[DataSample]: ``gt_label`` (or :data:`UNLABELLED`), ``pred_label`` and ``pred_score``
-        (probabilities, (N,)) of every query, with ``task``, ``episode``, ``instance_id`` and
-        ``class_names`` (of the N classes) as meta information; where the support set is at hand
-        also ``similarity`` to its nearest instance and whether that is too little to be known
-        (``unknown``, see :func:`leave_one_out_threshold`; None where there is no threshold).
-    """
-    bank = unit.query
-    scores = model.predict_bank(bank, unit.head, unit.task_classes, unit.temperature)
-    names, shift = model.label_space(bank.task_names[0], unit.task_classes)
-    likeness = _likeness(unit)
-    samples = []
-    for index, (row, label) in enumerate(zip(scores, bank.labels, strict=True)):
-        sample = DataSample(
-            metainfo={
-                'task': bank.tasks[index],
-                'episode': unit.episode,
-                'held_out': unit.held_out,
-                'instance_id': bank.ids[index],
-                'class_names': names,
-                **{name: values[index] for name, values in likeness.items()},
-            }
-        )
-        sample.set_gt_label(label if label == UNLABELLED else label + shift)
-        sample.set_pred_score(row).set_pred_label(row.argmax())
-        samples.append(sample)
-    return samples
-
-
-def _likeness(unit: JudgedTask) -> dict[str, list]:
-    """How alike the queries are to the support set of their task."""
-    if unit.support is None:
-        return {}
-    support = unit.support.feats
-    nearest = similarities(unit.query.feats, support).amax(1)
-    threshold = leave_one_out_threshold(support, unit.support.labels)
-    unknown = [None] * len(nearest) if threshold is None else (nearest < threshold).tolist()
-    return {'similarity': nearest.tolist(), 'unknown': unknown}
-
-
-def check_same_classes(
-    support: dict[str, list[str]], query: dict[str, list[str]], tasks: list[str]
-) -> None:
-    """Check that the queries' tasks have a support with the same classes in the same order.
-
-    Raises:
-        ValueError: they do not.
-    """
-    for task in tasks:
-        if support.get(task) != query[task]:
-            raise ValueError(
-                f'task {task!r} has the classes {query[task]} in the query set, but '
-                f'{support.get(task)} in the support set or the checkpoint; set both datasets to '
-                'the same data and class names'
-            )

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.engine.extraction import build_bank
-from mmvrec.engine.protocol import FewShotProtocol
-from mmvrec.engine.support import SupportSampler, make_support
+from mmvrec.fewshot.extraction import build_bank
+from mmvrec.fewshot.protocol import FewShotProtocol
+from mmvrec.fewshot.support import SupportSampler, make_support
 from mmvrec.registry import LOOPS
+from mmvrec.structures import LabelSpace
 
 
 @LOOPS.register_module()
@@ -58,7 +59,7 @@ class FewShotTrainLoop(BaseLoop):
         self.val_interval = val_interval or max_iters
         self.stop_training = False
         # Missing text weights are told before the extraction, not after it.
-        runner.model.text_feats(self.dataloader.dataset.task_classes)
+        runner.model.text_feats(LabelSpace(self.dataloader.dataset.task_classes))
         protocol = FewShotProtocol.from_config(runner.cfg, **own)
         pool = build_bank(runner.model, self.dataloader, protocol.cache_dir, fp16)
         sampler = SupportSampler(pool, pool.task_names, protocol.shots, protocol.seed)
@@ -116,7 +117,7 @@ class FewShotTrainLoop(BaseLoop):
     def _fit_heads(self) -> None:
         model = self.runner.model
         model.allocate_heads(
-            {task: bank.class_names[task] for task, bank in self.drawn.items()},
+            LabelSpace({task: bank.class_names[task] for task, bank in self.drawn.items()}),
             {task: len(bank) for task, bank in self.drawn.items()},
             next(iter(self.drawn.values())).feats.shape[-1],
         )

@@ -1,3 +1,4 @@
 from mmvrec.models.backbones.alphaclip import AlphaCLIP
+from mmvrec.models.backbones.base import ViewBackbone
 
-__all__ = ['AlphaCLIP']
+__all__ = ['AlphaCLIP', 'ViewBackbone']

@@ -1,6 +1,6 @@
 """AlphaCLIP's vision tower on MMPretrain's vision transformer."""
 
-import hashlib
+from collections.abc import Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -8,17 +8,25 @@ from mmpretrain.models.backbones import VisionTransformer
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
+from mmvrec.models.backbones.base import (
+    ALPHA_MEAN,
+    ALPHA_STD,
+    CLIP_MEAN,
+    CLIP_STD,
+    ViewBackbone,
+)
 from mmvrec.models.backbones.clip_weights import (
     checked_arch,
     infer_arch,
     load_backbone_weights,
 )
-from mmvrec.models.backbones.weights import find_weights
+from mmvrec.models.backbones.weights import find_weights, licence_of
 from mmvrec.registry import MODELS
+from mmvrec.structures import Provenance
 
 
 @MODELS.register_module()
-class AlphaCLIP(VisionTransformer):
+class AlphaCLIP(VisionTransformer, ViewBackbone):
     """Vision tower of CLIP with the mask as fourth input channel, frozen by default.
 
     `Alpha-CLIP: A CLIP Model Focusing on Wherever You Want <https://arxiv.org/abs/2312.03818>`_.
@@ -39,11 +47,10 @@ class AlphaCLIP(VisionTransformer):
             than the weights' needs ``interpolate_pos_embed``. Defaults to that of ``arch``.
         interpolate_pos_embed (bool): interpolate the position embedding of the weights to
             ``img_size`` (bicubic). Defaults to False: another size is an error.
-        num_patch_tokens (int): also give the k patch tokens most similar (cosine, projected) to
-            the class token. Defaults to 0.
-        output_attention (bool): also give the class token's attention map. Defaults to False.
         random_seed (int, optional): seed of the random weights when no checkpoint is named.
         frozen (bool): no gradients, always in eval mode. Defaults to True.
+        mean (Sequence[float]): see :class:`ViewBackbone`.
+        std (Sequence[float]): see :class:`ViewBackbone`.
 
     Raises:
         ValueError: unknown architecture, or sizes that do not fit.
@@ -96,10 +103,10 @@ class AlphaCLIP(VisionTransformer):
         alpha_checkpoint: str | None = None,
         img_size: int | None = None,
         interpolate_pos_embed: bool = False,
-        num_patch_tokens: int = 0,
-        output_attention: bool = False,
         random_seed: int | None = None,
         frozen: bool = True,
+        mean: Sequence[float] = (*CLIP_MEAN, ALPHA_MEAN),
+        std: Sequence[float] = (*CLIP_STD, ALPHA_STD),
     ):
         arch = self._resolve_arch(arch, checkpoint, alpha_checkpoint)
         img_size = img_size or arch['img_size']
@@ -119,31 +126,19 @@ class AlphaCLIP(VisionTransformer):
             # MMPretrain's own drop path rates are NumPy floats, which break torch.compile.
             layer_cfgs=dict(act_cfg=dict(type='mmpretrain.QuickGELU'), drop_path_rate=0.0),
         )
-        num_patches = self.patch_resolution[0] * self.patch_resolution[1]
-        if not 0 <= num_patch_tokens <= num_patches:
-            raise ValueError(f'num_patch_tokens must be 0 to {num_patches}, got {num_patch_tokens}')
-        #: What the features depend on besides the weights; part of the feature cache's key.
-        self.settings = {
-            **arch,
-            'type': type(self).__qualname__,
-            'img_size': img_size,
-            'num_patch_tokens': num_patch_tokens,
-        }
+        self.normalise_by(mean, std)
         self.proj = nn.Parameter(torch.empty(self.embed_dims, arch['out_dims']))
         self.out_dims = arch['out_dims']
+        self.input_size = img_size
         self.checkpoint = checkpoint
         self.alpha_checkpoint = alpha_checkpoint
         self.interpolate_pos_embed = interpolate_pos_embed
-        self.num_patch_tokens = num_patch_tokens
-        self.output_attention = output_attention
         self.random_seed = random_seed
         self.frozen = frozen
-        #: Where the weights come from, e.g. ``random (seed 0)``; None before they are set.
-        self.weights_source: str | None = None
-        self._digest: str | None = None
         if frozen:
             self.requires_grad_(False)
 
+    WEIGHT_ARGUMENTS = ('checkpoint', 'alpha_checkpoint', 'random_seed', 'frozen')
     _TRANSFORMER_KEYS = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
 
     @classmethod
@@ -168,9 +163,9 @@ class AlphaCLIP(VisionTransformer):
         return dict(arch)
 
     @property
-    def is_random(self) -> bool:
-        """Whether the weights are random: no checkpoint is named, or none has been loaded."""
-        return self.weights_source is None or self.weights_source.startswith('random')
+    def provenance(self) -> Provenance:
+        """Name or files of the weights; ``not loaded yet`` before :meth:`init_weights`."""
+        return self._provenance or Provenance('not loaded yet', is_random=True)
 
     def init_weights(self) -> None:
         """Load the named weights, or draw random ones; does nothing where weights are set.
@@ -179,7 +174,7 @@ class AlphaCLIP(VisionTransformer):
             FileNotFoundError: a named checkpoint is missing.
             ValueError: it is damaged, foreign, or does not fit the architecture.
         """
-        if self.weights_source is not None:
+        if self._provenance is not None:
             return
         if self.checkpoint is None and self.alpha_checkpoint is None:
             self._init_random()
@@ -213,7 +208,7 @@ class AlphaCLIP(VisionTransformer):
                 f'{tuple(expected[wrong[0]].shape)}{hint}'
             )
         self.load_state_dict(state)
-        self.weights_source = source
+        self._provenance = Provenance(source, licence=licence_of(*named))
         files = ', '.join(str(find_weights(p)) for p in named)
         print_log(f'AlphaCLIP weights: {source} ({files})', logger='current')
 
@@ -249,7 +244,7 @@ class AlphaCLIP(VisionTransformer):
                 drawn = torch.randn(parameter.shape, generator=generator) * deviation
                 parameter.copy_(drawn)
         seed = 'no fixed seed' if self.random_seed is None else f'seed {self.random_seed}'
-        self.weights_source = f'random ({seed})'
+        self._provenance = Provenance(f'random ({seed})', is_random=True)
         print_log(
             f'The backbone has RANDOM weights ({seed}): no checkpoint is named. Its numbers show '
             'that the program runs, not what the method can do.',
@@ -259,7 +254,6 @@ class AlphaCLIP(VisionTransformer):
 
     def _prepare_pos_embed(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
         """Refuse a checkpoint of another input size, which MMPretrain would resize in silence."""
-        self._digest = None
         loaded = state_dict.get(f'{prefix}pos_embed')
         if loaded is None:
             return
@@ -268,29 +262,15 @@ class AlphaCLIP(VisionTransformer):
                 f'the checkpoint has a position embedding of shape {tuple(loaded.shape)}, this '
                 f'model of {tuple(self.pos_embed.shape)}: they were made for different input sizes'
             )
-        self.weights_source = self.weights_source or 'a checkpoint of the runner'
-
-    def weights_digest(self) -> str:
-        """SHA-256 over names and values of all weights; part of the feature cache's key.
-
-        That of a frozen backbone is taken once after its weights have been loaded: hooks that
-        average the weights of a model change bits of those that never change, as the sign of 0.
-        """
-        self.init_weights()
-        if self._digest is None or not self.frozen:
-            digest = hashlib.sha256()
-            for name, value in sorted(self.state_dict().items()):
-                digest.update(name.encode())
-                digest.update(value.cpu().float().contiguous().numpy().tobytes())
-            self._digest = digest.hexdigest()
-        return self._digest
+        if self._provenance is None:
+            self.take_weights_from(Provenance('a checkpoint of the runner'))
 
     def train(self, mode: bool = True) -> 'AlphaCLIP':
         """Set the mode; a frozen backbone stays in eval mode."""
         super().train(mode and not self.frozen)
         return self
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, x: Tensor) -> tuple[Tensor]:
         """Embed images.
 
         Args:
@@ -298,18 +278,18 @@ class AlphaCLIP(VisionTransformer):
                 is left out, which is plain CLIP.
 
         Returns:
-            tuple[Tensor, ...]: the projected class token (B, C), or with ``num_patch_tokens`` = k
-            class and patch tokens (B, 1 + k, C), the most similar first; with
-            ``output_attention`` also the attention of the class token in the last layer, averaged
-            over the heads, (B, S / patch, S / patch), each map with the class token summing to 1.
+            tuple[Tensor]: the projected class token, (B, C).
 
         Raises:
             ValueError: wrong number of channels or size.
         """
         self.init_weights()
-        tokens, last_input = self._encode(self._with_alpha(x))
-        outputs = (self._select_tokens(tokens),)
-        return (*outputs, self._class_attention(last_input)) if self.output_attention else outputs
+        x, _ = self.patch_embed(self._with_alpha(x))
+        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
+        x = self.pre_norm(x + self.pos_embed)
+        for layer in self.layers:
+            x = layer(x)
+        return (self.ln1(x)[:, 0] @ self.proj,)
 
     def _with_alpha(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] not in (3, 4) or tuple(x.shape[2:]) != tuple(self.img_size):
@@ -322,34 +302,3 @@ class AlphaCLIP(VisionTransformer):
             # Zero after normalisation: the alpha kernel then adds nothing.
             x = torch.cat([x, torch.zeros_like(x[:, :1])], dim=1)
         return x
-
-    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x, _ = self.patch_embed(x)
-        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
-        x = self.pre_norm(x + self.pos_embed)
-        for layer in self.layers[:-1]:
-            x = layer(x)
-        return self.ln1(self.layers[-1](x)), x
-
-    def _select_tokens(self, tokens: Tensor) -> Tensor:
-        if not self.num_patch_tokens:
-            return tokens[:, 0] @ self.proj
-        tokens = tokens @ self.proj
-        similarity = self._patch_similarity(tokens)
-        best = similarity.topk(self.num_patch_tokens, dim=1).indices + 1
-        best = torch.cat([torch.zeros_like(best[:, :1]), best], dim=1)
-        return tokens.gather(1, best[..., None].expand(-1, -1, tokens.shape[-1]))
-
-    @staticmethod
-    def _patch_similarity(tokens: Tensor) -> Tensor:
-        """Cosine of the projected patch tokens with the class token, (B, 1 + P, C) to (B, P)."""
-        return torch.cosine_similarity(tokens[:, 1:], tokens[:, :1], dim=-1)
-
-    def _class_attention(self, x: Tensor) -> Tensor:
-        """Attention of the class token in the last layer; ``x`` (B, 1 + P, D) is its input."""
-        layer = self.layers[-1]
-        heads = layer.attn.num_heads
-        qkv = layer.attn.qkv(layer.ln1(x)).unflatten(-1, (3, heads, -1))
-        query, key = qkv[:, :1, 0].transpose(1, 2), qkv[:, :, 1].transpose(1, 2)
-        attention = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(-1)
-        return attention.mean(1)[:, 0, 1:].unflatten(-1, self.patch_resolution)

@@ -11,6 +11,8 @@ WEIGHTS = Path(mmvrec.__file__).parent / 'weights'
 EMBEDDED = {
     'mvrec-tiny': 'c7c37eec9c981bbf769239e038763db45dc5b9ac7593b5983ff6d7fd8a05dea6',
 }
+#: Licence of all of them.
+EMBEDDED_LICENCE = 'Apache-2.0'
 
 
 def embedded_file(name: str) -> Path:

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmvrec.models.backbones.embedded import EMBEDDED, embedded_file
+from mmvrec.models.backbones.embedded import EMBEDDED, EMBEDDED_LICENCE, embedded_file
 
 #: Environment variable with a folder of weights.
 FOLDER_VARIABLE = 'MMVREC_WEIGHTS'
@@ -122,6 +122,19 @@ def weights_folders() -> dict[str, Path]:
         folders[FOLDER_VARIABLE] = Path(named)
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     return {**folders, 'cache': Path(cache, 'mmvrec'), 'checkpoints': Path('checkpoints')}
+
+
+def licence_of(*checkpoints: str | Path) -> str | None:
+    """Licences of weights, as far as they are known by the names of their files; else None."""
+    licences = []
+    for checkpoint in checkpoints:
+        name = Path(checkpoint).name
+        if name in EMBEDDED:
+            licences.append(EMBEDDED_LICENCE)
+        for source in CONVERTED.get(name, (name,)):
+            if source in PUBLISHED:
+                licences.append(PUBLISHED[source].licence)
+    return '; '.join(dict.fromkeys(licences)) or None
 
 
 def describe_weights(name: str) -> str:

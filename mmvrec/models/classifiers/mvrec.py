@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmvrec.models.heads.base import FewShotHead
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.registry import MODELS
-from mmvrec.structures import FeatureBank, class_range, joint_class_names
+from mmvrec.structures import MADE_ELSEWHERE, LabelSpace, Provenance
 
 #: Name of the one head of a unified model.
 UNIFIED = 'unified'
@@ -68,8 +68,8 @@ class MVRECClassifier(BaseClassifier):
         self._text_feats: dict[tuple[str, ...], Tensor] = {}
         self.unified = unified
         self.views_per_forward = views_per_forward
-        #: Class names of every task that has a head, in label order.
-        self.task_classes: dict[str, list[str]] = {}
+        #: Classes of the tasks that have a head.
+        self.label_space = LabelSpace({})
         #: Support instances of every task, and feature channels: the shapes of the heads.
         self.supports: dict[str, int] = {}
         self.channels = 0
@@ -80,29 +80,26 @@ class MVRECClassifier(BaseClassifier):
         return MODELS.build(deepcopy(self.head_cfg))
 
     @property
-    def weights_source(self) -> str:
-        """Where the backbone's weights come from, and those of the text tower if it is used."""
-        if self.backbone is None:
-            source = 'features made elsewhere'
-        else:
-            source = self.backbone.weights_source or 'not loaded yet'
-        return source if self.text is None else f'{source}; text: {self.text.weights_source}'
+    def provenance(self) -> dict[str, Provenance]:
+        """Where the weights come from: of the ``backbone``, and of the ``text`` tower if used."""
+        found = {'backbone': self.backbone.provenance if self.backbone else MADE_ELSEWHERE}
+        return found if self.text is None else {**found, 'text': self.text.provenance}
 
-    def text_feats(self, task_classes: Mapping[str, Sequence[str]]) -> Tensor | None:
-        """Text features of the classes of some tasks, one task after the other.
+    def text_feats(self, label_space: LabelSpace) -> Tensor | None:
+        """Text features of classes.
 
         Args:
-            task_classes (Mapping): class names of every task.
+            label_space (LabelSpace): the classes of one task or several.
 
         Returns:
             Tensor | None: float32, (N, C), on the model's device; None where the head needs none.
         """
         if not self.needs_text:
             return None
-        for task, names in task_classes.items():
+        for task, names in label_space.classes.items():
             if (task, *names) not in self._text_feats:
                 self._text_feats[task, *names] = self.text(task, names)
-        feats = [self._text_feats[task, *names] for task, names in task_classes.items()]
+        feats = [self._text_feats[task, *names] for task, names in label_space.classes.items()]
         return torch.cat(feats).to(self.data_preprocessor.device)
 
     def head_tasks(self, tasks: Sequence[str]) -> dict[str, list[str]]:
@@ -113,11 +110,10 @@ class MVRECClassifier(BaseClassifier):
         """Embed views.
 
         Args:
-            inputs (Tensor): normalised views, float, (B, V, 4 or 3, S, S).
+            inputs (Tensor): views, float, 0 to 255, (B, V, 4 or 3, S, S).
 
         Returns:
-            Tensor: view features, float32, (B, V, C), or (B, V, 1 + k, C) from a backbone that
-            also gives k patch tokens.
+            Tensor: view features, float32, (B, V, C).
 
         Raises:
             ValueError: there is no backbone.
@@ -128,16 +124,16 @@ class MVRECClassifier(BaseClassifier):
                 'embed images'
             )
         chunks = inputs.flatten(0, 1).split(self.views_per_forward)
-        feats = torch.cat([self.backbone(chunk)[0].float() for chunk in chunks])
+        feats = torch.cat([self.backbone.embed(chunk).float() for chunk in chunks])
         return feats.unflatten(0, inputs.shape[:2])
 
     def allocate_heads(
-        self, task_classes: Mapping[str, Sequence[str]], supports: Mapping[str, int], channels: int
+        self, label_space: LabelSpace, supports: Mapping[str, int], channels: int
     ) -> None:
         """Create unfitted heads with parameters of the right shapes.
 
         Args:
-            task_classes (Mapping): class names of every task.
+            label_space (LabelSpace): the classes of every task.
             supports (Mapping): number of support instances of every task.
             channels (int): feature channels C.
 
@@ -145,8 +141,8 @@ class MVRECClassifier(BaseClassifier):
             ValueError: there are heads of other shapes already, as when a checkpoint of another
                 config is resumed.
         """
-        wanted = [{t: list(n) for t, n in task_classes.items()}, dict(supports), channels]
-        present = [self.task_classes, self.supports, self.channels]
+        wanted = [label_space, dict(supports), channels]
+        present = [self.label_space, self.supports, self.channels]
         if self.tasks:
             if wanted != present:
                 raise ValueError(
@@ -154,87 +150,37 @@ class MVRECClassifier(BaseClassifier):
                     f'channels: {wanted}, but this config has {present}'
                 )
             return
-        self.task_classes = {task: list(names) for task, names in task_classes.items()}
-        self.supports = {task: supports[task] for task in self.task_classes}
+        self.label_space = label_space
+        self.supports = {task: supports[task] for task in label_space.tasks}
         self.channels = channels
         self.heads = nn.ModuleList()
         for members in self.head_tasks(self.tasks).values():
             head = self.build_head()
-            num_classes = sum(len(self.task_classes[task]) for task in members)
+            num_classes = label_space.subset(members).num_classes
             head.allocate(sum(supports[task] for task in members), num_classes, channels)
             self.heads.append(head)
         self.heads.to(self.data_preprocessor.device)
 
-    def head_of(self, task: str) -> FewShotHead:
-        """The head of a task; of a unified model the one it has.
+    @property
+    def tasks(self) -> list[str]:
+        """Tasks that have a head."""
+        return self.label_space.tasks
+
+    def head_of(self, task: str) -> tuple[FewShotHead, LabelSpace]:
+        """The head of a task and what it tells apart; a unified model has one for all.
 
         Raises:
             KeyError: the task has none.
         """
-        if task not in self.task_classes:
+        if task not in self.tasks:
             raise KeyError(f'no head for task {task!r}; there are heads for {self.tasks}')
-        return self.heads[0 if self.unified else self.tasks.index(task)]
+        if self.unified:
+            return self.heads[0], self.label_space
+        return self.heads[self.tasks.index(task)], self.label_space.subset([task])
 
-    @property
-    def tasks(self) -> list[str]:
-        """Tasks that have a head."""
-        return list(self.task_classes)
-
-    def classes_of(self, task: str) -> dict[str, list[str]]:
-        """Class names of every task that the head of ``task`` tells apart."""
-        return self.task_classes if self.unified else {task: self.task_classes[task]}
-
-    @torch.no_grad()
-    def predict_bank(
-        self,
-        bank: FeatureBank,
-        head: FewShotHead | None = None,
-        task_classes: Mapping[str, Sequence[str]] | None = None,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        """Class probabilities of the instances of one task.
-
-        Args:
-            bank (FeatureBank): instances of one task.
-            head (FewShotHead, optional): defaults to the model's head of that task.
-            task_classes (Mapping, optional): class names of every task that ``head`` tells apart.
-                Defaults to those of the model's head.
-            temperature (float): see :func:`probabilities`. Defaults to 1.
-
-        Returns:
-            Tensor: float32, (M, N), on the CPU, in the order of the head's logits. N are the
-            classes of the task, with ``product_unknown`` those of all tasks.
-        """
-        task = bank.task_names[0]
-        head = head or self.head_of(task)
-        scores = head.log_scores(bank.feats.to(self.data_preprocessor.device))
-        scores = self._of_product(scores, task, task_classes or self.task_classes)
-        return probabilities(scores, temperature).cpu()
-
-    def _of_product(
-        self, log_scores: Tensor, task: str, task_classes: Mapping[str, Sequence[str]]
-    ) -> Tensor:
-        """Of the scores (..., N) those of a task, where its product is known."""
-        if self.unified != 'product_known':
-            return log_scores
-        return log_scores[..., list(class_range(task_classes, task))]
-
-    def label_space(
-        self, task: str, task_classes: Mapping[str, Sequence[str]]
-    ) -> tuple[list[str], int]:
-        """Names of the classes that a query of a task is told apart from, and its labels' shift.
-
-        Args:
-            task (str): the query's task.
-            task_classes (Mapping): class names of every task that the head tells apart.
-
-        Returns:
-            tuple[list[str], int]: the names in the order of :meth:`predict_bank`'s scores, and what
-            a label of the task is raised by to be a position among them.
-        """
-        if self.unified == 'product_unknown':
-            return joint_class_names(task_classes), class_range(task_classes, task).start
-        return list(task_classes[task]), 0
+    def product_of(self, task: str) -> str | None:
+        """The task that answers are restricted to, where the head is told it; else None."""
+        return task if self.unified == 'product_known' else None
 
     def forward(
         self,
@@ -245,7 +191,7 @@ class MVRECClassifier(BaseClassifier):
         """Embed, or embed and classify.
 
         Args:
-            inputs (Tensor): normalised views, float, (B, V, 4 or 3, S, S).
+            inputs (Tensor): views, float, 0 to 255, (B, V, 4 or 3, S, S).
             data_samples (list[DataSample], optional): with the field ``task``; needed by
                 ``predict`` when the model has several tasks.
             mode (str): ``tensor`` gives view features, ``predict`` data samples with scores.
@@ -271,7 +217,10 @@ class MVRECClassifier(BaseClassifier):
                 raise KeyError(f'data_samples must name the task, one of {self.tasks}')
             data_samples = [DataSample(metainfo={'task': self.tasks[0]}) for _ in feats]
         for feat, sample in zip(feats, data_samples, strict=True):
-            scores = self.head_of(sample.task).log_scores(feat[None])[0]
-            scores = probabilities(self._of_product(scores, sample.task, self.task_classes))
+            head, label_space = self.head_of(sample.task)
+            scores = head.log_scores(feat[None])[0]
+            if self.product_of(sample.task):
+                scores = label_space.restrict(scores, sample.task)
+            scores = probabilities(scores)
             sample.set_pred_score(scores).set_pred_label(scores.argmax())
         return data_samples

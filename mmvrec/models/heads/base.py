@@ -20,7 +20,8 @@ class FewShotHead(BaseModule):
     """A classifier of one task, fitted on the view features of its support set.
 
     Three verbs: :meth:`fit` on the support, :meth:`forward` to logits, :meth:`predict` to
-    probabilities. Heads see features, never images, and never look at other queries.
+    probabilities. Heads see features, never images. What a head needs, its class says
+    (:attr:`trains`, :attr:`needs_text`, :attr:`transductive`, :attr:`incremental`).
 
     Args:
         merge_views (str): how the V views of a query become one answer. ``feature`` (default):
@@ -33,8 +34,15 @@ class FewShotHead(BaseModule):
         ValueError: ``merge_views`` is none of these, or ``view_indices`` is empty or negative.
     """
 
+    #: Whether :meth:`loss` is to be minimised after :meth:`fit`.
+    trains = False
     #: Whether :meth:`fit` needs the text features of the classes.
     needs_text = False
+    #: Whether the answer to a query depends on the queries beside it.
+    transductive = False
+    #: Whether the support set can change without training: a new head is fitted and takes over
+    #: (:meth:`take_over`) what the old one has learnt.
+    incremental = True
     #: How several heads of this kind are trained together.
     stack_type = HeadStack
 
@@ -48,8 +56,6 @@ class FewShotHead(BaseModule):
             )
         self.merge_views = merge_views
         self.view_indices = None if view_indices is None else list(view_indices)
-        #: Whether :meth:`loss` is to be minimised after :meth:`fit`.
-        self.trains = False
         self._allocated: tuple[int, int, int] | None = None
 
     def allocate(self, num_support: int, num_classes: int, channels: int) -> None:
@@ -99,6 +105,17 @@ class FewShotHead(BaseModule):
                 self.text_feats.copy_(F.normalize(text_feats.to(self.text_feats), dim=-1))
         self._fit(feats, labels, num_classes)
         return self
+
+    def take_over(self, trained: 'FewShotHead', rows: Sequence[int | None]) -> None:
+        """Take what another head has learnt, for a support set that has changed since.
+
+        Called on a fitted head; one that does not train has nothing to take.
+
+        Args:
+            trained (FewShotHead): the other head, of the same channels.
+            rows (Sequence[int | None]): of every support instance its row in the support set of
+                ``trained``; None of one that is new.
+        """
 
     def select_views(self, feats: Tensor) -> Tensor:
         """The views that this head looks at, (B, V, C) to (B, V', C).

@@ -16,7 +16,7 @@ class CLIPAdapterHead(ZeroShotHead):
 
     A bottleneck of two linear layers without bias, each with a ReLU, is trained on the features;
     ``logits = logit_scale * cos(ratio * adapter(query) + (1 - ratio) * query, text)``. The loss is
-    the cross-entropy of all support views. It looks at one query at a time.
+    the cross-entropy of all support views.
 
     Args:
         ratio (float): share of the adapter's output, in [0, 1]. Defaults to 0.2, the paper's.
@@ -28,13 +28,15 @@ class CLIPAdapterHead(ZeroShotHead):
         ValueError: an argument is not as described.
     """
 
+    trains = True
+    incremental = False
+
     def __init__(self, ratio: float = 0.2, reduction: int = 4, init_seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         if not 0 <= ratio <= 1:
             raise ValueError(f'ratio must be 0 to 1, got {ratio}')
         if reduction < 1:
             raise ValueError(f'reduction must be at least 1, got {reduction}')
-        self.trains = True
         self.ratio = ratio
         self.reduction = reduction
         self.init_seed = init_seed

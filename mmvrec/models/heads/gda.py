@@ -22,7 +22,7 @@ class GDAHead(FewShotHead):
     <https://arxiv.org/abs/2402.04087>`_ (ICLR 2024): classes are Gaussians with one covariance, so
     ``logits = W x + b`` with ``w_k = P mu_k`` and ``b_k = log pi_k - mu_k' P mu_k / 2``. The
     precision is estimated with shrinkage, see :func:`shrunk_precision`. Means and precision are
-    those of all support views, scaled to length 1. Training-free; it looks at one query at a time.
+    those of all support views, scaled to length 1. Training-free.
 
     With ``groups`` the V views are split in so many consecutive parts, each with its own analysis:
     3 separates the scales of :class:`MultiViewRegionContext`, whose views come scale by scale.

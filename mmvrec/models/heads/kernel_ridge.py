@@ -19,8 +19,7 @@ class KernelRidgeHead(FewShotHead):
     `ProKeR <https://arxiv.org/abs/2501.11175>`_ (CVPR 2025) reads cache adapters as local kernel
     smoothers and solves for the coefficients instead: ``logits = k(query, keys) (K + alpha I)^-1
     Y`` with Zip-Adapter's keys, one-hot labels Y and kernel ``exp(-beta (1 - cos))``. The logits
-    estimate Y itself, so that their softmax is flatter than the posterior. Training-free; it looks
-    at one query at a time.
+    estimate Y itself, so that their softmax is flatter than the posterior. Training-free.
 
     Args:
         beta (float): sharpness of the kernel, > 0. Defaults to 32, as in Zip-Adapter.

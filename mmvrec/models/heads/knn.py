@@ -14,7 +14,7 @@ class KNNHead(CachedSupportHead):
 
     The k support instances whose mean features are most similar to the query vote for their
     classes; of classes with equal votes the one whose voters are more similar in sum wins.
-    Training-free; it looks at one query at a time.
+    Training-free.
 
     Args:
         k (int): neighbours that vote, from 1 to the size of the support set. Defaults to 1.

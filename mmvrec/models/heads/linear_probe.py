@@ -19,7 +19,7 @@ class LinearProbeHead(FewShotHead):
 
     The CLIP-LinearProb baseline of MVREC: scikit-learn's ``LogisticRegression`` (L2 penalty,
     L-BFGS) on features of length 1. It is fitted to its optimum on the CPU by :meth:`fit`, always
-    with the same result, and looks at one query at a time.
+    with the same result.
 
     Args:
         C (float): inverse strength of the penalty, > 0. Defaults to 31.6, which on features of

@@ -15,8 +15,7 @@ class ProtoNetHead(FewShotHead):
 
     A class's prototype is the mean of its support instances' features, each averaged over its
     views and scaled to length 1; ``logits = cos(query, prototype) / temperature``. On CLIP's frozen
-    features this is the CLIP-ProtoNet baseline of MVREC. Training-free; it looks at one query at a
-    time.
+    features this is the CLIP-ProtoNet baseline of MVREC. Training-free.
 
     Args:
         temperature (float): > 0. Defaults to 0.01, CLIP's own.

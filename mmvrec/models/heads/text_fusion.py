@@ -19,7 +19,7 @@ class TextFusionHead(ZeroShotHead):
 
     ``log p = log p_head + weight * log p_text`` up to a constant. Around Zip-Adapter it removes the
     limitation that MVREC names for future work, that class names are not used. Training-free, as
-    the head must be; it looks at one query at a time.
+    the head must be.
 
     Args:
         head (dict): config of a training-free head; its logits of single features are fused.

@@ -15,7 +15,7 @@ class TipAdapterHead(CachedSupportHead, ZeroShotHead):
 
     Zero-shot logits plus the attention over the cached support set:
     ``logits = logit_scale * cos(query, text) + alpha * exp(-beta (1 - cos(query, key))) @ values``,
-    with the support instances' mean features as keys. It looks at one query at a time.
+    with the support instances' mean features as keys.
 
     Args:
         alpha (float): weight of the cache, at least 0. Defaults to 1, the paper's.
@@ -52,9 +52,8 @@ class TipAdapterFHead(TipAdapterHead):
         **kwargs: see :class:`TipAdapterHead`.
     """
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.trains = True
+    trains = True
+    incremental = False
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
         super()._allocate(num_support, num_classes, channels)

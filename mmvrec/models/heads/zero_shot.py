@@ -15,7 +15,7 @@ class ZeroShotHead(FewShotHead):
     """`CLIP <https://arxiv.org/abs/2103.00020>`_'s classifier: similarity to the classes' texts.
 
     ``logits = logit_scale * cos(query, text)``: the CLIP-ZeroShot baseline of MVREC. The support
-    set is not looked at. Training-free; it looks at one query at a time.
+    set is not looked at. Training-free.
 
     Args:
         logit_scale (float): > 0. Defaults to 100, CLIP's.

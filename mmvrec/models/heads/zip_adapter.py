@@ -1,7 +1,5 @@
 """Zip-Adapter: attention over a cached support set."""
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -53,7 +51,7 @@ class ZipAdapterHead(FewShotHead):
     labels, weighted where classes differ in number (:func:`balanced_values`). Queries and keys pass
     the same zero-initialised projection, then
     ``logits = exp(-beta (1 - cos(query, key))) @ values / tau``. Without training the projection
-    is the identity. It looks at one query at a time.
+    is the identity.
 
     Args:
         beta (float): sharpness of the attention, > 0. Defaults to 32.
@@ -84,20 +82,6 @@ class ZipAdapterHead(FewShotHead):
         self.projection.reset()
         self.support_keys.copy_(feats.mean(1))
         self.support_values.copy_(balanced_values(labels, num_classes))
-
-    @torch.no_grad()
-    def take_over(self, trained: 'ZipAdapterHead', rows: Sequence[int | None]) -> None:
-        """Take what another head has learnt, for a support set that has changed since.
-
-        Args:
-            trained (ZipAdapterHead): the other head, of the same channels.
-            rows (Sequence[int | None]): of every support instance its row among the keys of
-                ``trained``; None leaves the key of an instance that is new as it is.
-        """
-        self.projection.load_state_dict(trained.projection.state_dict())
-        for row, known in enumerate(rows):
-            if known is not None:
-                self.support_keys[row] = trained.support_keys[known]
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N), each at least 0."""

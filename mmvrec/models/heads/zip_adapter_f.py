@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -38,6 +39,7 @@ class ZipAdapterFHead(ZipAdapterHead):
         ValueError: an argument is not as described.
     """
 
+    trains = True
     stack_type = ZipAdapterStack
 
     def __init__(
@@ -59,7 +61,6 @@ class ZipAdapterFHead(ZipAdapterHead):
             )
         if not trainable or not set(trainable) <= set(TRAINABLE):
             raise ValueError(f'trainable must name some of {TRAINABLE}, got {trainable}')
-        self.trains = True
         self.triplet_weight = triplet_weight
         self.margin = margin
         self.triplet_distance = triplet_distance
@@ -69,6 +70,14 @@ class ZipAdapterFHead(ZipAdapterHead):
         super()._allocate(num_support, num_classes, channels)
         self.support_keys.requires_grad_('keys' in self.trainable)
         self.projection.requires_grad_('projection' in self.trainable)
+
+    @torch.no_grad()
+    def take_over(self, trained: 'ZipAdapterFHead', rows: Sequence[int | None]) -> None:
+        """Take projection and keys; the key of an instance that is new stays as it is."""
+        self.projection.load_state_dict(trained.projection.state_dict())
+        for row, known in enumerate(rows):
+            if known is not None:
+                self.support_keys[row] = trained.support_keys[known]
 
     def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Cross-entropy and weighted triplet loss of all support views."""

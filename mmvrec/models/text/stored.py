@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmvrec.registry import MODELS
+from mmvrec.structures import Provenance
 from mmvrec.utils.files import atomic_write, read_npz
 
 #: Written by numpy as one string per class: "task<TAB>class", as in feature banks.
@@ -31,11 +32,11 @@ class StoredText:
         self.ann_file = ann_file
 
     @cached_property
-    def _content(self) -> tuple[dict[str, Tensor], str]:
+    def _content(self) -> tuple[dict[str, Tensor], Provenance]:
         return _read(self.ann_file)
 
     @property
-    def weights_source(self) -> str:
+    def provenance(self) -> Provenance:
         """Where the features come from."""
         return self._content[1]
 
@@ -68,7 +69,7 @@ class StoredText:
         return next((n for n in (task + _SEPARATOR + label, label) if n in self._content[0]), None)
 
 
-def _read(ann_file: str) -> tuple[dict[str, Tensor], str]:
+def _read(ann_file: str) -> tuple[dict[str, Tensor], Provenance]:
     path = Path(ann_file)
     if not path.is_file():
         raise FileNotFoundError(
@@ -90,14 +91,16 @@ def _read(ann_file: str) -> tuple[dict[str, Tensor], str]:
         raise ValueError(f'{path}: class names must be unique, repeated: {repeated[:5]}')
     tensors = torch.from_numpy(feats.astype(np.float32))
     source = str(data['source']) if 'source' in data else path.name
-    return dict(zip(keys, tensors, strict=True)), source
+    # Files of version 0.1 have no field of their own for it.
+    is_random = bool(data.get('is_random', source.startswith('random')))
+    return dict(zip(keys, tensors, strict=True)), Provenance(source, is_random=is_random)
 
 
 def save_text_feats(
     path: str | Path,
     feats: Mapping[str, Tensor],
     task_classes: Mapping[str, Sequence[str]],
-    source: str,
+    provenance: Provenance,
 ) -> None:
     """Write text features for :class:`StoredText`.
 
@@ -105,7 +108,7 @@ def save_text_feats(
         path (str | Path): the npz file to write.
         feats (Mapping[str, Tensor]): of every task, (N, C).
         task_classes (Mapping): class names of every task, in label order.
-        source (str): where the features come from.
+        provenance (Provenance): where the features come from.
     """
     names = [task + _SEPARATOR + label for task in feats for label in task_classes[task]]
     with atomic_write(path) as temporary, temporary.open('wb') as file:
@@ -113,5 +116,6 @@ def save_text_feats(
             file,
             text_feats=torch.cat(list(feats.values())).numpy(),
             class_names=np.array(names),
-            source=np.array(source),
+            source=np.array(str(provenance)),
+            is_random=np.array(provenance.is_random),
         )

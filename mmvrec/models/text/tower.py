@@ -11,6 +11,7 @@ from mmvrec.models.backbones.clip_weights import HEAD_DIMS, num_layers, read_wei
 from mmvrec.models.backbones.weights import find_weights
 from mmvrec.models.text.prompts import DEFAULT_TEMPLATES, check_templates, prompts
 from mmvrec.registry import MODELS
+from mmvrec.structures import Provenance
 
 # What every text tower has beside its layers, as OpenAI names it, with its dimensions.
 _INDISPENSABLE = {
@@ -72,9 +73,11 @@ class CLIPText:
         self._tower: nn.Module | None = None
 
     @property
-    def weights_source(self) -> str:
+    def provenance(self) -> Provenance:
         """Where the tower's weights come from."""
-        return self.checkpoint or f'random (seed {self.random_seed})'
+        if self.checkpoint is None:
+            return Provenance(f'random (seed {self.random_seed})', is_random=True)
+        return Provenance(self.checkpoint)
 
     @torch.no_grad()
     def __call__(self, task: str, class_names: Sequence[str]) -> Tensor:
@@ -113,7 +116,7 @@ class CLIPText:
         if self._tower is None:
             if self.checkpoint is None:
                 self._tower = random_tower(**self.ARCHS[self.arch], seed=self.random_seed)
-                message, level = f'RANDOM weights: {self.weights_source}', 30
+                message, level = f'RANDOM weights: {self.provenance}', 30
             else:
                 self._tower = load_tower(self.checkpoint)
                 message, level = f'{self.checkpoint} ({find_weights(self.checkpoint)})', 20

@@ -14,7 +14,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 from rich.progress import track
 
-from mmvrec.datasets.detections import image_names
+from mmvrec.datasets.formats.detections import image_names
 from mmvrec.structures import encode_mask
 from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.images import read_image

@@ -6,10 +6,10 @@ import torch
 from mmpretrain.structures import DataSample
 from torch.utils.data import Dataset
 
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES
-from mmvrec.datasets.synthesis.compose import photograph
 from mmvrec.registry import DATASETS
 from mmvrec.structures import mask_bbox
+from mmvrec.synthesis import DEFECTS, SURFACES
+from mmvrec.synthesis.compose import photograph
 
 from .descriptors import describe
 

@@ -6,8 +6,8 @@ from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES
 from mmvrec.registry import MODELS
+from mmvrec.synthesis import DEFECTS, SURFACES
 
 from .descriptors import NUM_DESCRIPTORS
 

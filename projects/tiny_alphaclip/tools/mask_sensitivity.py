@@ -16,9 +16,9 @@ from mmengine.registry import init_default_scope
 from rich.progress import track
 from torch import nn
 
-from mmvrec.datasets.synthesis import DEFECTS, SURFACES
-from mmvrec.datasets.synthesis.compose import photograph
 from mmvrec.registry import MODELS, TRANSFORMS
+from mmvrec.synthesis import DEFECTS, SURFACES
+from mmvrec.synthesis.compose import photograph
 
 _SIDE = 224
 #: Not a seed of the training, whose first seed is 0.

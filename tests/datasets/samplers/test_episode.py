@@ -74,7 +74,7 @@ def test_more_shots_extend_fewer():
 
 
 def test_published_episodes_give_the_published_accuracies(fixtures, real_data):
-    record = json.loads((fixtures / 'bottle_protocol.json').read_text())
+    record = json.loads(fixtures('bottle_protocol.json').read_text())
     bank = FeatureBank.load(real_data('features') / 'bottle_query.npz')
     labels = np.array(bank.labels)
     members = [np.flatnonzero(labels == label) for label in range(3)]

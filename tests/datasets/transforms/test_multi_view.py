@@ -1,7 +1,5 @@
 """MultiViewRegionContext: geometry, pixels, options and refusals."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -13,14 +11,10 @@ from PIL import Image
 from mmvrec.datasets.transforms import MultiViewRegionContext
 from mmvrec.registry import TRANSFORMS
 
-FIXTURES = Path(__file__).parents[3].parent / 'shared' / 'fixtures' / 'crops_io.npz'
-
 
 @pytest.fixture(scope='module')
-def crops():
-    if not FIXTURES.is_file():
-        pytest.skip(f'the reference values are not here: {FIXTURES}')
-    return dict(np.load(FIXTURES))
+def crops(fixtures):
+    return dict(np.load(fixtures('crops_io.npz')))
 
 
 def fixture_instance(crops, index):

@@ -8,16 +8,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import torch
 from engine_parts import TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
 from PIL import Image
 
 from mmvrec.engine import FewShotRunner
 from mmvrec.engine.hooks import ReportHook
-from mmvrec.engine.hooks.report import Neighbours
-from mmvrec.engine.loops.few_shot_test import JudgedTask
-from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.utils.resources import config_file
 
 
@@ -192,24 +188,6 @@ def test_names_are_escaped(tmp_path):
     text = (tmp_path / 'out/report.html').read_text()
     assert '<b>bold' not in text
     assert '&lt;b&gt;bold' in text
-
-
-def test_neighbours_by_hand():
-    support = feature_bank(tasks=('one',), per_class=2, seed=1)
-    query = feature_bank(tasks=('one',), per_class=1, seed=2)
-    head = ZipAdapterFHead().fit(support.feats, support.labels, 3)
-    torch.nn.init.normal_(head.projection.linear.weight)
-    found = Neighbours(JudgedTask(0, query, head, query.class_names, support), 3).of(query.ids[1])
-    with torch.no_grad():
-        own = head.projection(query.feats[1].mean(0))
-        others = head.projection(support.feats.mean(1))
-    cosines = torch.cosine_similarity(own[None], others, dim=1)
-    order = cosines.argsort(descending=True)[:3].tolist()
-    names = support.class_names['one']
-    assert [(i, n) for i, n, _ in found] == [
-        (support.ids[k], names[support.labels[k]]) for k in order
-    ]
-    assert [c for _, _, c in found] == pytest.approx(cosines[order].tolist(), abs=1e-5)
 
 
 @pytest.mark.parametrize('name', ['max_mistakes', 'num_nearest'])

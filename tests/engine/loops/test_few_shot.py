@@ -9,11 +9,11 @@ from engine_parts import PIPELINE, TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
+from mmvrec.benchmark.composition import compose
 from mmvrec.datasets import sources
 from mmvrec.engine import FewShotRunner
-from mmvrec.engine.composition import compose
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.support import SupportSampler
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.support import SupportSampler
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.resources import config_file
 
@@ -107,7 +107,7 @@ def test_training_two_tasks_at_once_is_the_protocol_of_each(tmp_path):
         alone = fit_head(run.model.build_head(), support, settings)
         assert head.projection.linear.weight.abs().max() > 0
         for a, b in zip(alone.state_dict().values(), head.state_dict().values(), strict=True):
-            assert torch.equal(a, b), support.task_classes
+            assert torch.equal(a, b), support.label_space
 
 
 def test_fine_tuned_checkpoint_gives_the_numbers_of_the_protocol(tmp_path):

@@ -11,10 +11,10 @@ from mmengine.config import Config
 from sklearn.metrics import roc_auc_score
 
 from mmvrec.engine import FewShotRunner
-from mmvrec.engine.calibration import fit_temperature, held_out_scores
-from mmvrec.engine.fitting import TrainingSettings
-from mmvrec.engine.rejection import similarities
-from mmvrec.engine.support import SupportSampler, SupportSet
+from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
+from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.fewshot.rejection import similarities
+from mmvrec.fewshot.support import SupportSampler, SupportSet
 from mmvrec.models.heads import ZipAdapterHead
 from mmvrec.utils.resources import config_file
 
@@ -93,7 +93,7 @@ def test_scores_are_calibrated(tmp_path, banks):
     assert calibrated['fewshot/accuracy'] == plain['fewshot/accuracy']
     assert calibrated['fewshot/ece'] < plain['fewshot/ece']
     drawn = SupportSampler(banks['s'], ['one'], 3).draw(0)['one']
-    support = SupportSet(drawn.feats, drawn.labels, {'one': drawn.class_names['one']})
+    support = SupportSet(drawn.feats, drawn.labels, drawn.label_space)
     settings = TrainingSettings({'optimizer': {'type': 'AdamW'}}, 1)
     scores = held_out_scores(lambda: ZipAdapterHead(beta=32.0), support, settings)
     # The training-free scores are nearly equal; to mean what they say they must be sharper.

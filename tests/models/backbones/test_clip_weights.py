@@ -160,7 +160,7 @@ def test_two_weights_of_one_name_are_refused(tmp_path):
 
 
 def test_torchscript_archive_of_the_published_weights_equals_the_state_dict(fixtures, tmp_path):
-    published = fixtures / 'alphaclip_tiny_openai.safetensors'
+    published = fixtures('alphaclip_tiny_openai.safetensors')
     save_torchscript(load_file(published), tmp_path / 'clip.pt')
     loaded = torch.jit.load(tmp_path / 'clip.pt').state_dict()
     assert_equal(read_weights(tmp_path / 'clip.pt')[0], loaded)
@@ -169,7 +169,7 @@ def test_torchscript_archive_of_the_published_weights_equals_the_state_dict(fixt
 
 def test_visual_checkpoints_of_both_file_types_are_equal_to_the_fixture(fixtures):
     both = [
-        load_backbone_weights(None, fixtures / f'alphaclip_tiny_visual.{kind}')
+        load_backbone_weights(None, fixtures(f'alphaclip_tiny_visual.{kind}'))
         for kind in ('safetensors', 'pth')
     ]
     assert_equal(both[0], both[1])
@@ -228,7 +228,7 @@ def test_alpha_checkpoint_replaces_the_whole_tower(tmp_path):
 @pytest.mark.parametrize('published', ARCH_NAMES)
 @pytest.mark.parametrize('layout', ['openai_state_dict', 'alphaclip_visual'])
 def test_published_models_fit_by_name_and_shape(fixtures, published, layout):
-    record = json.loads((fixtures / 'vit_l14_shapes.json').read_text())[published]
+    record = json.loads(fixtures('vit_l14_shapes.json').read_text())[published]
     state = {n: torch.empty(s, device='meta') for n, (s, _) in record[layout].items()}
     renamed = to_backbone_names(state)
     with torch.device('meta'):
@@ -247,7 +247,7 @@ def test_published_models_fit_by_name_and_shape(fixtures, published, layout):
     ],
 )
 def test_parameter_counts_are_the_published_ones(fixtures, published, clip, alpha_clip):
-    record = json.loads((fixtures / 'vit_l14_shapes.json').read_text())[published]
+    record = json.loads(fixtures('vit_l14_shapes.json').read_text())[published]
     counts = (record['openai_visual_params'], record['alphaclip_visual_num_params'])
     assert counts == (clip, alpha_clip)
     with torch.device('meta'):

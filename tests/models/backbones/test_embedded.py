@@ -8,6 +8,7 @@ import torch
 from mmvrec.models.backbones import AlphaCLIP, embedded
 from mmvrec.models.backbones.clip_weights import load_backbone_weights, read_weights
 from mmvrec.models.backbones.embedded import EMBEDDED, embedded_file
+from mmvrec.structures import Provenance
 from projects.tiny_alphaclip.tools.mask_sensitivity import build_model, cosines, draw, features
 
 NAMES = pytest.mark.parametrize('name', EMBEDDED)
@@ -21,8 +22,7 @@ def test_weights_are_small_half_precision_and_fit(name):
     assert {value.dtype for value in tensors.values()} == {torch.float16}
     model = AlphaCLIP(arch='tiny', checkpoint=name)
     model.init_weights()
-    assert model.weights_source == name
-    assert not model.is_random
+    assert model.provenance == Provenance(name, licence='Apache-2.0')
     for key, value in model.state_dict().items():
         assert torch.equal(value, tensors[key].float())
 

@@ -136,7 +136,7 @@ def test_backbone_finds_its_weights_by_name(places, option, log_records):
     model = AlphaCLIP(arch='tiny', **{option: 'own.pth'})
     model.init_weights()
     assert torch.equal(model.proj, source.proj)
-    assert model.weights_source == 'own.pth'
+    assert str(model.provenance) == 'own.pth'
     assert log_records[-1].getMessage() == f'AlphaCLIP weights: own.pth ({file})'
     info = convert(places / 'out.safetensors', 'own.pth')
     assert info['sources'][0]['file'] == 'own.pth'

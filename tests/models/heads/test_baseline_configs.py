@@ -7,8 +7,9 @@ from config_snapshot import effective
 from head_battery import centres_of, draw, few_shot
 from mmengine.config import Config
 
-from mmvrec.engine.composition import compose
+from mmvrec.benchmark.composition import compose
 from mmvrec.registry import MODELS, TRANSFORMS
+from mmvrec.structures import LabelSpace
 from mmvrec.utils.resources import config_file
 
 HEADS = {
@@ -57,7 +58,7 @@ def test_an_optimizer_can_be_built(name):
     """MMEngine builds one for every training; without a backbone only the heads have parameters."""
     model = MODELS.build(config_of(name, 'featurebank').model)
     assert model.backbone is None
-    model.allocate_heads({'task': ['a', 'b']}, {'task': 2}, 16)
+    model.allocate_heads(LabelSpace({'task': ['a', 'b']}), {'task': 2}, 16)
     torch.optim.AdamW(model.parameters())
 
 

@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F
 from head_battery import TextHeadBattery, centres_of, draw, few_shot
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import CLIPAdapterHead, ZeroShotHead
+from mmvrec.structures import LabelSpace
 
 
 class TestCLIPAdapter(TextHeadBattery):
@@ -47,7 +48,7 @@ def test_initial_weights_depend_on_their_seed_alone():
 
 def test_training_lowers_the_loss():
     feats, labels = few_shot(3, 4)
-    support = SupportSet(feats, labels, {'t': ['a', 'b', 'c']}, draw(3, 16, seed=3))
+    support = SupportSet(feats, labels, LabelSpace({'t': ['a', 'b', 'c']}), draw(3, 16, seed=3))
     settings = TrainingSettings({'optimizer': {'type': 'AdamW', 'lr': 1e-2}}, 30)
     head = CLIPAdapterHead().fit(feats, labels, 3, support.text_feats)
     before = head.loss(feats, labels)['loss_ce'].item()

@@ -4,12 +4,13 @@ import pytest
 import torch
 from head_battery import centres_of, draw, few_shot
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head, fit_heads
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head, fit_heads
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.stack import HeadStack
 from mmvrec.models.heads.zip_adapter_stack import ZipAdapterStack
 from mmvrec.registry import MODELS
+from mmvrec.structures import LabelSpace
 
 ZIPAF = dict(type='ZipAdapterFHead')
 KINDS = {
@@ -23,7 +24,7 @@ KINDS = {
     'clip-adapter': (dict(type='CLIPAdapterHead'), HeadStack),
     'tip-adapter-f': (dict(type='TipAdapterFHead'), HeadStack),
 }
-CLASSES = {'task': ['a', 'b', 'c']}
+CLASSES = LabelSpace({'task': ['a', 'b', 'c']})
 
 
 def supports(number=3, shots=2, spread=2.0, shuffle=True) -> list[SupportSet]:

@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F
 from head_battery import TextHeadBattery, centres_of, draw, few_shot
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import TipAdapterFHead, TipAdapterHead, ZeroShotHead, ZipAdapterHead
+from mmvrec.structures import LabelSpace
 
 
 class TestTipAdapter(TextHeadBattery):
@@ -49,7 +50,7 @@ def test_without_cache_it_is_zero_shot_and_without_text_zip_adapter():
 
 def test_training_moves_the_keys_and_lowers_the_loss():
     feats, labels = few_shot(3, 4, spread=2.0)
-    support = SupportSet(feats, labels, {'t': ['a', 'b', 'c']}, draw(3, 16, seed=3))
+    support = SupportSet(feats, labels, LabelSpace({'t': ['a', 'b', 'c']}), draw(3, 16, seed=3))
     settings = TrainingSettings({'optimizer': {'type': 'AdamW', 'lr': 1e-2}}, 30)
     head = TipAdapterFHead(logit_scale=1.0).fit(feats, labels, 3, support.text_feats)
     before = head.loss(feats, labels)['loss_ce'].item()

@@ -4,9 +4,10 @@ import pytest
 import torch
 from head_battery import HeadBattery
 
-from mmvrec.engine.fitting import TrainingSettings, fit_head
-from mmvrec.engine.support import SupportSet
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import ZipAdapterFHead
+from mmvrec.structures import LabelSpace
 
 SETTINGS = TrainingSettings(
     optim_wrapper={'optimizer': {'type': 'AdamW', 'lr': 1e-4, 'eps': 1e-6, 'weight_decay': 0.01}},
@@ -29,7 +30,8 @@ def io(fixture_tensors):
 
 
 def support_of(io) -> SupportSet:
-    return SupportSet(io['support'], io['support_labels'], {'task': ['a', 'b', 'c', 'd']})
+    classes = LabelSpace({'task': ['a', 'b', 'c', 'd']})
+    return SupportSet(io['support'], io['support_labels'], classes)
 
 
 class Recorded(ZipAdapterFHead):

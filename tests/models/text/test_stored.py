@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from mmvrec.models import CLIPText, StoredText
 from mmvrec.models.text.stored import save_text_feats
+from mmvrec.structures import Provenance
 
 CLASSES = {'bottle': ['broken', 'dirty'], 'cable': ['cut', 'broken', 'bent']}
 
@@ -13,7 +14,7 @@ CLASSES = {'bottle': ['broken', 'dirty'], 'cable': ['cut', 'broken', 'bent']}
 def written(tmp_path):
     text = CLIPText('tiny')
     feats = {task: text(task, names) for task, names in CLASSES.items()}
-    save_text_feats(tmp_path / 't.npz', feats, CLASSES, text.weights_source)
+    save_text_feats(tmp_path / 't.npz', feats, CLASSES, text.provenance)
     return str(tmp_path / 't.npz'), feats
 
 
@@ -23,7 +24,7 @@ def test_what_was_written_is_read(written):
     for task, names in CLASSES.items():
         torch.testing.assert_close(stored(task, names), feats[task])
     assert torch.equal(stored('cable', ['bent', 'cut']), stored('cable', CLASSES['cable'])[[2, 0]])
-    assert stored.weights_source == 'random (seed 0)'
+    assert stored.provenance == Provenance('random (seed 0)', is_random=True)
 
 
 def npz(path, **fields) -> str:
@@ -38,7 +39,7 @@ def test_class_names_without_task_serve_every_task(tmp_path):
     assert stored('bottle', ['cut', 'bent']).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)],
                                                           [0.0, 1.0]]  # fmt: skip
     assert stored('cable', ['cut']).tolist() == [[1.0, 0.0]]
-    assert stored.weights_source == 't.npz'
+    assert stored.provenance == Provenance('t.npz')
     unit = stored('bottle', ['bent', 'cut'])
     torch.testing.assert_close(F.normalize(unit, dim=-1), unit)
 

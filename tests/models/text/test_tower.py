@@ -10,18 +10,19 @@ from safetensors.torch import load_file, save_file
 
 from mmvrec.models import CLIPText
 from mmvrec.models.text.tower import load_tower, tokenize
+from mmvrec.structures import Provenance
 
 OPENAI = 'alphaclip_tiny_openai.safetensors'
 
 
 @pytest.fixture(scope='module')
 def texts(fixtures) -> list[str]:
-    return json.loads((fixtures / 'texts.json').read_text())
+    return json.loads(fixtures('texts.json').read_text())
 
 
 @pytest.fixture(scope='module')
 def text(fixtures) -> CLIPText:
-    return CLIPText(checkpoint=str(fixtures / OPENAI), templates=['a {label}', '{label} on {task}'])
+    return CLIPText(checkpoint=str(fixtures(OPENAI)), templates=['a {label}', '{label} on {task}'])
 
 
 def test_token_ids_are_the_originals(fixture_tensors, texts):
@@ -44,8 +45,8 @@ def test_class_features_are_means_of_their_sentences(text):
 
 
 def test_source_of_the_weights(text, fixtures):
-    assert text.weights_source == str(fixtures / OPENAI)
-    assert CLIPText(random_seed=3).weights_source == 'random (seed 3)'
+    assert text.provenance == Provenance(str(fixtures(OPENAI)))
+    assert CLIPText(random_seed=3).provenance == Provenance('random (seed 3)', is_random=True)
 
 
 def test_random_weights_depend_on_their_seed_alone(log_records):
@@ -62,7 +63,7 @@ def test_random_weights_depend_on_their_seed_alone(log_records):
 
 @pytest.mark.parametrize('arch', ['vit-b/16', 'vit-l/14'])
 def test_architectures_have_the_shapes_of_the_released_models(fixtures, arch):
-    shapes = json.loads((fixtures / 'vit_l14_shapes.json').read_text())
+    shapes = json.loads(fixtures('vit_l14_shapes.json').read_text())
     models = shapes.get('models', shapes)
     name = {'vit-b/16': 'B/16', 'vit-l/14': 'L/14'}[arch]
     (key,) = [k for k in models if k.endswith(name)]
@@ -88,7 +89,7 @@ def find_openai(model: dict) -> dict:
 
 
 def test_damaged_and_foreign_files(fixtures, tmp_path):
-    state = load_file(fixtures / OPENAI)
+    state = load_file(fixtures(OPENAI))
     cases = {
         'vision only': (
             {k: v for k, v in state.items() if k.startswith('visual.')},

@@ -1,0 +1,191 @@
+"""Comparing heads: paired differences, and one table of all of them."""
+
+import csv
+import io
+from collections.abc import Iterable
+
+import numpy as np
+
+from mmvrec.evaluation.few_shot_metric import summary
+from mmvrec.utils.text import markdown_cell
+
+#: Dataset, task and shots: what a column of the table stands for.
+Column = tuple[str, str, int]
+
+
+def paired_difference(accuracies: np.ndarray, reference: np.ndarray) -> dict[str, float | None]:
+    """Mean paired difference and its 95 % confidence interval.
+
+    With d_e = accuracies_e - reference_e over the n episodes, which share their support sets, the
+    mean is m = sum(d_e) / n, the sample standard deviation s = sqrt(sum((d_e - m)^2) / (n - 1)),
+    and the interval m -+ t s / sqrt(n), where t is the 0.975 quantile of Student's t with n - 1
+    degrees of freedom.
+
+    Args:
+        accuracies (np.ndarray): of one head, float, (episodes,).
+        reference (np.ndarray): of the other, float, (episodes,).
+
+    Returns:
+        dict: ``mean``, ``low`` and ``high`` in the unit of the input; of one episode, which has
+        no spread, ``low`` and ``high`` are None.
+    """
+    mean, _, half = summary(accuracies - reference)
+    if len(accuracies) == 1:
+        return {'mean': mean, 'low': None, 'high': None}
+    return {'mean': mean, 'low': mean - half, 'high': mean + half}
+
+
+def compare(accuracies: dict[str, dict[Column, np.ndarray]], reference: str) -> dict:
+    """Mean, spread and paired difference of every row.
+
+    The mean of a row weighs all columns alike. Its spread, and the difference to the reference, are
+    over the episodes' means over the columns. A row that lacks a column has neither.
+
+    Args:
+        accuracies (dict): by row and column: percent, float, (episodes,).
+        reference (str): row that the others are compared with.
+
+    Returns:
+        dict: ``reference``, ``episodes``, ``columns`` (dataset, task and shots) and ``rows``. A row
+        has ``cells`` (one per column, None where it has none) and ``mean`` (over all, or None),
+        each with ``accuracies``, ``mean``, ``std``, ``ci95`` (see :func:`summary`; of one episode
+        ``std`` and ``ci95`` are None) and ``difference`` (see :func:`paired_difference`; None in
+        the reference's row and where it has no number).
+    """
+    found = {column for cells in accuracies.values() for column in cells}
+    order = list(dict.fromkeys(c[:2] for cells in accuracies.values() for c in cells))
+    columns = sorted(found, key=lambda c: (order.index(c[:2]), c[2]))
+    values = {row: [cells.get(c) for c in columns] for row, cells in accuracies.items()}
+    for cells in values.values():
+        complete = all(cell is not None for cell in cells)
+        cells.append(np.mean(cells, axis=0) if complete else None)
+    rows = {}
+    for row, cells in values.items():
+        others = [None] * len(cells) if row == reference else values[reference]
+        *singles, mean = [_statistics(a, b) for a, b in zip(cells, others, strict=True)]
+        rows[row] = {'cells': singles, 'mean': mean}
+    episodes = len(next(iter(next(iter(accuracies.values())).values())))
+    return {
+        'reference': reference,
+        'episodes': episodes,
+        'columns': [dict(zip(('dataset', 'task', 'shots'), c, strict=True)) for c in columns],
+        'rows': rows,
+    }
+
+
+def _statistics(accuracies: np.ndarray | None, reference: np.ndarray | None) -> dict | None:
+    if accuracies is None:
+        return None
+    mean, std, ci95 = summary(accuracies)
+    single = len(accuracies) == 1
+    return {
+        'accuracies': accuracies.tolist(),
+        'mean': mean,
+        'std': None if single else std,
+        'ci95': None if single else ci95,
+        'difference': None if reference is None else paired_difference(accuracies, reference),
+    }
+
+
+def _titles(comparison: dict) -> list[str]:
+    return [f'{c["dataset"]}/{c["task"]} {c["shots"]}-shot' for c in comparison['columns']]
+
+
+def markdown_table(comparison: dict) -> str:
+    """The comparison as a Markdown table with a caption that names weights that are random.
+
+    Args:
+        comparison (dict): see :func:`benchmark`.
+
+    Returns:
+        str: the text of ``table.md``.
+    """
+    reference = comparison['reference']
+    titles = map(markdown_cell, _titles(comparison))
+    to_reference = f'difference to {markdown_cell(reference)} [95 % CI]'
+    header = ['head', *titles, 'mean', to_reference]
+    lines = [header, ['---', *['---:'] * (len(header) - 1)]]
+    for name, row in comparison['rows'].items():
+        cells = [mean_and_std(cell) for cell in (*row['cells'], row['mean'])]
+        difference = 'reference' if name == reference else _difference(row['mean'])
+        lines.append([markdown_cell(name), *cells, difference])
+    table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    note = (
+        'The difference is paired by episode (mean over all columns), its interval that of '
+        "Student's t. Both spread and interval are over draws of the support set, for these very "
+        'queries.'
+    )
+    return f'{caption_of(comparison, note)}\n\n{table}\n'
+
+
+def caption_of(comparison: dict, *notes: str) -> str:
+    """What the numbers are, and which of them were made with random weights."""
+    sentences = [
+        f'Accuracy (%), mean ± standard deviation over {comparison["episodes"]} episodes (seed '
+        f'{comparison["seed"]}).',
+        *notes,
+    ]
+    weights = comparison['weights']
+    random: dict[str, list[tuple[str, str]]] = {}
+    for row, sources in weights.items():
+        for dataset, source in sources.items():
+            if comparison['random_weights'][row][dataset]:
+                random.setdefault(source, []).append((row, dataset))
+    for source, places in random.items():
+        rows, datasets = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
+        # Where every row has them, naming the rows says nothing.
+        others = any(d in weights[row] for row in weights if row not in rows for d in datasets)
+        where = f' in {_listed(rows)}' if others else ''
+        sentences.append(
+            f'**The weights of {_listed(datasets)}{where} are {markdown_cell(source)}: numbers '
+            'made with random weights show that the program runs, not what a method can do.**'
+        )
+    return ' '.join(sentences)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ', '.join(map(markdown_cell, names))
+
+
+def mean_and_std(cell: dict | None) -> str:
+    """``mean ± std`` with two decimals, ``-`` where there is no number."""
+    if cell is None:
+        return '-'
+    return f'{cell["mean"]:.2f}' + ('' if cell['std'] is None else f' ± {cell["std"]:.2f}')
+
+
+def _difference(cell: dict | None) -> str:
+    difference = cell and cell['difference']
+    if not difference:
+        return '-'
+    mean = f'{difference["mean"]:+.2f}'
+    if difference['low'] is None:
+        return mean
+    return f'{mean} [{difference["low"]:+.2f}, {difference["high"]:+.2f}]'
+
+
+def csv_table(comparison: dict) -> str:
+    """The comparison as CSV: a line per row, numbers in percent with four decimals.
+
+    Args:
+        comparison (dict): see :func:`benchmark`.
+
+    Returns:
+        str: the text of ``table.csv``. What is not known is empty.
+    """
+    titles = [*_titles(comparison), 'mean']
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator='\n')
+    numbers = [f'{title}{suffix}' for title in titles for suffix in ('', ' std')]
+    differences = ['difference', 'difference low', 'difference high']
+    writer.writerow(['head', *numbers, *differences, 'reference', 'weights'])
+    for name, row in comparison['rows'].items():
+        values = []
+        for cell in (*row['cells'], row['mean']):
+            values += [cell['mean'], cell['std']] if cell else [None, None]
+        difference = (row['mean'] or {}).get('difference') or {}
+        values += [difference.get(key) for key in ('mean', 'low', 'high')]
+        weights = '; '.join(f'{d}: {s}' for d, s in comparison['weights'][name].items())
+        texts = ['' if value is None else f'{value:.4f}' for value in values]
+        writer.writerow([name, *texts, comparison['reference'], weights])
+    return file.getvalue()

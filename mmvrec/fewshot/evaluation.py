@@ -1,0 +1,67 @@
+"""Evaluating a fitted classifier on the queries of one task."""
+
+from dataclasses import dataclass
+
+from mmpretrain.structures import DataSample
+
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.structures import UNLABELLED, FeatureBank
+
+
+@dataclass(frozen=True)
+class EvalUnit:
+    """A fitted classifier and the queries of one task; hooks get it as ``data_batch``.
+
+    Args:
+        episode (int): the draw of the support set; 0 of a head from a checkpoint.
+        query (FeatureBank): all queries of the task.
+        fitted (FittedClassifier): what is evaluated on them.
+        held_out (str, optional): class that it does not know, see :class:`OpenSetTestLoop`.
+    """
+
+    episode: int
+    query: FeatureBank
+    fitted: FittedClassifier
+    held_out: str | None = None
+
+    @property
+    def task(self) -> str:
+        """The task of all queries."""
+        return self.query.task_names[0]
+
+
+def evaluate_task(unit: EvalUnit) -> list[DataSample]:
+    """Classify the queries of one task.
+
+    Args:
+        unit (EvalUnit): classifier and queries.
+
+    Returns:
+        list[DataSample]: ``gt_label`` (or :data:`UNLABELLED`), ``pred_label`` and ``pred_score``
+        (probabilities, (N,)) of every query, with ``task``, ``episode``, ``instance_id`` and
+        ``class_names`` (of the N classes) as meta information; where the support set is at hand
+        also ``similarity`` to its nearest instance and whether that is too little to be known
+        (``unknown``, see :func:`leave_one_out_threshold`; None where there is no threshold).
+    """
+    bank, fitted = unit.query, unit.fitted
+    names, first = fitted.class_names, fitted.first_position(unit.task)
+    similarities = fitted.similarities(bank.feats)
+    samples = []
+    for index, (scores, label) in enumerate(
+        zip(fitted.scores(bank.feats), bank.labels, strict=True)
+    ):
+        meta = {
+            'task': unit.task,
+            'episode': unit.episode,
+            'held_out': unit.held_out,
+            'instance_id': bank.ids[index],
+            'class_names': names,
+        }
+        if similarities is not None:
+            similarity = similarities[index].max().item()
+            meta |= {'similarity': similarity, 'unknown': fitted.is_unknown(similarity)}
+        sample = DataSample(metainfo=meta)
+        sample.set_gt_label(label if label == UNLABELLED else label + first)
+        sample.set_pred_score(scores).set_pred_label(scores.argmax())
+        samples.append(sample)
+    return samples

@@ -1,0 +1,208 @@
+"""From a dataset to its feature bank: the slow part, done once."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dist import (
+    all_gather_object,
+    broadcast_object_list,
+    get_dist_info,
+    is_main_process,
+)
+from mmengine.runner.amp import autocast
+from mmpretrain.structures import DataSample
+from rich.progress import track
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mmvrec.fewshot.feature_cache import FeatureCache
+from mmvrec.models.classifiers import MVRECClassifier
+from mmvrec.structures import FeatureBank
+
+DEFAULT_CACHE_DIR = 'work_dirs/feature_banks'
+
+
+def build_bank(
+    model: MVRECClassifier,
+    dataloader: DataLoader,
+    cache_dir: str | None = DEFAULT_CACHE_DIR,
+    fp16: bool = False,
+) -> FeatureBank:
+    """The feature bank of a dataset: made elsewhere, cached, or extracted now.
+
+    In a distributed run the batches are shared out among the processes, each of which gets the
+    whole bank. Before the work a warning tells of a cache that cannot be written.
+
+    Args:
+        model (MVRECClassifier): its backbone embeds the views.
+        dataloader (DataLoader): of a dataset of instances, in any order.
+        cache_dir (str, optional): folder of cached banks. None caches nothing. Defaults to
+            ``work_dirs/feature_banks``.
+        fp16 (bool): embed under automatic mixed precision. Defaults to False.
+
+    Returns:
+        FeatureBank: one entry per instance, in dataset order, on the CPU.
+    """
+    dataset = dataloader.dataset
+    if dataset.bank is not None:
+        return dataset.bank
+    cache = None
+    if cache_dir is not None:
+        cache = FeatureCache(*_cache_entry(model, dataset, cache_dir, fp16))
+    feats = _load_shared(cache, len(dataset))
+    if feats is None:
+        saves = cache is not None and is_main_process() and cache.is_writable()
+        feats = extract_features(model, dataloader, fp16)
+        if saves:
+            cache.save(feats)
+    records = [dataset.get_data_info(i) for i in range(len(dataset))]
+    return FeatureBank(
+        feats=feats,
+        labels=torch.tensor([r['gt_label'] for r in records]),
+        tasks=[r['task'] for r in records],
+        ids=[r['instance_id'] for r in records],
+        class_names=dict(dataset.task_classes),
+    )
+
+
+@torch.no_grad()
+def iter_features(
+    model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False, progress: bool = True
+) -> Iterator[tuple[list[DataSample], Tensor]]:
+    """Embed the batches of a dataset, one after the other.
+
+    Args:
+        model (MVRECClassifier): the model, its backbone frozen.
+        dataloader (DataLoader): its batches are shared out among the processes.
+        fp16 (bool): embed under automatic mixed precision. Defaults to False.
+        progress (bool): show a progress bar. Defaults to True.
+
+    Yields:
+        tuple[list[DataSample], Tensor]: the samples of a batch as the dataset gives them, and their
+        features, float32, (B, V, C), on the CPU. In a distributed run the batches of this process.
+
+    Raises:
+        ValueError: features that are not finite, with the ids of the instances.
+    """
+    model.eval()
+    if model.backbone is not None:
+        # Before the progress bar, so that what is said of the weights stays readable.
+        model.backbone.init_weights()
+    device = model.data_preprocessor.device
+    for batch in _with_progress(_own_batches(dataloader), dataloader.dataset, progress):
+        samples = batch['data_samples']
+        data = model.data_preprocessor(batch)
+        with autocast(device_type=device.type, enabled=fp16):
+            feats = model(data['inputs'], data['data_samples'], mode='tensor')
+        _check_finite(feats, samples)
+        yield samples, feats.cpu()
+
+
+def extract_features(
+    model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False, progress: bool = True
+) -> Tensor:
+    """Embed every instance of a dataset; arguments as of :func:`iter_features`.
+
+    Returns:
+        Tensor: float32, (M, V, C), in dataset order, on the CPU of every process.
+    """
+    indices: list[int] = []
+    parts: list[np.ndarray] = []
+    for samples, feats in iter_features(model, dataloader, fp16, progress):
+        indices += [sample.sample_idx for sample in samples]
+        parts.append(feats.numpy())
+    gathered = all_gather_object((indices, parts))
+    order = np.concatenate([np.array(i, dtype=int) for i, _ in gathered])
+    feats = np.concatenate([part for _, own in gathered for part in own])
+    return torch.from_numpy(feats[np.argsort(order)])
+
+
+def _own_batches(dataloader: DataLoader) -> DataLoader:
+    """The batches of this process: every n-th, so that they are those of a single process."""
+    rank, world = get_dist_info()
+    batches = list(dataloader.batch_sampler)
+    return DataLoader(
+        dataloader.dataset,
+        batch_sampler=batches[rank::world],
+        num_workers=dataloader.num_workers,
+        collate_fn=dataloader.collate_fn,
+        worker_init_fn=dataloader.worker_init_fn,
+    )
+
+
+def _with_progress(loader: DataLoader, dataset, progress: bool) -> Iterator[dict]:
+    description = f'Embedding {len(dataset)} instances'
+    hidden = not (progress and is_main_process())
+    return track(loader, description, total=len(loader), disable=hidden)
+
+
+def _check_finite(feats: Tensor, samples: list) -> None:
+    bad = ~torch.isfinite(feats).flatten(1).all(1)
+    if bad.any():
+        ids = [s.instance_id for s, is_bad in zip(samples, bad.tolist(), strict=True) if is_bad]
+        raise ValueError(
+            f'the features of instances {ids[:5]} are NaN or infinite; check the weights, and run '
+            'without --amp'
+        )
+
+
+def _cache_entry(
+    model: MVRECClassifier, dataset, cache_dir: str, fp16: bool
+) -> tuple[Path, dict[str, str]]:
+    """File and key of a dataset's features.
+
+    What is set by hand is in the name of the file, so that each setting has its own; what these
+    lead to, the content of images and weights, is in the key only, so that a file is replaced when
+    it changes.
+    """
+    backbone = model.backbone
+    device = model.data_preprocessor.device.type
+    settings = {
+        'views': json.dumps([_description(t) for t in dataset.pipeline.transforms]),
+        # CPUs and GPUs have different half precisions.
+        'precision': f'amp on {device}' if fp16 else 'float32',
+    }
+    key = {**settings, **backbone.cache_key(), 'instances': dataset.fingerprint()}
+    provenance = backbone.provenance
+    where = {
+        **{name: value for name, value in key.items() if name not in ('weights', 'instances')},
+        'data_root': _place(dataset.data_root, cache_dir),
+        'dataset': dataset.settings,
+        'source': 'random' if provenance.is_random else provenance.source,
+    }
+    digest = hashlib.sha256(json.dumps(where, sort_keys=True, default=repr).encode()).hexdigest()
+    name = f'{dataset.NAME}-{dataset.split}-{digest[:12]}'
+    return Path(cache_dir) / f'{name}.safetensors', key
+
+
+def _place(data_root: str, cache_dir: str) -> str:
+    """Where the data lie, as seen from the cache: the same when both are moved together."""
+    if not data_root:
+        return ''
+    try:
+        return os.path.relpath(data_root, cache_dir)
+    except ValueError:  # On another drive.
+        return os.path.abspath(data_root)
+
+
+def _description(transform: Callable) -> str:
+    """A transform with its settings, the same in every run."""
+    if hasattr(transform, '__qualname__'):
+        return transform.__qualname__
+    if type(transform).__repr__ is object.__repr__:
+        return f'{type(transform).__qualname__}({sorted(vars(transform).items())})'
+    return repr(transform)
+
+
+def _load_shared(cache: FeatureCache | None, num_instances: int) -> Tensor | None:
+    """Cached features, read by the main process and handed to the others."""
+    if cache is None:
+        return None
+    found = [cache.load(num_instances) if is_main_process() else None]
+    broadcast_object_list(found)
+    return found[0]

@@ -1,0 +1,174 @@
+"""A classifier that is fitted: what loops yield, the inferencer owns, files store, reports read."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmvrec.fewshot.rejection import similarities
+from mmvrec.models.heads import FewShotHead
+from mmvrec.models.heads.scores import probabilities
+from mmvrec.structures import FeatureBank, LabelSpace
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A support instance that is like a query.
+
+    Args:
+        id (str): of the support instance.
+        label (str): its class.
+        similarity (float): cosine of the mean features, in [-1, 1].
+    """
+
+    id: str
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier makes of one instance.
+
+    Args:
+        label (str): the most probable class.
+        score (float): its probability.
+        scores (dict[str, float]): probability of every class, in label order.
+        similarity (float, optional): to the nearest support instance, in [-1, 1]; None without
+            support.
+        unknown (bool, optional): whether that is less than known instances have; None without
+            threshold.
+        neighbours (tuple[Neighbour, ...]): the nearest support instances, the nearest first.
+    """
+
+    label: str
+    score: float
+    scores: dict[str, float]
+    similarity: float | None = None
+    unknown: bool | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields in types that JSON has."""
+        return {**vars(self), 'neighbours': [vars(near) for near in self.neighbours]}
+
+
+@dataclass(frozen=True)
+class FittedClassifier:
+    """A fitted head with all that its answers need.
+
+    Args:
+        head (FewShotHead): fitted, in eval mode, on its device.
+        label_space (LabelSpace): what the head tells apart.
+        support (FeatureBank, optional): the labelled instances that queries are compared with, on
+            the CPU. Defaults to None: a checkpoint does not tell them.
+        temperature (float): of the scores, see :func:`fit_temperature`. Defaults to 1.
+        threshold (float, optional): similarity below which an instance is unknown, see
+            :func:`leave_one_out_threshold`. Defaults to None: nothing is.
+        product (str, optional): the task of all queries, where a head of several tasks is told
+            it: scores are those of its classes alone. Defaults to None.
+    """
+
+    head: FewShotHead
+    label_space: LabelSpace
+    support: FeatureBank | None = None
+    temperature: float = 1.0
+    threshold: float | None = None
+    product: str | None = None
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes that queries are told apart by, in the order of the scores."""
+        if self.product is None:
+            return self.label_space.names
+        return list(self.label_space.classes[self.product])
+
+    def first_position(self, task: str) -> int:
+        """Position of the first class of a task among :attr:`class_names`."""
+        return 0 if self.product else self.label_space.range_of(task).start
+
+    @torch.no_grad()
+    def scores(self, feats: Tensor) -> Tensor:
+        """Class probabilities.
+
+        Args:
+            feats (Tensor): view features, float, (B, V, C).
+
+        Returns:
+            Tensor: float32, (B, N), on the CPU.
+
+        Raises:
+            ValueError: the head gives NaN.
+        """
+        # Heads without parameters compute where the features are.
+        device = next(self.head.parameters(), feats).device
+        logits = self.head.log_scores(feats.to(device))
+        undefined = logits.isnan().any(1).nonzero().flatten().tolist()
+        if undefined:
+            raise ValueError(
+                f'the head gives NaN for the instances {undefined[:5]} of {len(feats)}; was it '
+                'trained to the end?'
+            )
+        if self.product is not None:
+            logits = self.label_space.restrict(logits, self.product)
+        return probabilities(logits, self.temperature).cpu()
+
+    def similarities(self, feats: Tensor) -> Tensor | None:
+        """Cosines with the support instances, (B, V, C) to (B, M); None without support."""
+        return None if self.support is None else similarities(feats, self.support.feats)
+
+    def knows(self, feats: Tensor) -> bool:
+        """Whether an instance with these view features, (V, C), is in the support.
+
+        Names do not tell: files are copied and renamed.
+        """
+        return bool(torch.isclose(feats, self.support.feats, atol=1e-4).flatten(1).all(1).any())
+
+    def is_unknown(self, similarity: float) -> bool | None:
+        """Whether a similarity is too little to be known; None without threshold."""
+        return None if self.threshold is None else similarity < self.threshold
+
+    def predict(self, feats: Tensor, neighbours: int = 3) -> list[Prediction]:
+        """Classify instances.
+
+        Args:
+            feats (Tensor): view features, float, (B, V, C).
+            neighbours (int): support instances that are named as evidence. Defaults to 3.
+
+        Returns:
+            list[Prediction]: one for every instance.
+        """
+        names = self.class_names
+        scores = self.scores(feats)
+        nearest = self._nearest(feats, neighbours)
+        predictions = []
+        for row, near in zip(scores, nearest, strict=True):
+            best = int(row.argmax())
+            similarity = near[0].similarity if near else None
+            predictions.append(
+                Prediction(
+                    label=names[best],
+                    score=float(row[best]),
+                    scores=dict(zip(names, row.tolist(), strict=True)),
+                    similarity=similarity,
+                    unknown=None if similarity is None else self.is_unknown(similarity),
+                    neighbours=tuple(near[:neighbours]),
+                )
+            )
+        return predictions
+
+    def _nearest(self, feats: Tensor, number: int) -> list[list[Neighbour]]:
+        """The most similar support instances of every query, at least one."""
+        cosines = self.similarities(feats)
+        if cosines is None:
+            return [[] for _ in feats]
+        bank, labels = self.support, self.support.label_names
+        values, rows = cosines.sort(dim=1, descending=True)
+        number = min(max(number, 1), len(bank))
+        return [
+            [
+                Neighbour(bank.ids[index], labels[index], value)
+                for index, value in zip(own[:number], cosine[:number], strict=True)
+            ]
+            for own, cosine in zip(rows.tolist(), values.tolist(), strict=True)
+        ]

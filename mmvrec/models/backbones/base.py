@@ -1,0 +1,132 @@
+"""What a backbone is for the rest of the package."""
+
+import hashlib
+import inspect
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmvrec.structures import Provenance
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+#: AlphaCLIP's normalisation of the mask.
+ALPHA_MEAN = 0.5
+ALPHA_STD = 0.26
+
+
+class ViewBackbone(BaseModule):
+    """Embeds views of defects; everything else in the package knows of a backbone only this.
+
+    A subclass sets :attr:`out_dims` and :attr:`input_size` and implements :meth:`forward`. Views
+    reach it as pixels, so that normalisation is its own matter: an exported backbone is whole, and
+    several that differ in it can be fused. One with learnt weights names them (:attr:`provenance`).
+
+    Args:
+        mean (Sequence[float]): of R, G, B and alpha, on the scale 0 to 1. Defaults to CLIP's and
+            AlphaCLIP's.
+        std (Sequence[float]): the same for the standard deviation.
+
+    Raises:
+        ValueError: not four values each, or a standard deviation that is not positive.
+    """
+
+    #: Channels of a feature, C.
+    out_dims: int
+    #: Side of the views that it needs, pixels; None where any will do.
+    input_size: int | None = None
+    #: Whether its weights are never trained.
+    frozen: bool = True
+    #: Arguments that say where weights lie or how they are treated; what the weights are, their
+    #: digest tells.
+    WEIGHT_ARGUMENTS: tuple[str, ...] = ()
+
+    def __new__(cls, *args, **kwargs):
+        """Keep the arguments of the constructor: features depend on them (:meth:`cache_key`)."""
+        self = super().__new__(cls)
+        bound = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = dict(list(bound.arguments.items())[1:])
+        left_out = ('init_cfg', *cls.WEIGHT_ARGUMENTS)
+        object.__setattr__(
+            self, 'arguments', {k: v for k, v in arguments.items() if k not in left_out}
+        )
+        object.__setattr__(self, '_provenance', None)
+        object.__setattr__(self, '_digest', None)
+        return self
+
+    def __init__(self, init_cfg: dict | None = None):
+        super().__init__(init_cfg)
+        self.normalise_by((*CLIP_MEAN, ALPHA_MEAN), (*CLIP_STD, ALPHA_STD))
+
+    def normalise_by(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Set mean and standard deviation of R, G, B and alpha, on the scale 0 to 1.
+
+        Raises:
+            ValueError: not four values each, or a standard deviation that is not positive.
+        """
+        if len(mean) != 4 or len(std) != 4 or min(std) <= 0:
+            raise ValueError(
+                'mean and std need four values (R, G, B, alpha) on the scale 0 to 1, std positive; '
+                f'got mean={mean}, std={std}'
+            )
+        self.register_buffer('mean', 255 * torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer('std', 255 * torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Embed normalised views, float, (B, 4 or 3, S, S); the features (B, C) come first."""
+
+    def embed(self, views: Tensor) -> Tensor:
+        """Embed views.
+
+        Args:
+            views (Tensor): pixels, float, 0 to 255, (B, 4, S, S): R, G, B and alpha; or
+                (B, 3, S, S) without alpha.
+
+        Returns:
+            Tensor: features, float, (B, C).
+        """
+        channels = views.shape[1]
+        return self((views - self.mean[:channels]) / self.std[:channels])[0]
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the weights come from; overridden by backbones whose weights have a name."""
+        return self._provenance or Provenance(f'{type(self).__name__}, weights without a name')
+
+    def take_weights_from(self, provenance: Provenance) -> None:
+        """Note that a checkpoint brings the weights, so that :meth:`init_weights` has no work."""
+        self._is_init = True
+        object.__setattr__(self, '_provenance', provenance)
+
+    def weights_digest(self) -> str:
+        """SHA-256 over names and values of all weights.
+
+        That of a frozen backbone is taken once after its weights have been loaded: hooks that
+        average the weights of a model change bits of those that never change, as the sign of 0.
+        """
+        self.init_weights()
+        if self._digest is None or not self.frozen:
+            digest = hashlib.sha256()
+            for name, value in sorted(self.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(value.cpu().float().contiguous().numpy().tobytes())
+            object.__setattr__(self, '_digest', digest.hexdigest())
+        return self._digest
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        object.__setattr__(self, '_digest', None)
+        super()._load_from_state_dict(*args, **kwargs)
+
+    def cache_key(self) -> dict[str, str]:
+        """What the features depend on: kind, arguments and weights."""
+        return {
+            'backbone': type(self).__name__,
+            'arguments': json.dumps(self.arguments, sort_keys=True, default=repr),
+            'weights': self.weights_digest(),
+        }

@@ -1,0 +1,39 @@
+"""Where the weights behind features come from."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where weights come from, and whether they mean anything.
+
+    Args:
+        source (str): name of the weights or their files, for people.
+        sha256 (str, optional): digest of the weights as they were loaded, hexadecimal. Defaults to
+            None: not known.
+        licence (str, optional): of the weights. Defaults to None: not known.
+        is_random (bool): whether nothing has been learnt: numbers made with such weights show that
+            the program runs, not what a method can do. Defaults to False.
+    """
+
+    source: str
+    sha256: str | None = None
+    licence: str | None = None
+    is_random: bool = False
+
+    def __str__(self) -> str:
+        """The source."""
+        return self.source
+
+    def to_dict(self) -> dict[str, str | bool | None]:
+        """The fields, for JSON."""
+        return asdict(self)
+
+
+#: Of banks that another program has made.
+MADE_ELSEWHERE = Provenance('features made elsewhere')
+
+
+def describe_sources(backbone: Provenance, text: Provenance | None = None) -> str:
+    """Sources of a model's weights in one line, for tables and metrics."""
+    return str(backbone) if text is None else f'{backbone}; text: {text}'

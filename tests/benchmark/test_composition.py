@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmvrec.benchmark.composition import compose, named_config
+from mmvrec.utils.resources import config_file
+
+MTD = Config.fromfile(config_file('mvrec/zipa_5shot_mtd.py'))
+OWN_HEAD = """
+head = dict(type='ProtoNetHead')
+train_cfg = dict(type='FewShotTrainLoop', max_iters=7)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.5))
+"""
+
+
+def only(**parts) -> Config:
+    (named,) = compose(**parts)
+    return named.config
+
+
+def test_a_head_is_put_on_a_dataset_with_its_training():
+    config = only(heads=['tip-adapter-f'], datasets=['mtd'])
+    assert config.model.head == {'type': 'TipAdapterFHead'}
+    assert config.model.backbone == MTD.model.backbone
+    assert config.test_dataloader == MTD.test_dataloader
+    assert config.train_cfg.max_iters == 100
+    assert config.optim_wrapper.optimizer.eps == 1e-4
+    assert config.param_scheduler.T_max == 100
+    assert 'param_scheduler' not in only(heads=['knn'], datasets=['mtd'])
+
+
+def test_heads_and_ablations_on_datasets_have_rows_and_columns():
+    composed = compose(
+        heads=['knn', 'knn-single'], ablations=['train'], datasets=['mtd', 'pcb'], backbone='tiny'
+    )
+    rows = ['knn', 'knn-single', 'train_keys', 'train_projection']
+    places = [(row, f'{dataset}_tiny') for row in rows for dataset in ('mtd', 'pcb')]
+    assert [(named.row, named.dataset) for named in composed] == places
+    assert composed[0].name == 'knn on mtd_tiny'
+    assert composed[0].config.model.backbone.arch == 'tiny'
+    assert composed[2].config.model.head == {'type': 'KNNHead', 'k': 1, 'view_indices': [13]}
+    # One config's changes are no other's.
+    assert 'view_indices' not in composed[0].config.model.head
+    assert composed[4].config.model.head.trainable == ('keys',)
+
+
+def test_ablation_varies_the_views_of_support_and_queries():
+    config = only(ablations=['views_scale-flip'], datasets=['mtd_tiny'])
+    loaders = (config.train_dataloader, config.val_dataloader, config.test_dataloader)
+    for views in (loader.dataset.pipeline[2] for loader in loaders):
+        assert views.scales == (256, 384, 512)
+        assert views.offsets == (0,)
+        assert views.flips == ('none', 'horizontal', 'vertical')
+        assert views.img_size == 112
+
+
+def test_one_model_for_all_products():
+    assert only(heads=['gda-unknown'], datasets=['synthetic']).model.unified == 'product_unknown'
+
+
+def test_own_heads_and_own_datasets(tmp_path):
+    (tmp_path / 'mine.py').write_text(OWN_HEAD)
+    parts = tmp_path / 'zipaf_1shot_parts.py'
+    parts.write_text(
+        f'_base_ = {str(config_file("mvrec/zipaf_1shot_mtd_tiny.py").resolve())!r}\n'
+        "train_dataloader = dict(dataset=dict(data_root='parts/'))\n"
+    )
+    (named,) = compose(heads=[str(tmp_path / 'mine.py')], datasets=[str(parts)])
+    assert (named.row, named.dataset) == ('mine', 'parts')
+    assert named.config.train_dataloader.dataset.data_root == 'parts/'
+    assert named.config.few_shot.shots == 1
+    assert named.config.model.head.type == 'ProtoNetHead'
+    assert named.config.train_cfg.max_iters == 7
+    assert named.config.optim_wrapper.optimizer == {'type': 'SGD', 'lr': 0.5}
+    assert 'param_scheduler' not in named.config
+
+
+def test_every_packaged_head_says_how_it_is_trained():
+    for path in Path(config_file('heads/zipa.py')).parent.glob('*.py'):
+        assert only(heads=[path.stem], datasets=['synthetic']).train_cfg.max_iters >= 1
+
+
+def test_file_is_named_after_its_place():
+    named = named_config('mvrec/zipaf-ce_5shot_mtd_tiny.py')
+    assert named[:3] == ('zipaf-ce_5shot_mtd_tiny.py', 'zipaf-ce', 'mtd_tiny')
+
+
+@pytest.mark.parametrize(
+    ('parts', 'error', 'message'),
+    [
+        ({'heads': ['knnn']}, ValueError, r"no head 'knnn'; there are \['clip-adapter', .*-\['sin"),
+        ({'heads': ['knn-double']}, ValueError, "no head 'knn-double'"),
+        ({'heads': ['../mvrec/zipa_5shot_mtd']}, ValueError, 'no head'),
+        ({'heads': ['none.py']}, FileNotFoundError, r"no file 'none\.py'"),
+        ({'heads': ['mvrec/zipa_5shot_mtd.py']}, None, None),
+        ({'heads': ['_base_/loaders.py']}, ValueError, r"no file of a head .*\['head', 'train_cfg"),
+        ({'ablations': ['gamma']}, ValueError, r"no ablation 'gamma'; there are \['context_"),
+        ({'heads': ['knn'], 'datasets': ['mtdd']}, ValueError, r"no dataset 'mtdd'; .*\['aitex'"),
+        ({'heads': ['knn'], 'backbone': 'big'}, ValueError, "no dataset 'mtd_big'"),
+        ({'heads': ['knn'], 'datasets': ['my.py']}, ValueError, r'named <head>_<K>shot_<dataset>'),
+        ({'heads': ['knn'], 'datasets': []}, ValueError, 'go together'),
+        ({}, ValueError, 'go together'),
+        ({'datasets': [], 'backbone': 'tiny'}, ValueError, 'go together'),
+        (
+            {'ablations': ['views_flip'], 'datasets': ['featurebank']},
+            ValueError,
+            "views_flip varies the views, which dataset 'featurebank' does not make",
+        ),
+    ],
+    ids=lambda value: str(value)[-50:],
+)
+def test_bad_parts(parts, error, message):
+    parts = {'datasets': ['mtd'], **parts}
+    if error is None:
+        # A whole config is a head's file, too.
+        assert only(**parts).model.head.type == 'ZipAdapterHead'
+        return
+    with pytest.raises(error, match=message):
+        compose(**parts)

@@ -1,0 +1,271 @@
+import os
+
+import pytest
+import torch
+from dataset_layouts import write_csv, write_image
+from engine_parts import PIPELINE, TINY_ARCH, VIEWS, loader, small_model, synthetic_dataset
+
+from mmvrec.fewshot import extraction, feature_cache
+from mmvrec.fewshot.extraction import build_bank, extract_features
+from mmvrec.registry import DATASETS
+
+
+@pytest.fixture
+def dataset():
+    return DATASETS.build(synthetic_dataset())
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    calls = []
+    real = extraction.extract_features
+
+    def count(*args, **kwargs):
+        calls.append(1)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(extraction, 'extract_features', count)
+    return calls
+
+
+@pytest.fixture
+def told(monkeypatch):
+    messages = []
+    monkeypatch.setattr(feature_cache, 'print_log', lambda message, **kw: messages.append(message))
+    return messages
+
+
+def test_features_are_those_of_each_instance_alone_in_dataset_order(dataset):
+    model = small_model()
+    feats = extract_features(model, loader(dataset, batch_size=4))
+    assert feats.shape == (6, 18, 16)
+    for index in range(len(dataset)):
+        data = model.data_preprocessor({'inputs': [dataset[index]['inputs']]})
+        with torch.no_grad():
+            alone = model(data['inputs'], mode='tensor')[0]
+        torch.testing.assert_close(feats[index], alone, rtol=0, atol=1e-5)
+
+
+def test_order_does_not_depend_on_the_sampler(dataset):
+    model = small_model()
+    shuffled = torch.utils.data.DataLoader(
+        dataset, batch_size=1, sampler=[4, 2, 0, 5, 1, 3], collate_fn=loader(dataset).collate_fn
+    )
+    expected = extract_features(model, loader(dataset, batch_size=1))
+    assert torch.equal(extract_features(model, shuffled), expected)
+
+
+def test_worker_processes_give_the_same(dataset):
+    model = small_model()
+    one = extract_features(model, loader(dataset))
+    assert torch.equal(extract_features(model, loader(dataset, num_workers=2)), one)
+
+
+def test_bank_has_labels_tasks_and_ids_of_the_dataset(dataset, tmp_path):
+    bank = build_bank(small_model(), loader(dataset), str(tmp_path))
+    records = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert bank.labels.tolist() == [r['gt_label'] for r in records]
+    assert bank.ids == [r['instance_id'] for r in records]
+    assert bank.tasks == ['ceramic_tile'] * 6
+    assert bank.class_names == {'ceramic_tile': ['hole', 'scratch']}
+
+
+def test_second_run_reads_the_cache(dataset, tmp_path, counted, told):
+    first = build_bank(small_model(), loader(dataset), str(tmp_path))
+    second = build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert len(counted) == 1
+    assert torch.equal(first.feats, second.feats)
+    assert told == []
+
+
+def test_no_cache_dir_writes_nothing(dataset, tmp_path, counted, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        build_bank(small_model(), loader(dataset), None)
+    assert len(counted) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        {'seed': 1},
+        {'defects': ['hole', 'crack']},
+        {'pipeline': [*PIPELINE[:2], {**VIEWS, 'scales': (64, 100)}, PIPELINE[3]]},
+        {'pipeline': [*PIPELINE[:2], {**VIEWS, 'resize': 'two_step'}, PIPELINE[3]]},
+    ],
+)
+def test_other_data_or_views_are_computed_anew(tmp_path, counted, dataset, other):
+    build_bank(small_model(), loader(dataset), str(tmp_path))
+    changed = DATASETS.build(synthetic_dataset(**other))
+    build_bank(small_model(), loader(changed), str(tmp_path))
+    assert len(counted) == 2
+
+
+def test_other_weights_are_stale_and_told(tmp_path, counted, told, dataset):
+    first = build_bank(small_model(), loader(dataset), str(tmp_path))
+    other = small_model(random_seed=1)
+    second = build_bank(other, loader(dataset), str(tmp_path))
+    assert len(counted) == 2
+    assert 'stale, these have changed: weights' in told[0]
+    assert not torch.equal(first.feats, second.feats)
+
+
+def test_named_weights_and_random_ones_have_a_file_each(tmp_path, counted, told):
+    views = {**VIEWS, 'img_size': 112}
+    dataset = DATASETS.build(synthetic_dataset(pipeline=[*PIPELINE[:2], views, PIPELINE[3]]))
+    models = [small_model(arch='tiny'), small_model(arch='tiny', checkpoint='mvrec-tiny')]
+    for model in models * 2:
+        build_bank(model, loader(dataset), str(tmp_path))
+    assert len(counted) == len(list(tmp_path.iterdir())) == 2
+    assert not told
+
+
+def test_one_changed_weight_is_enough(tmp_path, counted, told, dataset):
+    build_bank(small_model(), loader(dataset), str(tmp_path))
+    model = small_model()
+    model.backbone.init_weights()
+    with torch.no_grad():
+        model.backbone.proj[0, 0] += 1e-3
+    build_bank(model, loader(dataset), str(tmp_path))
+    assert len(counted) == 2
+
+
+@pytest.fixture
+def annotated(tmp_path):
+    """Four images, with an annotation file for each half and for all."""
+    root = tmp_path / 'data'
+    rows = []
+    for index, label in enumerate(['a', 'b', 'a', 'b']):
+        write_image(root / 'images' / f'{index}.png', seed=index)
+        rows.append(
+            {'img_rel_path': f'{index}.png', 'label': label, 'x1': 5, 'y1': 5, 'x2': 20, 'y2': 20}
+        )
+    write_csv(root / 'train.csv', rows[:2])
+    write_csv(root / 'test.csv', rows[2:])
+    write_csv(root / 'annotations.csv', rows)
+    return {'type': 'CsvDefects', 'data_root': str(root), 'pipeline': PIPELINE}
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        [{'ann_file': 'train.csv'}, {'ann_file': 'test.csv'}],
+        [{'split': 'query', 'split_seed': seed} for seed in (0, 1)],
+        [{'split': 'query', 'split_by': by} for by in ('image', 'instance')],
+        [{'split': 'query'}, {'split': 'support'}],
+        [{'indices': 2}, {'indices': [1, 2]}],
+    ],
+    ids=['ann_file', 'split_seed', 'split_by', 'split', 'indices'],
+)
+def test_datasets_of_one_folder_have_a_file_each(tmp_path, counted, told, annotated, options):
+    for _ in range(2):
+        for own in options:
+            dataset = DATASETS.build({**annotated, **own})
+            build_bank(small_model(), loader(dataset), str(tmp_path / 'banks'))
+    assert len(counted) == len(list((tmp_path / 'banks').iterdir())) == 2
+    assert not told
+
+
+def test_changed_content_replaces_the_file(tmp_path, counted, told, annotated):
+    for seed in (1, 9):
+        write_image(tmp_path / 'data' / 'images' / '1.png', seed=seed)
+        dataset = DATASETS.build(annotated)
+        build_bank(small_model(), loader(dataset), str(tmp_path / 'banks'))
+    assert len(counted) == 2
+    assert len(list((tmp_path / 'banks').iterdir())) == 1
+    assert 'stale, these have changed: instances' in told[0]
+
+
+def test_folder_that_is_moved_with_its_cache_is_not_embedded_again(tmp_path, counted, annotated):
+    build_bank(small_model(), loader(DATASETS.build(annotated)), str(tmp_path / 'banks'))
+    (tmp_path / 'new').mkdir()
+    for name in ('data', 'banks'):
+        (tmp_path / name).rename(tmp_path / 'new' / name)
+    moved = DATASETS.build({**annotated, 'data_root': str(tmp_path / 'new' / 'data')})
+    build_bank(small_model(), loader(moved), str(tmp_path / 'new' / 'banks'))
+    assert len(counted) == 1
+
+
+def test_other_number_of_attention_heads_is_computed_anew(tmp_path, counted, dataset):
+    first, second = (
+        build_bank(small_model(arch={**TINY_ARCH, 'num_heads': heads}), loader(dataset), tmp_path)
+        for heads in (1, 2)
+    )
+    assert len(counted) == 2
+    assert not torch.equal(first.feats, second.feats)
+
+
+class Darken:
+    """A transform of the user's, without a repr of its own."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, record):
+        return {**record, 'img': record['img'] // self.by}
+
+
+def test_transforms_without_repr_are_told_apart_by_their_settings(tmp_path, counted):
+    for by in (2, 3, 2):
+        pipeline = [PIPELINE[0], Darken(by), *PIPELINE[1:]]
+        dataset = DATASETS.build(synthetic_dataset(pipeline=pipeline))
+        build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert len(counted) == 2
+
+
+def test_cache_that_is_a_file_is_told_before_the_work(tmp_path, counted, told, dataset):
+    (tmp_path / 'banks').write_text('mine')
+    bank = build_bank(small_model(), loader(dataset), str(tmp_path / 'banks'))
+    assert len(bank) == 6
+    assert len(counted) == len(told) == 1
+    assert 'will not be written, so the next run embeds again' in told[0]
+    assert f'{tmp_path}/banks is no folder' in told[0]
+    assert (tmp_path / 'banks').read_text() == 'mine'
+
+
+def test_features_are_kept_where_the_disk_is_full(tmp_path, counted, told, dataset, monkeypatch):
+    def full(tensors, path, metadata):
+        path.write_bytes(b'half')
+        raise OSError(28, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_cache, 'save_file', full)
+        first = build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert 'No space left on device' in told[0]
+    assert not list(tmp_path.iterdir())
+    second = build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert torch.equal(first.feats, second.feats)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may write everywhere')
+def test_read_only_cache_is_read(tmp_path, counted, told, dataset):
+    build_bank(small_model(), loader(dataset), str(tmp_path))
+    tmp_path.chmod(0o500)
+    build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert len(counted) == 1
+    build_bank(small_model(random_seed=1), loader(dataset), str(tmp_path))
+    assert 'write-protected' in told[-1]
+
+
+def test_damaged_cache_is_rebuilt_with_the_same_numbers(tmp_path, counted, told, dataset):
+    first = build_bank(small_model(), loader(dataset), str(tmp_path))
+    (file,) = tmp_path.iterdir()
+    data = bytearray(file.read_bytes())
+    data[-100] ^= 4
+    file.write_bytes(data)
+    second = build_bank(small_model(), loader(dataset), str(tmp_path))
+    third = build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert len(counted) == 2
+    assert len(told) == 1
+    assert torch.equal(first.feats, second.feats)
+    assert torch.equal(first.feats, third.feats)
+
+
+def test_nan_features_name_the_instance(dataset):
+    model = small_model()
+    model.backbone.init_weights()
+    with torch.no_grad():
+        model.backbone.proj.fill_(float('nan'))
+    with pytest.raises(ValueError, match=r'ceramic_tile/hole/0001.*check the weights'):
+        extract_features(model, loader(dataset))
