@@ -46,7 +46,7 @@ def write_csv(root: Path, name: str, **columns) -> None:
 
 OUT = [
     '../secret.png',
-    '../../work/secret.png',
+    '../../site/secret.png',
     'images/../../secret.png',
     '..\\secret.png',
     '../data2/secret.png',
@@ -57,7 +57,7 @@ OUT = [
 @pytest.mark.parametrize('name', [*OUT, '{}/secret.png', 'file:///{}/secret.png'])
 @pytest.mark.parametrize('kind', [CocoDefects, CsvDefects])
 def test_no_name_leads_out_of_the_folder(tmp_path, monkeypatch, kind, name, data_root):
-    root = tmp_path / 'work' / 'data'
+    root = tmp_path / 'site' / 'data'
     write_image(root.parent / 'secret.png')
     write_image(root.parent / 'data2' / 'secret.png')
     write_image(root / 'images' / 'other.png')
