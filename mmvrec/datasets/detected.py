@@ -12,6 +12,7 @@ from torchvision.ops import box_iou
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.formats.detections import Detection, read_detections
 from mmvrec.datasets.image_names import NamedImages
+from mmvrec.datasets.problems import raise_or_log
 from mmvrec.registry import DATASETS
 from mmvrec.structures import UNLABELLED, InstanceRecord
 from mmvrec.utils.images import image_shape
@@ -85,7 +86,7 @@ class DetectedInstances(DefectDataset):
         self._truths = [annotated.get_data_info(i) for i in range(len(annotated))]
         self.problems = []
         records = list(self.load_instances())
-        self._tell_problems()
+        raise_or_log(self.problems, type(self).__name__, self.data_root, self.on_problem)
         matched = [r for r in records if r['match'] is not None]
         if not records:
             raise ValueError(

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from mmengine.dataset import BaseDataset
 from rich.console import Console
 
-from mmvrec.datasets.base import DefectDataset, Problem
+from mmvrec.datasets.base import DefectDataset
+from mmvrec.datasets.problems import Problem
 from mmvrec.datasets.build import is_format
 from mmvrec.datasets.sources import Source, find_sources, image_paths
 from mmvrec.registry import DATASETS
@@ -59,7 +60,8 @@ def inspect_dataset(
     except ValueError as error:
         problem = Problem(str(cfg.get('data_root', '')), '', str(error))
         return None, {}, [asdict(problem)]
-    return dataset, count_instances(dataset), getattr(dataset, 'problem_dicts', list)()
+    problems = [asdict(problem) for problem in getattr(dataset, 'problems', ())]
+    return dataset, count_instances(dataset), problems
 
 
 def count_instances(dataset: BaseDataset) -> dict[str, dict[str, int]]:

@@ -111,9 +111,10 @@ class CocoDefects(SingleFileDefects):
             if self.classes is None or record['label_name'] in self.classes:
                 yield record
 
-    def _find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
+    def find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
+        """Those of ``classes`` in its order, or see the base class."""
         if self.classes is None:
-            return super()._find_classes(records)
+            return super().find_classes(records)
         return {record['task']: self.classes for record in records}
 
     def _by_id(self, what: str, entries: list) -> dict[int | str, dict]:
