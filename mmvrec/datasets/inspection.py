@@ -8,8 +8,8 @@ from mmengine.dataset import BaseDataset
 from rich.console import Console
 
 from mmvrec.datasets.base import DefectDataset
-from mmvrec.datasets.problems import Problem
 from mmvrec.datasets.build import is_format
+from mmvrec.datasets.problems import Problem
 from mmvrec.datasets.sources import Source, find_sources, image_paths
 from mmvrec.registry import DATASETS
 from mmvrec.structures import UNLABELLED
