@@ -85,11 +85,11 @@ class OpenSetAUROC(BaseMetric):
             # JSON has no NaN.
             known = (None, None) if np.isnan(mean) else (mean, deviation)
             metrics |= dict(zip((name, f'{name}_std'), known, strict=True))
-        told = ', '.join(
+        numbers = ', '.join(
             f'{name} {"-" if metrics[name] is None else format(metrics[name], ".2f")}'
             for name in _NAMES
         )
-        MMLogger.get_current_instance().info(f'Unknown defects (%): {told}')
+        MMLogger.get_current_instance().info(f'Unknown defects (%): {numbers}')
         return metrics
 
 

@@ -10,6 +10,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,7 +55,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     check_output(path)
     path = Path(path)
     # The suffix is kept: several writers choose their format by it.
-    with _temporary(path.parent, path.stem, path.suffix, _touch) as temporary:
+    with _temporary(
+        path.parent, path.stem, path.suffix, partial(Path.touch, exist_ok=False)
+    ) as temporary:
         try:
             yield temporary
             temporary.replace(path)
@@ -68,7 +71,7 @@ def _temporary(
 ) -> Iterator[Path]:
     """A new hidden file or folder, locked: the lock of a process that is killed is gone."""
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
+    remove_abandoned(folder)
     while True:
         temporary = folder / f'.{stem}{_MARK}{secrets.token_hex(4)}{suffix}'
         make(temporary)
@@ -83,11 +86,7 @@ def _temporary(
         _unlock(lock)
 
 
-def _touch(path: Path) -> None:
-    path.touch(exist_ok=False)
-
-
-def _remove_abandoned(folder: Path) -> None:
+def remove_abandoned(folder: Path) -> None:
     """Remove temporary files and folders of writers that have been killed."""
     with os.scandir(folder) as entries:
         marked = [Path(e.path) for e in entries if e.name.startswith('.') and _MARK in e.name]
@@ -261,7 +260,10 @@ def read_npz(path: str | Path, needed: Sequence[str]) -> dict[str, np.ndarray]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_expansion(archive, Path(path).stat().st_size)
+            size = Path(path).stat().st_size
+            expanded = sum(member.file_size for member in archive.infolist())
+            if expanded > max(_SMALL, _MOST_EXPANSION * size):
+                raise ValueError(f'its {size} bytes expand to {expanded}, as no features do')
             data = {}
             for member in archive.infolist():
                 with archive.open(member) as file:
@@ -289,12 +291,6 @@ def read_npy(path: str | Path) -> np.ndarray:
             return _read_array(file, Path(path).stat().st_size)
     except Exception as error:
         raise ValueError(f'{path} is not a readable npy file: {error}') from error
-
-
-def _check_expansion(archive: zipfile.ZipFile, size: int) -> None:
-    total = sum(member.file_size for member in archive.infolist())
-    if total > max(_SMALL, _MOST_EXPANSION * size):
-        raise ValueError(f'its {size} bytes expand to {total}, as no features do')
 
 
 def _read_array(file: BinaryIO, size: int) -> np.ndarray:

@@ -44,7 +44,7 @@ def output_names(files: Sequence[str | Path | None], unnamed: str = 'array') -> 
             kind.append('/'.join([*folders, _portable(name)]))
     numbers = Counter(map(_key, stems))
     names = [s if numbers[_key(s)] == 1 else w for s, w in zip(stems, whole, strict=True)]
-    return _numbered(names)
+    return number_repeated(names)
 
 
 def _portable(name: str, folder: bool = False) -> str:
@@ -63,7 +63,8 @@ def _portable(name: str, folder: bool = False) -> str:
     return f'{start}_{crc32(data):08x}'
 
 
-def _numbered(names: Sequence[str]) -> list[str]:
+def number_repeated(names: Sequence[str]) -> list[str]:
+    """Number names that a file system may take for one before them: ``a``, ``a_1``, ``A_2``."""
     taken: set[str] = set()
     following: Counter[str] = Counter()
     unique = []

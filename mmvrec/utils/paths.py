@@ -52,10 +52,10 @@ def files_by_stem(
     Returns:
         dict[str, list[Path]]: sorted; the files of one stem differ in their suffix.
     """
-    found = defaultdict(list)
+    files = defaultdict(list)
     for path in walk_files(folder, suffixes) if Path(folder).is_dir() else ():
-        found[path.relative_to(folder).with_suffix('').as_posix()].append(path)
-    return dict(found)
+        files[path.relative_to(folder).with_suffix('').as_posix()].append(path)
+    return dict(files)
 
 
 def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
@@ -87,6 +87,19 @@ def inside(folder: str | Path, name: str, *roots: str | Path) -> str:
     if not any(absolute.is_relative_to(os.path.abspath(root)) for root in roots):
         raise ValueError(f'{name!r} leads out of the dataset folder')
     return normal
+
+
+def paths_in(folders: Sequence[str | Path], name: str, root: str | Path) -> list[str]:
+    """Paths of file ``name`` in the folders out of which, and of ``root``, it does not lead.
+
+    Raises:
+        ValueError: it leads out of all of them.
+    """
+    paths = []
+    for folder in folders:
+        with suppress(ValueError):
+            paths.append(inside(folder, name, root, folder))
+    return paths or [inside(folders[-1], name, root, folders[-1])]
 
 
 class ListedImages:
@@ -121,7 +134,7 @@ class ListedImages:
         absolute = PurePosixPath(portable).is_absolute() or bool(PureWindowsPath(name).drive)
         last = PurePosixPath(portable).name
         spellings = [last] if absolute else dict.fromkeys((name, portable))
-        places = [place for spelling in spellings for place in self._places(spelling, folders)]
+        places = [p for spelling in spellings for p in paths_in(folders, spelling, self.root)]
         for place in places:
             if os.path.lexists(place):
                 return place
@@ -134,14 +147,6 @@ class ListedImages:
         if absolute and not elsewhere:
             raise ValueError(f'{name!r} leads out of the dataset folder, which has no {last!r}')
         return str(elsewhere[0]) if elsewhere else places[0]
-
-    def _places(self, name: str, folders: Sequence[str | Path]) -> list[str]:
-        """Paths of a name in the folders out of which, and of the root, it does not lead."""
-        places = []
-        for folder in folders:
-            with suppress(ValueError):
-                places.append(inside(folder, name, self.root, folder))
-        return places or [inside(folders[-1], name, self.root, folders[-1])]
 
     @cached_property
     def _by_name(self) -> dict[str, list[Path]]:

@@ -12,12 +12,12 @@ def recalls(
 ) -> list[tuple[str, int, float]]:
     """Class, queries per episode and recall in percent, of the classes that have queries."""
     labels, predictions = np.asarray(labels), np.asarray(predictions)
-    found = []
+    rows = []
     for index, name in enumerate(names):
-        own = predictions[labels == index]
-        if len(own):
-            found.append((name, len(own) // episodes, 100 * float((own == index).mean())))
-    return found
+        answers = predictions[labels == index]
+        if len(answers):
+            rows.append((name, len(answers) // episodes, 100 * float((answers == index).mean())))
+    return rows
 
 
 def figure_notes(names: Sequence[str]) -> list[str]:

@@ -79,14 +79,15 @@ def read_detections(path: str | Path, image_file: str | Path | None = None) -> l
     if not path.is_file():
         raise FileNotFoundError(f'no file of detections at {path}')
     is_pickle = path.suffix in ('.pkl', '.pickle')
-    entries = _read_pickle(path) if is_pickle else _read_json(path)
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f'{path} is no list of detections')
+    entries = read_entries(path, is_pickle)
     names = {} if image_file is None else image_names(image_file)
-    found, problems = [], []
+    detections, problems = [], []
     for index, entry in enumerate(entries):
         try:
-            found += _of_sample(entry, names) if is_pickle else [_of_result(entry, names)]
+            if is_pickle:
+                detections += detections_of_sample(entry, names)
+            else:
+                detections.append(detection_of_result(entry, names))
         except KeyError as error:
             problems.append(f'  entry {index}: it has no {error}')
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
@@ -96,25 +97,30 @@ def read_detections(path: str | Path, image_file: str | Path | None = None) -> l
         raise ValueError(
             f'{path}: {len(problems)} entries cannot be used\n' + '\n'.join(problems[:10]) + more
         )
-    return found
+    return detections
 
 
-def _read_json(path: Path) -> object:
+def read_entries(path: Path, is_pickle: bool) -> list[dict]:
+    """Read the entries of a file of detections, see :func:`read_detections`.
+
+    Raises:
+        ValueError: it cannot be read, or is no list of dictionaries.
+    """
     try:
-        return read_json(path)
+        if is_pickle:
+            entries, _ = read_pickle(read_bytes(path), DETECTION_NAMES)
+        else:
+            entries = read_json(path)
     except ValueError as error:
-        raise ValueError(
-            f'{path} is neither a JSON file nor a pickle (.pkl) of detections: {error}'
-        ) from error
-
-
-def _read_pickle(path: Path) -> object:
-    try:
-        return read_pickle(read_bytes(path), DETECTION_NAMES)[0]
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is no pickle of MMDetection's tools/test.py --out: {error}"
-        ) from error
+        expected = (
+            "no pickle of MMDetection's tools/test.py --out"
+            if is_pickle
+            else 'neither a JSON file nor a pickle (.pkl) of detections'
+        )
+        raise ValueError(f'{path} is {expected}: {error}') from error
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f'{path} is no list of detections')
+    return entries
 
 
 def image_names(path: str | Path) -> dict:
@@ -176,8 +182,8 @@ def _geometry(bbox: Sequence[float], mask: dict | list | None, height: int, widt
     return {'bbox': cut, 'mask': None}
 
 
-def _of_result(entry: dict, names: dict) -> Detection:
-    """A detection from an entry of COCO results."""
+def detection_of_result(entry: dict, names: dict) -> Detection:
+    """Read a detection from an entry of COCO results; ``names`` are those of images, by id."""
     image = _name(entry, names)
     try:
         box, mask = box_of(entry), _read_mask(entry.get('segmentation'))
@@ -186,8 +192,8 @@ def _of_result(entry: dict, names: dict) -> Detection:
     return _checked(image, box, entry['score'], mask)
 
 
-def _of_sample(sample: dict, names: dict) -> Iterator[Detection]:
-    """Detections of one image from MMDetection's ``DetDataSample.to_dict()``."""
+def detections_of_sample(sample: dict, names: dict) -> Iterator[Detection]:
+    """Read the detections of one image from MMDetection's ``DetDataSample.to_dict()``."""
     image = sample.get('img_path')
     if not isinstance(image, str) or not image:
         image = _name({'image_id': sample['img_id']}, names)

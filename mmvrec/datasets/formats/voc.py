@@ -75,15 +75,15 @@ class VOCDefects(DefectDataset):
                 message = f'{used[image]} is of the same image {image}; keep one of them'
                 self.report(path, img_id, message)
             else:
-                yield from self._read_objects(img_id, path, root, image, img_shape)
+                yield from self.read_objects(img_id, path, root, image, img_shape)
 
     def _find_image(self, img_id: str, root: Element, images: '_FolderOfImages') -> Path | None:
-        found = images.of_stem(img_id)
-        if len(found) > 1:
-            names = list(map(str, found))
+        files = images.of_stem(img_id)
+        if len(files) > 1:
+            names = list(map(str, files))
             raise ValueError(f'several images have its name: {names}; keep one')
-        if found:
-            return found[0]
+        if files:
+            return files[0]
         if self.annotations_only:
             return Path(images.folder, f'{img_id}.jpg')
         name = (root.findtext('filename') or '').strip()
@@ -92,7 +92,7 @@ class VOCDefects(DefectDataset):
         path = images.listed.find(name, Path(images.folder, img_id).parent, images.folder)
         return Path(path) if os.path.lexists(path) else None
 
-    def _read_objects(
+    def read_objects(
         self,
         img_id: str,
         path: Path,
@@ -100,6 +100,15 @@ class VOCDefects(DefectDataset):
         image: Path,
         img_shape: tuple[int, int] | None,
     ) -> Iterator[InstanceRecord]:
+        """Read the objects of an XML file.
+
+        Args:
+            img_id (str): id of the image.
+            path (Path): the XML file.
+            root (Element): its content.
+            image (Path): the image.
+            img_shape (tuple[int, int], optional): height and width that the file declares.
+        """
         seen = set()
         for index, element in enumerate(root.iter('object')):
             instance = f'{img_id}#{index}'
