@@ -130,7 +130,7 @@ class DefectDataset(BaseDataset):
         self.problems.append(Problem(str(file), str(instance), message, fatal, left_out))
 
     def folder(self, *parts: str) -> Path:
-        """A folder under ``data_root`` that the layout must have.
+        """Get a folder under ``data_root`` that the layout must have.
 
         Raises:
             FileNotFoundError: it is not there.
@@ -190,7 +190,7 @@ class DefectDataset(BaseDataset):
         return [records[i] for i in halves[self.split]]
 
     def find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
-        """Class names of every task that occurs, in label order."""
+        """List the class names of every task that occurs, in label order."""
         names: dict[str, set[str]] = {}
         for record in records:
             names.setdefault(record['task'], set()).add(record['label_name'])
@@ -199,7 +199,7 @@ class DefectDataset(BaseDataset):
         return {task: sorted(labels) for task, labels in names.items()}
 
     def make_split(self, records: list[InstanceRecord]) -> dict[str, list[int]]:
-        """The deterministic stratified split of ``records``, as indices.
+        """Make the deterministic stratified split of ``records``, as indices.
 
         Overridden where a split is published.
         """
@@ -222,7 +222,7 @@ class DefectDataset(BaseDataset):
             ) from error
 
     def fingerprint(self) -> str:
-        """SHA-256 of what the features depend on: image bytes, boxes and masks, in order."""
+        """Hash what features depend on (SHA-256): image bytes, boxes and masks, in order."""
         records = [self.get_data_info(i) for i in range(len(self))]
         paths = sorted({r['img_path'] for r in records})
         with ThreadPoolExecutor() as pool:

@@ -84,7 +84,7 @@ def record_problem(
     task_classes: Mapping[str, Sequence[str]] | None,
     headers: dict[str, ImageHeader | str] | None,
 ) -> str | None:
-    """What is wrong with one record; None where nothing is.
+    """Say what is wrong with one record; None where nothing is.
 
     ``headers`` are those that have been read, None where no image is looked at.
     """
@@ -97,7 +97,7 @@ def record_problem(
 
 
 def label_problem(label: str, known: Iterable[str] | None, what: str = 'label') -> str | None:
-    """What is wrong with a class name; ``known`` are all there can be, None where they are open.
+    """Say what is wrong with a class name; ``known`` are all there can be, None if open.
 
     With ``what='task'`` it is the name of a task.
     """
@@ -146,7 +146,7 @@ def turn_upright(record: InstanceRecord) -> None:
 
 
 def as_points(values: list) -> np.ndarray:
-    """Points of an annotation, float64, shape (N, 2).
+    """Convert the points of an annotation to float64, shape (N, 2).
 
     Raises:
         ValueError: they are not pairs of finite numbers.
@@ -169,7 +169,7 @@ def as_points(values: list) -> np.ndarray:
 
 
 def geometry_problem(record: InstanceRecord) -> str | None:
-    """What is wrong with the box or polygon of a record; None where nothing is.
+    """Say what is wrong with the box or polygon of a record; None where nothing is.
 
     What reaches over the border of the image by little is cut, and ``is_cut`` added.
     """

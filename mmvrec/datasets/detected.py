@@ -115,7 +115,7 @@ class DetectedInstances(DefectDataset):
         return records
 
     def load_instances(self) -> Iterator[InstanceRecord]:
-        """Detections of every image, the surest first."""
+        """Read the detections of every image, the surest first."""
         truths: dict[str, list[InstanceRecord]] = defaultdict(list)
         for truth in self._truths:
             truths[truth['img_path']].append(truth)
@@ -202,7 +202,7 @@ class DetectedInstances(DefectDataset):
     def make_record(
         self, path: str, shape: tuple[int, int], index: int, detection: Detection
     ) -> InstanceRecord | None:
-        """A record without class; None, and a problem, where it cannot be used on the image."""
+        """Make a record without class; None, and a problem, where it cannot be used."""
         root = self.dataset_cfg.get('data_root', '')
         name = os.path.relpath(path, root) if Path(path).is_relative_to(root) else path
         identity = f'{Path(name).as_posix()}#detection {index}'
@@ -236,7 +236,7 @@ class ImageFinder:
         self._named = NamedImages(known)
 
     def find(self, name: str) -> str:
-        """Path of an image.
+        """Find the path of an image.
 
         Args:
             name (str): absolute, relative to one of the roots, or of another machine.

@@ -90,7 +90,7 @@ def count_image_sizes(dataset: DefectDataset) -> Counter[tuple[int, int] | None]
 
 
 def dataset_sources(*datasets: BaseDataset) -> list[Source]:
-    """Images of the datasets together that come from one source, see :func:`find_sources`."""
+    """Find images of all datasets that come from one source, see :func:`find_sources`."""
     contents = not any(getattr(dataset, 'annotations_only', False) for dataset in datasets)
     return find_sources(set().union(*map(image_paths, datasets)), contents)
 

@@ -59,7 +59,7 @@ class MaskImageDefects(DefectDataset):
             raise ValueError(f'threshold must be an integer in 0 .. 254, got {threshold!r}')
 
     def read_values(self, mask_path: Path, img_path: Path) -> np.ndarray:
-        """Values of a mask file to be compared with the threshold, shape (H, W).
+        """Read the values of a mask file to be compared with the threshold, shape (H, W).
 
         Args:
             mask_path (Path): the file.

@@ -73,7 +73,7 @@ def find_sources(paths: Iterable[str], contents: bool = True) -> list[Source]:
 
 
 def source_groups(records: Sequence[InstanceRecord], contents: bool = True) -> list[str]:
-    """The image by which the source of every record is called.
+    """Name the source of every record by an image.
 
     Args:
         records (Sequence[InstanceRecord]): with ``img_path`` and ``img_id``.
@@ -91,7 +91,7 @@ def source_groups(records: Sequence[InstanceRecord], contents: bool = True) -> l
 
 
 def shared_images(support: BaseDataset, query: BaseDataset) -> dict[str, list[str]]:
-    """Images that are queries although the support pool has them, or others of their source.
+    """Find queries whose images, or others of their source, the support pool has too.
 
     Args:
         support (BaseDataset): the support pool.
@@ -113,7 +113,7 @@ def shared_images(support: BaseDataset, query: BaseDataset) -> dict[str, list[st
 
 
 def describe_shared(shared: Mapping[str, Sequence[str]]) -> str:
-    """What is wrong with shared images, and which ones they are."""
+    """Say what is wrong with shared images, and which ones they are."""
     lines = [printable(f'  {path} = {pool[0]}') for path, pool in list(shared.items())[:_SHOWN]]
     if len(shared) > _SHOWN:
         lines.append(f'  … and {len(shared) - _SHOWN} more')
@@ -135,19 +135,19 @@ def warn_of_shared_images(support: BaseDataset, query: BaseDataset) -> None:
 
 
 def image_paths(dataset: BaseDataset) -> set[str]:
-    """Paths of the images of a dataset; empty if it has features only."""
+    """Collect the paths of the images of a dataset; empty if it has features only."""
     records = (dataset.get_data_info(index) for index in range(len(dataset)))
     return {record['img_path'] for record in records if record.get('img_path')}
 
 
 def roboflow_source(path: str) -> str | None:
-    """What an image of Roboflow is a copy of, such as ``part_001_jpg``; None of other images."""
+    """Name what a Roboflow image is a copy of, as ``part_001_jpg``; None of other images."""
     match = _ROBOFLOW_COPY.fullmatch(PurePath(path).name)
     return match and match['source']
 
 
 def _source_of(paths: Collection[str], contents: bool = True) -> dict[str, str]:
-    """Of every image the first one of its source, often itself."""
+    """Map every image to the first one of its source, often itself."""
     source = {path: path for path in paths}
     for group in find_sources(paths, contents):
         source |= dict.fromkeys(group.images, group.images[0])
@@ -201,7 +201,7 @@ def middle_bytes(path: str) -> bytes:
 
 
 def _grouped(paths: Iterable[str], key: Callable[[str], Hashable]) -> list[list[str]]:
-    """Paths with the same key, in order; None is no key, and one path no group."""
+    """Group paths with the same key, in order; None is no key, and one path no group."""
     groups: dict[Hashable, list[str]] = defaultdict(list)
     for path in paths:
         groups[key(path)].append(path)

@@ -76,7 +76,7 @@ class DetectedDefectMetric(BaseMetric):
             self.results.append((sample['task'], sample['episode'], answer))
 
     def compute_metrics(self, results: list[tuple[str, int, dict]]) -> dict:
-        """The metrics, see the class; also prints them as a table.
+        """Compute the metrics, see the class; also prints them as a table.
 
         Raises:
             ValueError: the test set is not of type :class:`DetectedInstances`.
@@ -154,7 +154,7 @@ def detector_numbers(detected: Mapping[str, Mapping], annotated: Sequence[Mappin
 def _summaries(
     numbers: Mapping[str, np.ndarray], queries: Sequence[np.ndarray]
 ) -> dict[str, float]:
-    """Means and spreads over episodes, and the intervals of the accuracy."""
+    """Compute means and spreads over episodes, and the intervals of the accuracy."""
     metrics = accuracy_numbers(numbers['accuracy'], queries)
     for name in _NUMBERS:
         mean, deviation, _ = summary(numbers[name])
@@ -223,7 +223,7 @@ class TaskDetections:
         return dict(zip(_NUMBERS, columns, strict=True))
 
     def _precision(self, answers: Sequence[dict], by_class: bool) -> tuple[float, float]:
-        """COCO's average precision, mean of IoU 0.5 to 0.95, and at 0.5; shares."""
+        """Compute COCO's average precision, mean of IoU 0.5 to 0.95, and at 0.5; shares."""
         results = []
         for answer in answers:
             one = self.detected[answer['id']]

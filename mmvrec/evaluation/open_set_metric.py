@@ -63,7 +63,7 @@ class OpenSetAUROC(BaseMetric):
             self.results.append((sample['task'], sample['episode'], sample['held_out'], row))
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float | None]:
-        """The metrics, see the class.
+        """Compute the metrics, see the class.
 
         Raises:
             ValueError: all queries have a class, or none.
@@ -94,7 +94,7 @@ class OpenSetAUROC(BaseMetric):
 
 
 def separation(rows: np.ndarray, task: str) -> tuple[float, float, float, float]:
-    """The four numbers of one fit, in percent.
+    """Compute the four numbers of one fit, in percent.
 
     Args:
         rows (np.ndarray): float, (Q, 4): whether known, similarity, probability, whether called

@@ -57,7 +57,7 @@ class FeatureBank:
     def of_task(
         cls, task: str, feats: Tensor, names: Sequence[str], ids: Sequence[str]
     ) -> 'FeatureBank':
-        """The bank of instances of one task with the names of their classes, sorted."""
+        """Make the bank of one task from the class names of its instances, sorted."""
         classes = sorted(set(names))
         labels = torch.tensor([classes.index(name) for name in names], dtype=torch.int64)
         return cls(feats, labels, [task] * len(names), list(ids), {task: classes})
@@ -85,7 +85,7 @@ class FeatureBank:
         ]
 
     def select(self, indices: Sequence[int]) -> 'FeatureBank':
-        """The bank of some of the instances, in the order of ``indices``."""
+        """Select some of the instances, in the order of ``indices``."""
         indices = list(indices)
         return FeatureBank(
             feats=self.feats[indices],
@@ -96,7 +96,7 @@ class FeatureBank:
         )
 
     def task(self, task: str) -> 'FeatureBank':
-        """The bank of one task.
+        """Select the instances of one task.
 
         Raises:
             KeyError: no instance belongs to ``task``.
@@ -107,7 +107,7 @@ class FeatureBank:
         return self.select(indices)
 
     def hold_out(self, task: str, name: str) -> 'FeatureBank':
-        """The bank of one task as if one of its classes were not known.
+        """Select one task as if one of its classes were not known.
 
         Args:
             task (str): the task.
@@ -130,7 +130,7 @@ class FeatureBank:
         return FeatureBank(bank.feats, labels, bank.tasks, bank.ids, {task: others})
 
     def labelled(self) -> 'FeatureBank':
-        """The instances that have a class."""
+        """Select the instances that have a class."""
         return self.select((self.labels != UNLABELLED).nonzero().flatten().tolist())
 
     def save(self, path: str | Path) -> None:
@@ -225,7 +225,7 @@ def name_classes(bank: FeatureBank) -> None:
 
 
 def bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
-    """Fields of a bank from the arrays of its file, both as of :meth:`FeatureBank.load`.
+    """Check the arrays of a file and make a bank's fields, see :meth:`FeatureBank.load`.
 
     Raises:
         ValueError: an array has the wrong shape or type, or there is no such token.
@@ -254,7 +254,7 @@ def bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
 
 
 def split_class_names(names: np.ndarray | None, tasks: list[str]) -> dict[str, list[str]]:
-    """Class names by task, from ``class`` or ``task<TAB>class``; none where there are none.
+    """Split names by task, from ``class`` or ``task<TAB>class``; none where there are none.
 
     Raises:
         ValueError: a class has no task, and the instances, whose ``tasks`` these are, several.

@@ -71,7 +71,7 @@ def decode_mask(entry: dict | None, bbox: list[float], height: int, width: int) 
 
 
 def mask_bbox(mask: np.ndarray) -> list[float]:
-    """Bounding box of a non-empty mask.
+    """Compute the bounding box of a non-empty mask.
 
     Args:
         mask (np.ndarray): shape (H, W); non-zero is foreground.

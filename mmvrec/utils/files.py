@@ -69,7 +69,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 def _temporary(
     folder: Path, stem: str, suffix: str, make: Callable[[Path], None]
 ) -> Iterator[Path]:
-    """A new hidden file or folder, locked: the lock of a process that is killed is gone."""
+    """Make a hidden file or folder, locked: the lock of a process that is killed is gone."""
     folder.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder)
     while True:
@@ -156,7 +156,7 @@ def _check_writable(path: Path, folders: Sequence[Path]) -> None:
 
 
 def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
-    """The content of a file that comes from elsewhere.
+    """Read the content of a file that comes from elsewhere.
 
     Args:
         path (str | Path): the file.
@@ -308,7 +308,7 @@ def _read_array(file: BinaryIO, size: int) -> np.ndarray:
 
 
 def sha256_file(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
+    """Hash a file's bytes (SHA-256), hexadecimal."""
     digest = hashlib.sha256()
     with Path(path).open('rb') as file:
         while chunk := file.read(_CHUNK):

@@ -108,7 +108,7 @@ _TURNS = {
 
 
 def turn_of(orientation: int) -> tuple[bool, bool, bool]:
-    """What turns stored pixels upright, one after the other.
+    """Look up what turns stored pixels upright, one after the other.
 
     Args:
         orientation (int): EXIF orientation, 1 to 8.
@@ -142,7 +142,7 @@ def check_is_image_file(path: str | Path) -> None:
 
 
 def image_shape(path: str | Path) -> tuple[int, int]:
-    """Height and width of the upright image in a file; see :func:`read_header`."""
+    """Read height and width of the upright image in a file; see :func:`read_header`."""
     return read_header(path).shape
 
 
@@ -153,7 +153,7 @@ def is_image_size(height: object, width: object) -> bool:
 
 
 def header_of(file: BinaryIO, name: str) -> ImageHeader:
-    """The header of an open image file; see :func:`read_header`.
+    """Read the header of an open image file; see :func:`read_header`.
 
     Args:
         file (BinaryIO): at its start.
@@ -210,7 +210,7 @@ def readable_formats() -> list[str]:
 
 
 def exif_orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 where there is no valid one."""
+    """Read the EXIF orientation, 1 where there is no valid one."""
     try:
         exif = Image.Exif()
         exif.load(image.info.get('exif') or png_exif(image))
@@ -225,7 +225,7 @@ def _valid(orientation: object) -> int:
 
 
 def png_exif(image: Image.Image) -> bytes:
-    """The eXIf chunk behind the pixels of a PNG file, where Pillow finds it by decoding them."""
+    """Read the eXIf chunk behind the pixels of a PNG file, which Pillow does by decoding."""
     if image.format != 'PNG':
         return b''
     image.fp.seek(8)

@@ -48,7 +48,7 @@ def output_names(files: Sequence[str | Path | None], unnamed: str = 'array') -> 
 
 
 def _portable(name: str, folder: bool = False) -> str:
-    """A part of a name that every system can write, within the length that all allow."""
+    """Make a part of a name that every system can write, within the length that all allow."""
     safe = _FORBIDDEN.sub('_', name).rstrip('. ') or '_'
     if _DEVICES.fullmatch(safe):
         safe = f'_{safe}'
@@ -79,7 +79,7 @@ def number_repeated(names: Sequence[str]) -> list[str]:
 
 
 def _key(name: str) -> str:
-    """Equal where a file system may take two names for one."""
+    """Fold a name so that those are equal that a file system may take for one."""
     return unicodedata.normalize('NFC', name).casefold()
 
 
@@ -97,7 +97,7 @@ def refuse_overwriting(outputs: Iterable[str | Path], inputs: Iterable[str | Pat
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
-    """The same for all names of a file; None where there is none."""
+    """Identify a file, the same by all of its names; None where there is none."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError):

@@ -19,7 +19,7 @@ def is_debris(path: Path) -> bool:
 
 
 def walk_files(folder: str | Path, suffixes: Sequence[str] | None = None) -> list[Path]:
-    """All files under a folder, at any depth, linked files and folders included.
+    """List all files under a folder, at any depth, linked files and folders included.
 
     Args:
         folder (str | Path): the folder.
@@ -36,14 +36,14 @@ def walk_files(folder: str | Path, suffixes: Sequence[str] | None = None) -> lis
 
 
 def glob_files(folder: str | Path, pattern: str) -> list[Path]:
-    """What matches a pattern under a folder, sorted; debris (:func:`is_debris`) is left aside."""
+    """List what matches a pattern under a folder, sorted, but debris (:func:`is_debris`)."""
     return sorted(path for path in Path(folder).glob(pattern) if not is_debris(path))
 
 
 def files_by_stem(
     folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES
 ) -> dict[str, list[Path]]:
-    """Files under a folder by their path in it without suffix, with ``/`` between its parts.
+    """Group files under a folder by path without suffix, with ``/`` between its parts.
 
     Args:
         folder (str | Path): the folder, see :func:`walk_files`; one that is missing is empty.
@@ -74,7 +74,7 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
 
 
 def inside(folder: str | Path, name: str, *roots: str | Path) -> str:
-    """The path of file ``name`` of ``folder``, without ``..``, if it lies under one of ``roots``.
+    """Get the path of file ``name`` of ``folder``, without ``..``, if under one of ``roots``.
 
     Links are not followed: they are put into a dataset by its owner, not by an annotation file.
 
@@ -90,7 +90,7 @@ def inside(folder: str | Path, name: str, *roots: str | Path) -> str:
 
 
 def paths_in(folders: Sequence[str | Path], name: str, root: str | Path) -> list[str]:
-    """Paths of file ``name`` in the folders out of which, and of ``root``, it does not lead.
+    """Get paths of ``name`` in the folders out of which, and of ``root``, it does not lead.
 
     Raises:
         ValueError: it leads out of all of them.
@@ -117,7 +117,7 @@ class ListedImages:
         self.root = Path(root)
 
     def find(self, name: str, *folders: str | Path) -> str:
-        """Path of an image.
+        """Find the path of an image.
 
         Args:
             name (str): as the annotation file has it.

@@ -63,7 +63,7 @@ class _Array:
 def array_of(
     content: object, dtype: object, shape: object, order: object, *_: object
 ) -> np.ndarray:
-    """An array of what a pickle says about it.
+    """Make an array of what a pickle says about it.
 
     Args:
         content (object): bytes.
@@ -127,7 +127,7 @@ DETECTION_NAMES = {
 
 
 def pickled_array(value: object) -> object:
-    """The array that an array or tensor of a pickle stands for; anything else as it is.
+    """Get the array that a pickle's array or tensor stands for; anything else as it is.
 
     Raises:
         ValueError: the values of a tensor are missing.

@@ -170,7 +170,7 @@ def read_torch_bytes(content: bytes) -> object:
 
 
 def _storage(pid: object, storages: dict[object, Storage]) -> Storage:
-    """The storage that a persistent id names, by its key."""
+    """Get the storage that a persistent id names, by its key."""
     if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != 'storage' or any(pid[5:]):
         raise ValueError('it refers to something other than a storage')
     _, dtype, key, _, length = pid[:5]

@@ -185,7 +185,7 @@ def _resize(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def _crop(pixels: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
-    """A square of an image, grey where it leaves it (black for a mask)."""
+    """Crop a square of an image, grey where it leaves it (black for a mask)."""
     height, width = pixels.shape[:2]
     fill = 0 if pixels.ndim == 2 else 225
     square = np.full((side, side, *pixels.shape[2:]), fill, np.uint8)

@@ -24,7 +24,7 @@ _LEAST_POINTS = 3
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches that no window manager knows of."""
+    """Make a figure of so many inches that no window manager knows of."""
     figure = Figure(figsize=(width, height), dpi=110, layout='constrained')
     FigureCanvasAgg(figure)
     return figure
@@ -33,7 +33,7 @@ def new_figure(width: float, height: float) -> Figure:
 def draw_confusion(
     labels: Sequence[int], predictions: Sequence[int], class_names: Sequence[str]
 ) -> Figure:
-    """Confusion matrix: of the queries of each class (row) the share of each answer (column).
+    """Draw a confusion matrix: of the queries of each class (row) the shares of answers.
 
     Classes that are neither true nor predicted anywhere are left out.
 
@@ -92,7 +92,7 @@ def draw_embeddings(
     right: Sequence[bool],
     class_names: Sequence[str],
 ) -> Figure:
-    """t-SNE of features of length 1, support and queries together (Figure 5 of the paper).
+    """Draw t-SNE of features of length 1, support and queries together (paper, Figure 5).
 
     Args:
         embeddings (Sequence[Embedding]): a panel each.

@@ -52,18 +52,18 @@ class Font:
         return self.characters.issuperset(map(ord, printable(text)))
 
     def drawable(self, text: object) -> str:
-        r"""A text in which characters that the font lacks are escapes, as ``\u5212``."""
+        r"""Write characters of a text that the font lacks as escapes, as ``\u5212``."""
         return ''.join(
             c if ord(c) in self.characters else c.encode('unicode_escape').decode()
             for c in printable(text)
         )
 
     def for_pillow(self, size: float) -> ImageFont.FreeTypeFont:
-        """The font at a size in pixels."""
+        """Load the font at a size in pixels."""
         return ImageFont.truetype(self.path, size)
 
     def for_matplotlib(self, size: float | None = None) -> FontProperties:
-        """The font at a size in points. Defaults to None: Matplotlib's."""
+        """Describe the font at a size in points. Defaults to None: Matplotlib's."""
         return FontProperties(fname=self.path, size=size)
 
 
@@ -87,7 +87,7 @@ class Lettering:
         return ', '.join(f'{drawn} = {name}' for drawn, name in pairs if drawn != name)
 
     def for_matplotlib(self, name: str) -> str:
-        """What is drawn for a name, for Matplotlib's artists."""
+        """Get what is drawn for a name, for Matplotlib's artists."""
         return literal(self.names[name])
 
 
@@ -108,7 +108,7 @@ def lettering(names: Sequence[str]) -> Lettering:
 
 
 def font_for(text: str) -> Font:
-    """The font that has most of the characters of a text; see :func:`lettering`."""
+    """Find the font that has most of the characters of a text; see :func:`lettering`."""
     return _best_font(sorted(set(printable(text))), os.environ.get(FONT_VARIABLE))
 
 

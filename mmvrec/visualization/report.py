@@ -120,7 +120,7 @@ def _shown(value: object) -> object:
 
 
 def file_names(texts: Sequence[str]) -> list[str]:
-    """Texts as parts of file names, see :func:`file_name`, numbered where they would be alike."""
+    """Make texts parts of file names, see :func:`file_name`, numbered where they are alike."""
     names = [file_name(text) for text in texts]
     times = Counter(name.casefold() for name in names)
     return [
@@ -130,7 +130,7 @@ def file_names(texts: Sequence[str]) -> list[str]:
 
 
 def file_name(text: str) -> str:
-    """A text as part of a file name: letters, digits and hyphens, and not too many."""
+    """Make a text part of a file name: letters, digits and hyphens, and not too many."""
     words = ''.join(letter if letter.isalnum() else ' ' for letter in text).split()
     # File systems allow 255 bytes, and a letter may have four.
     return '-'.join(words)[:_LONGEST_NAME]

@@ -10,7 +10,7 @@ from mmvrec.visualization.fonts import lettering
 def recalls(
     labels: Sequence[int], predictions: Sequence[int], names: Sequence[str], episodes: int = 1
 ) -> list[tuple[str, int, float]]:
-    """Class, queries per episode and recall in percent, of the classes that have queries."""
+    """Compute class, queries per episode and recall in percent, of classes with queries."""
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     rows = []
     for index, name in enumerate(names):
@@ -21,6 +21,6 @@ def recalls(
 
 
 def figure_notes(names: Sequence[str]) -> list[str]:
-    """What the numbers of classes in figures mean, where no font has the names' characters."""
+    """Say what numbers of classes in figures mean, where no font has the names' characters."""
     legend = lettering(names).legend
     return [f'In the figures {legend}.'] if legend else []

@@ -85,7 +85,7 @@ def _check_views(views: torch.Tensor, view_boxes: np.ndarray) -> None:
 
 
 def _rows(view_boxes: np.ndarray) -> list[range]:
-    """Indices of the views in each row: one crop size, at most ``_MAX_COLUMNS`` views."""
+    """Group the views by row: one crop size, at most ``_MAX_COLUMNS`` views."""
     sides = view_boxes[:, 2] - view_boxes[:, 0]
     starts = [0, *(np.flatnonzero(np.diff(sides)) + 1).tolist(), len(sides)]
     return [

@@ -112,13 +112,13 @@ class CocoDefects(SingleFileDefects):
                 yield record
 
     def find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
-        """Those of ``classes`` in its order, or see the base class."""
+        """List those of ``classes`` in its order, or see the base class."""
         if self.classes is None:
             return super().find_classes(records)
         return {record['task']: self.classes for record in records}
 
     def _by_id(self, what: str, entries: list) -> dict[int | str, dict]:
-        """Entries by their id; entries without or with a repeated id are problems."""
+        """Index entries by their id; entries without or with a repeated id are problems."""
         known = {}
         for index, entry in enumerate(entries):
             identity = _whole(entry.get('id')) if isinstance(entry, dict) else None
@@ -237,7 +237,7 @@ def read_coco(path: Path) -> dict:
 
 
 def _look_up(table: dict, annotation: dict, key: str) -> object:
-    """The entry that an annotation names; some exporters write ids as numbers here, text there."""
+    """Look up what an annotation names; exporters write ids as numbers here, text there."""
     identity = _whole(annotation.get(key))
     if _is_id(identity):
         spellings = [identity, str(identity)]
@@ -255,5 +255,5 @@ def _is_id(value: object) -> bool:
 
 
 def _whole(value: object) -> object:
-    """A value of JSON; an integer that was written as a float is one."""
+    """Convert an integer that was written as a float; other values of JSON stay."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

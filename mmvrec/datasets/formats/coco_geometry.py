@@ -15,7 +15,7 @@ _LONGEST_OUTLINE = 2**22
 
 
 def read_geometry(annotation: dict, height: int, width: int) -> dict:
-    """Box and mask of an annotation.
+    """Read box and mask of an annotation.
 
     Polygons are filled by pycocotools, as everywhere with COCO, and cut at the border before. A
     box without mask that CVAT has turned (``attributes.rotation``) becomes a mask.

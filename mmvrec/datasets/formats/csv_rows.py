@@ -16,7 +16,7 @@ _SIZE = ('imageHeight', 'imageWidth')
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict]:
-    """Rows of a CSV file, as dictionaries of strings.
+    """Read the rows of a CSV file, as dictionaries of strings.
 
     Raises:
         ValueError: some of ``columns`` are missing, it is not UTF-8, or no file to be read.
@@ -52,7 +52,7 @@ def check_filled(row: dict, columns: Sequence[str]) -> None:
 
 
 def parse_geometry(row: dict) -> dict:
-    """Image size, box and polygon of a row.
+    """Parse image size, box and polygon of a row.
 
     Args:
         row (dict): strings ``x1``, ``y1``, ``x2``, ``y2`` in pixels; and where they are known
@@ -80,7 +80,7 @@ def parse_geometry(row: dict) -> dict:
 
 
 def declared_shape(numbers: dict[str, float]) -> tuple[int, int] | None:
-    """Height and width that a row declares; None where it declares neither.
+    """Check the height and width that a row declares; None where it declares neither.
 
     Raises:
         ValueError: they are not those of an image.

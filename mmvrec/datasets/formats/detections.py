@@ -40,7 +40,7 @@ class Detection:
     mask: dict | list | None = None
 
     def geometry(self, height: int, width: int) -> dict:
-        """Box and mask on an image, as records have them.
+        """Fit box and mask to an image, as records have them.
 
         Args:
             height (int): of the image, pixels.
@@ -124,7 +124,7 @@ def read_entries(path: Path, is_pickle: bool) -> list[dict]:
 
 
 def image_names(path: str | Path) -> dict:
-    """File names of the images of a COCO file, by id.
+    """Read the file names of the images of a COCO file, by id.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -141,7 +141,7 @@ def image_names(path: str | Path) -> dict:
 
 
 def box_of(entry: Mapping) -> list[float]:
-    """Corners x1, y1, x2, y2 of the box of a COCO entry, or else of the box around its mask.
+    """Read the corners x1, y1, x2, y2 of a COCO entry's box, else of that around its mask.
 
     Raises:
         ValueError: it has neither, or one that cannot be read.
@@ -164,7 +164,7 @@ def box_of(entry: Mapping) -> list[float]:
 
 
 def entry_geometry(entry: Mapping, height: int, width: int) -> dict:
-    """Box and mask of a COCO entry on its image, see :meth:`Detection.geometry`.
+    """Read box and mask of a COCO entry on its image, see :meth:`Detection.geometry`.
 
     Masks may be arrays as well, as those of SAM are.
     """
@@ -225,7 +225,7 @@ def _name(entry: dict, names: dict) -> str:
 
 
 def _read_mask(mask: object) -> dict | list | None:
-    """A mask as :class:`Detection` has it; polygons are checked when their image is known."""
+    """Read a mask as :class:`Detection` has it; polygons are checked with their image."""
     if isinstance(mask, np.ndarray | torch.Tensor):
         pixels = as_array(mask)
         if pixels.ndim != 2:

@@ -78,7 +78,7 @@ class HeatMaps(MaskFolders):
             )
 
     def read_values(self, mask_path: Path, img_path: Path) -> np.ndarray:
-        """The heat-map at the size of its image; see the base class."""
+        """Read the heat-map at the size of its image; see the base class."""
         if not mask_path.is_file():
             raise ValueError(f'{mask_path}: not a regular file but a pipe or device, or a link')
         values = heat_map_values(read_heat_map(mask_path), image_shape(img_path))
@@ -113,7 +113,7 @@ def heat_map_masks(
     connectivity: int = 8,
     size: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Masks of the instances in one heat-map, as :class:`DefectInferencer` takes them.
+    """Separate the instances in one heat-map, as :class:`DefectInferencer` takes masks.
 
     .. code-block:: python
 

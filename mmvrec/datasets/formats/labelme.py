@@ -155,7 +155,7 @@ class LabelMeDefects(DefectDataset):
 
 
 def label_and_group(shape: object) -> tuple[str, int | float | str | None]:
-    """Label of a shape, and what joins it with others; None where it stands alone.
+    """Read the label of a shape, and what joins it with others; None if it stands alone.
 
     Raises:
         TypeError: they are not as LabelMe writes them.

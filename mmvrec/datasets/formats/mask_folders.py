@@ -91,7 +91,7 @@ class MaskFolders(MaskImageDefects):
         return True
 
     def products(self, part: str) -> dict[str, Path]:
-        """Folders of the chosen products by name; a product is a folder with a folder ``part``.
+        """Find the chosen products by name: the folders with a folder ``part``.
 
         Raises:
             FileNotFoundError: there is none, or one that ``categories`` names is missing.

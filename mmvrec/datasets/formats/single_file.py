@@ -73,7 +73,7 @@ class SingleFileDefects(DefectDataset):
         return path
 
     def image_path(self, name: str) -> str:
-        """Path of an image that the annotation file lists; see :meth:`ListedImages.find`."""
+        """Find an image that the annotation file lists; see :meth:`ListedImages.find`."""
         if name not in self._paths:
             self._paths[name] = self._images.find(name, *self._folders)
         return self._paths[name]

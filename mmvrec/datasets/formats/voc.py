@@ -50,7 +50,7 @@ class VOCDefects(DefectDataset):
 
     @abstractmethod
     def xml_folders(self) -> list[XmlFolder]:
-        """Folders of the layout that ``data_root`` has; ``FileNotFoundError`` if it has none."""
+        """List the folders of ``data_root``'s layout; ``FileNotFoundError`` if it has none."""
 
     def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the XML files, ordered by the id of their image."""
@@ -148,7 +148,7 @@ class _FolderOfImages:
             self._by_stem[path.rpartition('/')[2]] += files
 
     def of_stem(self, img_id: str) -> list[Path]:
-        """Images of the path of an XML file, else those of its stem in any folder."""
+        """Get the images of the path of an XML file, else those of its stem in any folder."""
         return self._by_path.get(img_id) or self._by_stem.get(img_id.rpartition('/')[2], [])
 
 
@@ -194,7 +194,7 @@ class PascalVOC(VOCDefects):
         super().__init__(data_root=data_root, **kwargs)
 
     def xml_folders(self) -> list[XmlFolder]:
-        """The one folder of each."""
+        """List the one folder of each."""
         annotations = self.folder(self.ann_dir)
         if not self.annotations_only:
             self.folder(self.img_dir)

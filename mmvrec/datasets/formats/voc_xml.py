@@ -54,7 +54,7 @@ def read_xml(path: Path) -> Element:
 
 
 def declared_shape(root: Element) -> tuple[int, int] | None:
-    """Height and width that the file declares; None where it tells none, or zero.
+    """Read the height and width that the file declares; None where it tells none, or zero.
 
     Raises:
         ValueError: they are not those of an image.
@@ -76,7 +76,7 @@ def declared_shape(root: Element) -> tuple[int, int] | None:
 
 
 def parse_object(element: Element) -> dict:
-    """``label_name``, ``bbox`` and ``mask`` of an object, as records have them.
+    """Parse an object into ``label_name``, ``bbox`` and ``mask``, as records have them.
 
     The mask is its ``<polygon>`` or ``<robndbox>``, the box its ``<bndbox>``, else the bounds of
     the mask.
@@ -113,7 +113,7 @@ def _numbers(element: Element, names: tuple[str, ...]) -> list[float]:
 
 
 def _read_polygon(element: Element) -> np.ndarray:
-    """Points ``<x1>``, ``<y1>``, ``<x2>``, … or ``<pt><x>…</x><y>…</y></pt>``, (N, 2)."""
+    """Read points ``<x1>``, ``<y1>``, ``<x2>``, … or ``<pt><x>…</x><y>…</y></pt>``, (N, 2)."""
     points = [_numbers(point, ('x', 'y')) for point in element if point.tag in ('pt', 'point')]
     numbers = {child.tag[1:] for child in element if re.fullmatch('[xy][0-9]+', child.tag)}
     points += [_numbers(element, (f'x{n}', f'y{n}')) for n in sorted(numbers, key=int)]

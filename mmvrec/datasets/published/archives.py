@@ -10,7 +10,7 @@ _PARTS = [f'image.tar.{number:03d}' for number in range(1, 13)]
 
 
 def archive_hints(folder: Path) -> list[str]:
-    """What to do with the archives in a folder, one sentence or a few for each kind.
+    """Say what to do with the archives in a folder, a sentence or a few for each kind.
 
     Args:
         folder (Path): may be missing.
@@ -35,7 +35,7 @@ def archive_hints(folder: Path) -> list[str]:
 
 
 def parts_hint(folder: Path, parts: list[str]) -> str:
-    """What to do with the parts of an archive, some of which a folder holds."""
+    """Say what to do with the parts of an archive, some of which a folder holds."""
     state = f'{folder} holds {len(parts)} of {len(_PARTS)} parts of an archive, {parts[0]} first.'
     missing = [name for name in _PARTS if name not in parts]
     if missing:

@@ -57,7 +57,7 @@ class MTD(MaskImageDefects):
                     self.report(image, f'{name}/{stem}', f'it has no mask {mask.name}')
 
     def split_group(self, record: InstanceRecord) -> str:
-        """The tile's number under ``split_by='tile'``."""
+        """Get the tile's number under ``split_by='tile'``."""
         if self.split_by != 'tile':
             return super().split_group(record)
         return f'tile {self._tiles[record["img_id"].split("/")[1]]}'

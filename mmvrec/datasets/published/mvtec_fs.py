@@ -124,7 +124,7 @@ class MVTecFS(DefectDataset):
         yield from records
 
     def make_split(self, records: list[InstanceRecord]) -> dict[str, list[int]]:
-        """The published split, as indices into ``records``."""
+        """Get the published split, as indices into ``records``."""
         return {
             split: [i for i, record in enumerate(records) if record['published_split'] == split]
             for split in _FILES

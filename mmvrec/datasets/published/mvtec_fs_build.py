@@ -101,7 +101,7 @@ def build_mvtec_fs(
         raise ValueError(refusal_message(problems, mvtec_ad, Path(annotations)))
     summary.unused = unused_images(mvtec_ad, sources)
     with atomic_folder(out) as folder:
-        for csv in sorted({record['ann_file'] for found in instances.values() for record in found}):
+        for csv in sorted({r['ann_file'] for records in instances.values() for r in records}):
             _place(Path(csv), folder / Path(csv).relative_to(annotations), True)
         for name in track(sources, 'Writing images', disable=not progress):
             linked = _place(mvtec_ad / sources[name], folder / 'image' / name, copy)
@@ -156,7 +156,7 @@ def locate_images(root: Path, names: Sequence[str]) -> tuple[dict[str, Path], li
 def _check_image(
     name: str, root: Path, path: Path, instances: list[dict], summary: BuildSummary
 ) -> str | None:
-    """What is wrong with an image; how it agrees with MVTec AD's mask goes to ``summary``."""
+    """Say what is wrong with an image; its agreement with the mask goes to ``summary``."""
     try:
         shape = read_image(root / path).shape[:2]
     except ValueError as error:
