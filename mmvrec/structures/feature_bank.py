@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from mmvrec.structures.label_space import LabelSpace
-from mmvrec.utils.files import atomic_write, read_npz
+from mmvrec.utils.array_files import read_npz
+from mmvrec.utils.files import atomic_write
 
 DEFAULT_TASK = 'default'
 #: Label of an instance without a class, such as a detector's false alarm.

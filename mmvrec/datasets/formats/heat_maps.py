@@ -14,7 +14,7 @@ from mmvrec.datasets.formats.mask_folders import MaskFolders
 from mmvrec.datasets.mask_instances import connected_components
 from mmvrec.registry import DATASETS
 from mmvrec.structures import InstanceRecord
-from mmvrec.utils.files import read_npy
+from mmvrec.utils.array_files import read_npy
 from mmvrec.utils.images import image_shape, read_pixels
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
-from mmvrec.utils.files import atomic_write, read_npz
+from mmvrec.utils.array_files import read_npz
+from mmvrec.utils.files import atomic_write
 
 #: Written by numpy as one string per class: "task<TAB>class", as in feature banks.
 _SEPARATOR = '\t'
