@@ -27,7 +27,7 @@ class KeyValueAction(argparse.Action):
             if key in options:
                 raise argparse.ArgumentError(self, f'{key} is given twice')
             try:
-                options[key] = _value(text)
+                options[key] = read_value(text)
             except (AssertionError, RecursionError) as error:
                 raise argparse.ArgumentError(
                     self, f'the value of {key} cannot be read: {error}'
@@ -35,7 +35,13 @@ class KeyValueAction(argparse.Action):
         setattr(namespace, self.dest, options)
 
 
-def _value(text: str) -> object:
+def read_value(text: str) -> object:
+    """Read a value as MMEngine's ``DictAction`` does: numbers, lists and tuples, else text.
+
+    Raises:
+        AssertionError: its brackets do not match.
+        RecursionError: they are nested too deeply.
+    """
     # Imported where it is needed, as it brings MMEngine with it.
     from mmengine.config import DictAction
 
