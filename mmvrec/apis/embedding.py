@@ -80,11 +80,19 @@ class Instances(Dataset):
         return item
 
 
-def build_model(cfg: Config) -> MVRECClassifier:
-    """Build the model of a config, and its pipeline, to see that they can be.
+def build_model(cfg: Config, device: str) -> MVRECClassifier:
+    """Build the model of a config with its weights, and its pipeline, to see that they can be.
+
+    Args:
+        cfg (Config): the config.
+        device (str): where the model goes.
+
+    Returns:
+        MVRECClassifier: in eval mode.
 
     Raises:
-        ValueError: they cannot, or the model has no backbone.
+        FileNotFoundError: there are no such weights.
+        ValueError: they cannot be built, the model has no backbone, or there is no such device.
     """
     try:
         model = MODELS.build(cfg.model)
@@ -95,7 +103,12 @@ def build_model(cfg: Config) -> MVRECClassifier:
     except _NOT_BUILT as error:
         reason = error.args[0] if error.args else error
         raise ValueError(f'the config cannot be built: {reason}') from error
-    return model
+    model.backbone.init_weights()
+    try:
+        return model.to(device).eval()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
 
 
 def embed(

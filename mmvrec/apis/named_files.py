@@ -36,6 +36,11 @@ def file_record(path: str) -> dict[str, int | str]:
     return {'bytes': Path(path).stat().st_size, 'sha256': sha256_file(path)}
 
 
+def file_records(config: dict) -> dict[str, dict[str, int | str]]:
+    """Record the files that exist of those that a config names by paths, by path."""
+    return {path: file_record(path) for path in named_files(config) if Path(path).is_file()}
+
+
 def check_files(config: dict, files: dict[str, object], allow: Collection[str]) -> None:
     """See that the files that a saved model names by paths are those that it was made with.
 

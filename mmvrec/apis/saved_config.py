@@ -18,6 +18,7 @@ from mmvrec.apis.config_values import (
     short_list,
 )
 from mmvrec.apis.named_files import FILE_ARGUMENTS, is_bare, is_path
+from mmvrec.models import heads
 from mmvrec.models.backbones import AlphaCLIP
 from mmvrec.registry import MODELS, TRANSFORMS
 
@@ -26,21 +27,7 @@ TYPES = {
     'model': ('MVRECClassifier',),
     'backbone': ('AlphaCLIP',),
     'data_preprocessor': ('MultiViewDataPreprocessor',),
-    'head': (
-        'CLIPAdapterHead',
-        'GDAHead',
-        'KNNHead',
-        'KernelRidgeHead',
-        'LPPlusPlusHead',
-        'LinearProbeHead',
-        'ProtoNetHead',
-        'TextFusionHead',
-        'TipAdapterFHead',
-        'TipAdapterHead',
-        'ZeroShotHead',
-        'ZipAdapterFHead',
-        'ZipAdapterHead',
-    ),
+    'head': tuple(name for name in heads.__all__ if name != 'FewShotHead'),
     'text': ('CLIPText', 'StoredText'),
     'transform': ('LoadDefectImage', 'LoadInstanceMask', 'MultiViewRegionContext', 'PackViews'),
     'optim_wrapper': ('AmpOptimWrapper', 'OptimWrapper'),
@@ -222,13 +209,9 @@ def with_plain_types(value: object) -> object:
     if isinstance(value, dict):
         plain = {key: with_plain_types(entry) for key, entry in value.items()}
         if 'type' in plain:
-            plain['type'] = _type_name(plain['type'])
+            kind = plain['type']
+            last = kind.__name__ if isinstance(kind, type) else str(kind).rpartition('.')[2]
+            is_own = any(last in names for names in TYPES.values())
+            plain['type'] = last if is_own or isinstance(kind, type) else kind
         return plain
     return [with_plain_types(v) for v in value] if isinstance(value, list | tuple) else value
-
-
-def _type_name(kind: object) -> object:
-    if isinstance(kind, type):
-        return kind.__name__
-    last = kind.rpartition('.')[2] if isinstance(kind, str) else kind
-    return last if any(last in names for names in TYPES.values()) else kind

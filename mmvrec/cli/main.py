@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from mmvrec.utils.arguments import KeyValueAction
+from mmvrec.utils.arguments import KeyValueAction, add_import_option
 from mmvrec.utils.text import error_line
 from mmvrec.version import __version__
 
@@ -40,7 +40,7 @@ def _add_enroll(command: argparse.ArgumentParser) -> None:
     _add_dataset_options(command)
     command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
-    _add_imports(command)
+    add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='enroll')
 
@@ -70,7 +70,7 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
     command.add_argument('--out', metavar='OUT.json', help='write all results, with all scores')
     command.add_argument('--out-dir', help='write a picture and the results of every image')
     command.add_argument('--show', action='store_true', help='show every image with its instances')
-    _add_imports(command)
+    add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='classify')
 
@@ -81,7 +81,7 @@ def _add_report(command: argparse.ArgumentParser) -> None:
     command.add_argument('data_root', help='folder of the dataset; enrolled instances are left out')
     command.add_argument('out', metavar='OUT.html')
     _add_dataset_options(command)
-    _add_imports(command)
+    add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='report')
 
@@ -94,20 +94,8 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
     _add_dataset_options(command)
     command.add_argument('--out', metavar='OUT.json', help='write all of it')
     command.add_argument('--sheet', metavar='OUT.png', help='draw examples of every class')
-    _add_imports(command)
+    add_import_option(command)
     command.set_defaults(module='inspection')
-
-
-def _add_imports(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        '--import',
-        dest='imports',
-        action='append',
-        default=[],
-        metavar='MODULE',
-        help='a Python module or .py file with your own datasets, backbones or transforms; it is '
-        'run, so name only code that you trust (may be repeated)',
-    )
 
 
 def _add_dataset_options(command: argparse.ArgumentParser) -> None:

@@ -172,3 +172,20 @@ class FittedClassifier:
             ]
             for own, cosine in zip(rows.tolist(), values.tolist(), strict=True)
         ]
+
+
+def require_fitted(fitted: FittedClassifier | None) -> FittedClassifier:
+    """Raise ``ValueError`` where nothing is fitted yet."""
+    if fitted is None:
+        raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+    return fitted
+
+
+def require_incremental(fitted: FittedClassifier | None) -> FittedClassifier:
+    """Raise ``ValueError`` where nothing is fitted, or only training can change the head."""
+    head = require_fitted(fitted).head
+    if not head.incremental:
+        raise ValueError(
+            f'{type(head).__name__} must be trained for other classes; enroll, then fit()'
+        )
+    return fitted

@@ -49,3 +49,16 @@ def read_value(text: str) -> object:
     if ' ' in text and not set(text) & set(',()[]'):
         return text.strip()
     return DictAction._parse_iterable(text)
+
+
+def add_import_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--import``, the user's own code, as ``imports``; it may be repeated."""
+    parser.add_argument(
+        '--import',
+        dest='imports',
+        action='append',
+        default=[],
+        metavar='MODULE',
+        help='a Python module or .py file with your own datasets, backbones or transforms; it is '
+        'run, so name only code that you trust (may be repeated)',
+    )

@@ -15,9 +15,10 @@ import torch
 from engine_parts import PIPELINE, TINY_ARCH, feature_bank, synthetic_dataset
 from mmengine.config import Config
 
-from mmvrec.benchmark import run as module
+from mmvrec.benchmark import episodes as module
+from mmvrec.benchmark.entries import fingerprint
 from mmvrec.benchmark.result_log import ResultLog
-from mmvrec.benchmark.run import benchmark, fingerprint
+from mmvrec.benchmark.run import benchmark
 from mmvrec.engine import FewShotRunner
 from mmvrec.structures import FeatureBank
 
@@ -227,7 +228,7 @@ def test_restart_computes_nothing_and_writes_the_same(tmp_path, options, monkeyp
     out = tmp_path / 'out'
     benchmark([ZIPA, ZIPAF], out, [1, 2], 3, cfg_options=options)
     first, log = tables(out), (out / 'results.jsonl').read_bytes()
-    monkeypatch.setattr(module, 'judge', None)
+    monkeypatch.setattr(module, 'evaluate_batch', None)
     benchmark([ZIPA, ZIPAF], out, [1, 2], 3, cfg_options=options)
     assert tables(out) == first
     assert (out / 'results.jsonl').read_bytes() == log

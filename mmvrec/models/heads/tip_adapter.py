@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mmvrec.models.heads.cached_support import CachedSupportHead
 from mmvrec.models.heads.kernel_ridge import cosine_kernel
+from mmvrec.models.heads.trained import TrainedHead
 from mmvrec.models.heads.zero_shot import ZeroShotHead
 from mmvrec.registry import MODELS
 
@@ -42,7 +43,7 @@ class TipAdapterHead(CachedSupportHead, ZeroShotHead):
 
 
 @MODELS.register_module()
-class TipAdapterFHead(TipAdapterHead):
+class TipAdapterFHead(TrainedHead, TipAdapterHead):
     """`Tip-Adapter-F <https://arxiv.org/abs/2111.03930>`_ (ECCV 2022): the keys are trained.
 
     The cached keys are the weights of a linear layer that is trained with the cross-entropy of all
@@ -52,7 +53,6 @@ class TipAdapterFHead(TipAdapterHead):
         **kwargs: see :class:`TipAdapterHead`.
     """
 
-    trains = True
     incremental = False
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmvrec.models.heads.trained import TrainedHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.models.heads.zip_adapter_stack import ZipAdapterStack
 from mmvrec.models.losses import batch_hard_triplet_loss
@@ -16,7 +17,7 @@ TRAINABLE = ('keys', 'projection')
 
 
 @MODELS.register_module()
-class ZipAdapterFHead(ZipAdapterHead):
+class ZipAdapterFHead(TrainedHead, ZipAdapterHead):
     """Fine-tuned Zip-Adapter, equations 4 to 6 of `MVREC <https://arxiv.org/abs/2412.16897>`_.
 
     Keys and projection are trained on all support views at once: cross-entropy of their logits plus
@@ -39,7 +40,6 @@ class ZipAdapterFHead(ZipAdapterHead):
         ValueError: an argument is not as described.
     """
 
-    trains = True
     stack_type = ZipAdapterStack
 
     def __init__(
