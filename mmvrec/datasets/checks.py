@@ -1,4 +1,4 @@
-"""What can be wrong with the records of a dataset, one at a time and all of them together."""
+"""Validation of the records of a dataset, one at a time and all of them together."""
 
 import math
 import unicodedata
