@@ -44,7 +44,7 @@ class EmbeddedInstances:
     pictures: Tensor
 
     def select(self, rows: Sequence[int]) -> 'EmbeddedInstances':
-        """Some of the instances, in this order."""
+        """Select some of the instances, in this order."""
         return EmbeddedInstances(self.feats[rows], self.view_boxes[rows], self.pictures[rows])
 
 
@@ -61,11 +61,11 @@ class Instances(Dataset):
         self.pipeline = Compose([TRANSFORMS.build(dict(transform)) for transform in pipeline])
 
     def __len__(self) -> int:
-        """Number of instances."""
+        """Count the instances."""
         return len(self.records)
 
     def __getitem__(self, index: int) -> dict:
-        """The views of an instance.
+        """Make the views of an instance.
 
         Raises:
             ValueError: its image, box or mask cannot be used.

@@ -21,16 +21,23 @@ def parser() -> argparse.ArgumentParser:
     commands = main_parser.add_subparsers(dest='command', required=True)
     checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
     checks.set_defaults(module='doctor')
-    _add_enroll(commands.add_parser('enroll', help='learn the classes of a dataset, save a model'))
-    _add_classify(commands.add_parser('classify', help='classify instances with a saved model'))
-    _add_report(
+    add_enroll_arguments(
+        commands.add_parser('enroll', help='learn the classes of a dataset, save a model')
+    )
+    add_classify_arguments(
+        commands.add_parser('classify', help='classify instances with a saved model')
+    )
+    add_report_arguments(
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
     )
-    _add_inspect(commands.add_parser('inspect', help='what is in a dataset or in a saved model'))
+    add_inspect_arguments(
+        commands.add_parser('inspect', help='what is in a dataset or in a saved model')
+    )
     return main_parser
 
 
-def _add_enroll(command: argparse.ArgumentParser) -> None:
+def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec enroll``."""
     command.add_argument('format', help='LabelMeDefects, CocoDefects, YoloDefects, ClassFolders, …')
     command.add_argument('data_root', help='folder of the dataset')
     command.add_argument('out', metavar='OUT.safetensors', help='the model to write')
@@ -45,7 +52,8 @@ def _add_enroll(command: argparse.ArgumentParser) -> None:
     command.set_defaults(module='enroll')
 
 
-def _add_classify(command: argparse.ArgumentParser) -> None:
+def add_classify_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec classify``."""
     command.add_argument('model', metavar='MODEL.safetensors')
     command.add_argument(
         'images',
@@ -75,7 +83,8 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
     command.set_defaults(module='classify')
 
 
-def _add_report(command: argparse.ArgumentParser) -> None:
+def add_report_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec report``."""
     command.add_argument('model', metavar='MODEL.safetensors')
     command.add_argument('format', help='as of enroll')
     command.add_argument('data_root', help='folder of the dataset; enrolled instances are left out')
@@ -86,7 +95,8 @@ def _add_report(command: argparse.ArgumentParser) -> None:
     command.set_defaults(module='report')
 
 
-def _add_inspect(command: argparse.ArgumentParser) -> None:
+def add_inspect_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec inspect``."""
     command.add_argument(
         'target', metavar='FORMAT', help='as of enroll, with data_root; or MODEL.safetensors alone'
     )
