@@ -1,4 +1,5 @@
 from mmvrec.models.backbones.alphaclip import AlphaCLIP
 from mmvrec.models.backbones.base import ViewBackbone
+from mmvrec.models.backbones.timm_region import TimmRegion
 
-__all__ = ['AlphaCLIP', 'ViewBackbone']
+__all__ = ['AlphaCLIP', 'TimmRegion', 'ViewBackbone']
