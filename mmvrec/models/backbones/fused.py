@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmvrec.models.backbones.base import ViewBackbone
 from mmvrec.registry import MODELS
-from mmvrec.structures import Provenance
+from mmvrec.structures import Provenance, all_licences
 
 
 @MODELS.register_module()
@@ -66,10 +66,9 @@ class FusedBackbone(ViewBackbone):
     def provenance(self) -> Provenance:
         """Sources and licences of all members; random where one is."""
         known = [member.provenance for member in self.members]
-        licences = dict.fromkeys(p.licence for p in known if p.licence)
         return Provenance(
             ' + '.join(dict.fromkeys(p.source for p in known)),
-            licence='; '.join(licences) or None,
+            licence=all_licences(*known),
             is_random=any(p.is_random for p in known),
         )
 

@@ -86,8 +86,9 @@ class TimmRegion(ViewBackbone):
         self.requires_grad_(False).eval()
 
     def _check_choices(self) -> None:
-        if not self.pooling or not set(self.pooling) <= set(POOLINGS):
-            raise ValueError(f'pooling must be some of {POOLINGS}, got {self.pooling}')
+        different = set(self.pooling)
+        if not different or not different <= set(POOLINGS) or len(different) < len(self.pooling):
+            raise ValueError(f'pooling must be some of {POOLINGS}, once each, got {self.pooling}')
         if self.attention not in ('own', 'region'):
             raise ValueError(f"attention must be 'own' or 'region', got {self.attention!r}")
         if self.attention == 'region' and 'cls' in self.pooling:

@@ -6,11 +6,13 @@ import timm
 from torch import Tensor, nn
 
 from mmvrec.models.backbones.clip_weights import read_weights
-from mmvrec.models.backbones.packaged import PACKAGED, packaged_file
+from mmvrec.models.backbones.packaged import PACKAGED
 from mmvrec.models.backbones.weights import find_weights
 from mmvrec.structures import Provenance
 from mmvrec.utils.files import sha256_file
 
+#: Checkpoint that stands for what timm publishes under the name of the model.
+DOWNLOAD = 'timm'
 #: Licences in the words of the authors, where timm names another or none for what it republishes.
 AUTHORS_LICENCES = {
     'vit_base_patch16_clip_224.openai': 'MIT',
@@ -38,10 +40,10 @@ def load_trunk(
         FileNotFoundError: there are none of this name, or no way to timm's.
         ValueError: they are damaged or those of another model.
     """
-    if checkpoint == 'timm':
+    if checkpoint == DOWNLOAD:
         return _download(name, build), Provenance(f'timm/{name}', licence=licence_of_model(name))
     if checkpoint in PACKAGED:
-        packaged, file = PACKAGED[checkpoint], packaged_file(checkpoint)
+        packaged, file = PACKAGED[checkpoint], find_weights(checkpoint)
         if name.partition('.')[0] != packaged.model:
             raise ValueError(f'{checkpoint} has weights of {packaged.model}, not of {name}')
         provenance = Provenance(checkpoint, packaged.sha256, packaged.licence)

@@ -166,6 +166,7 @@ BAD = {
     'order': (dict(model=VIT, layers=(1, 0)), 'in order'),
     'no layer': (dict(model=VIT, layers=()), 'in order'),
     'pooling': (dict(model=VIT, pooling=('max',)), 'pooling must be some of'),
+    'pooling twice': (dict(model=VIT, pooling=('mask', 'mask')), 'once each'),
     'no pooling': (dict(model=VIT, pooling=()), 'pooling must be some of'),
     'class token': (dict(model=CNN, pooling=('cls',)), 'no class token'),
     'size': (dict(model=VIT, img_size=100), 'multiple of the patch size 16'),
