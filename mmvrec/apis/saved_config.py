@@ -162,7 +162,15 @@ class ConfigCheck:
     def _check_value(self, value: object, slot: str, name: str, place: str) -> None:
         """Check an argument of one of the types in the lists."""
         if name in FILE_ARGUMENTS and value is not None:
-            self._check_file(value, place)
+            if not isinstance(value, str):
+                raise ValueError(f'{place} is no name of a file')
+            is_known = value in self.files and is_path(value)
+            if not (is_known or is_bare(value) or value in self.allow):
+                raise ValueError(
+                    f'{place} names the file {value[:200]!r} by a path or an address, and nothing '
+                    'tells what was in it; put the file into a folder of weights and name it '
+                    'without folder, or allow it: DefectInferencer.load(path, allow=[…])'
+                )
         elif name == 'constructor' and value != 'DefaultOptimWrapperConstructor':
             raise ValueError(f'{place} must be DefaultOptimWrapperConstructor')
         elif name == 'arch' and isinstance(value, dict):
@@ -189,17 +197,6 @@ class ConfigCheck:
             raise ValueError(f'{place} may name a file, {value[:200]!r}; allow it by name')
         else:
             check_plain(value, place)
-
-    def _check_file(self, value: object, place: str) -> None:
-        if not isinstance(value, str):
-            raise ValueError(f'{place} is no name of a file')
-        if is_bare(value) or value in self.allow or (value in self.files and is_path(value)):
-            return
-        raise ValueError(
-            f'{place} names the file {value[:200]!r} by a path or an address, and nothing tells '
-            'what was in it; put the file into a folder of weights and name it without folder, or '
-            'allow it: DefectInferencer.load(path, allow=[…])'
-        )
 
 
 def with_plain_types(value: object) -> object:
