@@ -34,6 +34,7 @@ TYPES = {
         'LPPlusPlusHead',
         'LinearProbeHead',
         'ProtoNetHead',
+        'RegionGaussianHead',
         'TextFusionHead',
         'TipAdapterFHead',
         'TipAdapterHead',

@@ -38,6 +38,8 @@ class FewShotHead(BaseModule):
     trains = False
     #: Whether :meth:`fit` needs the text features of the classes.
     needs_text = False
+    #: Whether it is told the covariance prior of the backbone, see ``MVRECClassifier.prior``.
+    takes_prior = False
     #: Whether the answer to a query depends on the queries beside it.
     transductive = False
     #: Whether the support set can change without training: a new head is fitted and takes over
@@ -223,12 +225,11 @@ class FewShotHead(BaseModule):
         return probabilities(self.log_scores(feats), temperature)
 
 
-def check_support(feats: Tensor, labels: Tensor, num_classes: int) -> None:
-    """Check what is handed to :meth:`FewShotHead.fit`.
+def check_instances(feats: Tensor, labels: Tensor, num_classes: int) -> None:
+    """Check labelled view features.
 
     Raises:
-        ValueError: wrong shapes, features that are not finite, a label outside the classes, or a
-            class without an instance.
+        ValueError: wrong shapes, features that are not finite, or a label outside the classes.
     """
     if feats.ndim != 3 or labels.shape != feats.shape[:1]:
         raise ValueError(
@@ -241,6 +242,16 @@ def check_support(feats: Tensor, labels: Tensor, num_classes: int) -> None:
     present = set(labels.tolist())
     if not present <= set(range(num_classes)):
         raise ValueError(f'labels must be 0 to {num_classes - 1}, got {sorted(present)}')
+
+
+def check_support(feats: Tensor, labels: Tensor, num_classes: int) -> None:
+    """Check what is handed to :meth:`FewShotHead.fit`.
+
+    Raises:
+        ValueError: see :func:`check_instances`; or a class has no instance.
+    """
+    check_instances(feats, labels, num_classes)
+    present = set(labels.tolist())
     missing = sorted(set(range(num_classes)) - present)
     if missing:
         raise ValueError(f'classes {missing} of {num_classes} have no support instance')
