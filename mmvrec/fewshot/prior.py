@@ -70,6 +70,10 @@ def measure_prior(config: Config, surfaces: Sequence[str] | None = None) -> Cova
             'cannot embed images'
         )
     model = MODELS.build({**config.model, 'head': {'type': 'KNNHead'}, 'prior': None})
+    model.backbone.init_weights()
+    provenance = model.backbone.provenance
+    if provenance.is_random:
+        raise ValueError(f'{provenance}: a prior of random weights would be of no use')
     loader = deepcopy(config.test_dataloader)
     surfaces = list(SURFACES if surfaces is None else surfaces)
     loader.dataset = {
@@ -86,9 +90,6 @@ def measure_prior(config: Config, surfaces: Sequence[str] | None = None) -> Cova
     records = [dataloader.dataset.get_data_info(i) for i in range(len(feats))]
     cells = [(record['task'], record['label_name']) for record in records]
     labels = torch.tensor([sorted(set(cells)).index(cell) for cell in cells])
-    provenance = model.backbone.provenance
-    if provenance.is_random:
-        raise ValueError(f'{provenance}: a prior of random weights would be of no use')
     return CovariancePrior(
         covariance=within_class_covariance(feats, labels),
         weights=model.backbone.weights_digest(),

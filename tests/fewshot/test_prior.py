@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config
 
 from mmvrec.fewshot.prior import measure_prior, within_class_covariance
 from mmvrec.models.heads.covariance_prior import CovariancePrior
@@ -62,7 +61,7 @@ def test_configs_without_images():
     random.test_dataloader.dataset.pipeline[2].update(offsets=[0], scales=[96])
     random.model.backbone.checkpoint = None
     with pytest.raises(ValueError, match='a prior of random weights would be of no use'):
-        measure_prior(Config(random), surfaces=['stone'])
+        measure_prior(random, surfaces=['stone'])
 
 
 def test_embedded_prior_belongs_to_the_embedded_weights():

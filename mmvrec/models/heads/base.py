@@ -119,6 +119,36 @@ class FewShotHead(BaseModule):
                 ``trained``; None of one that is new.
         """
 
+    @torch.no_grad()
+    def leave_out_scores(
+        self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
+    ) -> Tensor:
+        """Scores of support instances by heads that are fitted without them.
+
+        Args:
+            feats (Tensor): view features of the support, float, (M, V, C).
+            labels (Tensor): class indices, int64, (M,).
+            blocks (Sequence[Sequence[int]]): positions of instances that are left out together; of
+                every class some are left.
+
+        Returns:
+            Tensor: :meth:`log_scores`, float64, (M, N), on the CPU; NaN of instances in no block.
+
+        Raises:
+            NotImplementedError: the head trains: see :func:`held_out_scores`.
+        """
+        if self.trains:
+            raise NotImplementedError(f'{type(self).__name__} is trained after its fit')
+        num_classes = int(labels.max()) + 1
+        texts = self.text_feats if self.needs_text else None
+        scores = torch.full((len(labels), num_classes), torch.nan, dtype=torch.float64)
+        for block in blocks:
+            rest = torch.ones(len(labels), dtype=torch.bool)
+            rest[block] = False
+            head = deepcopy(self).fit(feats[rest], labels[rest], num_classes, texts)
+            scores[block] = head.log_scores(feats[block]).cpu()
+        return scores
+
     def select_views(self, feats: Tensor) -> Tensor:
         """The views that this head looks at, (B, V, C) to (B, V', C).
 

@@ -1,11 +1,15 @@
 """Gaussian discriminant analysis with what is known of the backbone before any label."""
 
+from collections.abc import Sequence
+from copy import deepcopy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mmvrec.models.heads.base import FewShotHead, check_instances
 from mmvrec.models.heads.covariance_prior import load_prior
+from mmvrec.models.heads.gaussian_leave_out import GaussianLeaveOut
 from mmvrec.models.heads.gaussian_statistics import NO_SCATTER, GaussianStatistics
 from mmvrec.models.heads.state import frozen
 from mmvrec.registry import MODELS
@@ -139,8 +143,7 @@ class RegionGaussianHead(FewShotHead):
         return self
 
     def _solve(self, statistics: GaussianStatistics) -> None:
-        covariance = self.covariance(statistics)
-        weight, bias = discriminant(statistics.means, covariance)
+        weight, bias = discriminant(statistics.means, self.covariance(statistics))
         self.weight.copy_(weight)
         self.bias.copy_(bias)
         self.statistics = statistics
@@ -156,7 +159,7 @@ class RegionGaussianHead(FewShotHead):
 
         Args:
             trace (float): tr(W).
-            statistics (GaussianStatistics): of the same support.
+            statistics (GaussianStatistics): of the same support; shapes and counts are looked at.
         """
         num_classes, channels = statistics.sums.shape
         num_views = statistics.num_views
@@ -174,6 +177,21 @@ class RegionGaussianHead(FewShotHead):
         scatter = statistics.scatter
         own, target = self.shares(float(scatter.trace()), statistics)
         return own * scatter + target * self.target(len(scatter))
+
+    @torch.no_grad()
+    def leave_out_scores(
+        self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
+    ) -> Tensor:
+        """See the base class; in closed form, see :class:`GaussianLeaveOut`."""
+        leave_out = GaussianLeaveOut(self, feats, labels)
+        head = deepcopy(self).double()
+        scores = torch.full((len(labels), len(self.bias)), torch.nan, dtype=torch.float64)
+        for block in blocks:
+            weight, bias = leave_out.without(block)
+            head.weight.copy_(weight)
+            head.bias.copy_(bias)
+            scores[block] = head._scores(head.select_views(feats[block].double())).cpu()
+        return scores
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N)."""

@@ -26,7 +26,9 @@ def test_a_file_gives_back_what_was_written(tmp_path):
     ridge = RIDGE * prior.trace / 32 * torch.eye(32, dtype=torch.float64)
     # Half precision has 11 bits.
     scale = prior.trace / 32
-    torch.testing.assert_close(loaded.covariance - ridge, prior.covariance, rtol=0, atol=scale / 500)
+    torch.testing.assert_close(
+        loaded.covariance - ridge, prior.covariance, rtol=0, atol=scale / 500
+    )
     assert torch.equal(loaded.covariance, loaded.covariance.T)
 
 

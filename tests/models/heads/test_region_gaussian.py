@@ -56,9 +56,7 @@ def by_hand(feats, labels, classes, prior, weight):
     residuals = views - means[labels]
     scatter = residuals.T @ residuals
     tau = np.trace(scatter) / (len(views) - classes)
-    sigma = tau * (
-        (1 - weight) * scatter / np.trace(scatter) + weight * prior / np.trace(prior)
-    )
+    sigma = tau * ((1 - weight) * scatter / np.trace(scatter) + weight * prior / np.trace(prior))
     weights = np.linalg.solve(sigma, means.T).T
     return sigma, means, weights, -(weights * means).sum(1) / 2
 
@@ -102,9 +100,7 @@ def test_without_prior_it_decides_as_gda(shots, views):
 def test_one_shot_and_one_view_leave_the_prior_alone(prior_file):
     feats, labels = few_shot(4, 1, views=1)
     head = RegionGaussianHead(prior_file, 0.3).fit(feats, labels, 4)
-    torch.testing.assert_close(
-        head.covariance(head.statistics), load_prior(prior_file).covariance
-    )
+    torch.testing.assert_close(head.covariance(head.statistics), load_prior(prior_file).covariance)
 
 
 def test_any_scale_of_the_prior_gives_the_same_covariance(prior_file, tmp_path):
