@@ -491,7 +491,9 @@ def _use_device(model: MVRECClassifier, device: str) -> None:
 def _fitted(
     head: FewShotHead, bank: FeatureBank, temperature: float, quantile: float
 ) -> FittedClassifier:
-    threshold = leave_one_out_threshold(bank.feats, bank.labels, quantile)
+    device = next(head.parameters(), bank.feats).device
+    support, labels = bank.feats.to(device), bank.positions.to(device)
+    threshold = leave_one_out_threshold(head, support, labels, quantile)
     return FittedClassifier(head, bank.label_space, bank, temperature, threshold)
 
 

@@ -9,7 +9,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmvrec.fewshot.extraction import extract_features
+from mmvrec.fewshot.extraction import build_bank
+from mmvrec.fewshot.protocol import FewShotProtocol
 from mmvrec.models.heads.covariance_prior import CovariancePrior
 from mmvrec.models.heads.gaussian_statistics import unit_views
 from mmvrec.registry import MODELS
@@ -86,17 +87,16 @@ def measure_prior(config: Config, surfaces: Sequence[str] | None = None) -> Cova
         'pipeline': pipeline,
     }
     dataloader = Runner.build_dataloader(loader, seed=SEED)
-    feats = extract_features(model, dataloader)
-    records = [dataloader.dataset.get_data_info(i) for i in range(len(feats))]
-    cells = [(record['task'], record['label_name']) for record in records]
+    bank = build_bank(model, dataloader, FewShotProtocol.from_config(config).cache_dir)
+    cells = list(zip(bank.tasks, bank.labels.tolist(), strict=True))
     labels = torch.tensor([sorted(set(cells)).index(cell) for cell in cells])
     return CovariancePrior(
-        covariance=within_class_covariance(feats, labels),
+        covariance=within_class_covariance(bank.feats, labels),
         weights=model.backbone.weights_digest(),
         source=provenance.source,
         made_from=(
-            f'{len(feats)} generated instances (generator {GENERATOR_VERSION}, seed {SEED}, '
-            f'{len(surfaces)} surfaces, {len(DEFECTS)} types of defect), {feats.shape[1]} views '
-            'each'
+            f'{len(bank)} generated instances (generator {GENERATOR_VERSION}, seed {SEED}, '
+            f'{len(surfaces)} surfaces, {len(DEFECTS)} types of defect), '
+            f'{bank.feats.shape[1]} views each'
         ),
     )

@@ -1,6 +1,6 @@
 """What a Gaussian head would say of support instances had it been fitted without them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -47,6 +47,25 @@ class GaussianLeaveOut:
         Args:
             block (Sequence[int]): positions of instances; of every class some are left.
         """
+        means, solve = self._solver(block)
+        weight = solve(means)
+        return weight @ self.basis.T, -(weight * means).sum(-1) / 2
+
+    def distances(self, block: Sequence[int]) -> Tensor:
+        """Squared Mahalanobis distances of some instances to the class means of a fit without them.
+
+        Args:
+            block (Sequence[int]): positions of instances; of every class some are left.
+
+        Returns:
+            Tensor: of the mean unit views, float64, (len(block), N).
+        """
+        means, solve = self._solver(block)
+        ways = (self.views[block].mean(1) @ self.basis)[:, None] - means
+        return (solve(ways.flatten(0, 1)).view_as(ways) * ways).sum(-1)
+
+    def _solver(self, block: Sequence[int]) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Class means without a block, and what multiplies rows by the inverse, in the basis."""
         labels = self.labels[block]
         less = GaussianStatistics.of(self.views[block], labels, len(self.head.bias))
         left = GaussianStatistics(
@@ -57,12 +76,15 @@ class GaussianLeaveOut:
         own, target = self.head.shares(trace, left)
         inverse = 1 / (own * self.scatters + target)
         turned = directions @ self.basis
-        means = left.means @ self.basis
+        scaled = turned * inverse
         core = torch.eye(len(turned), dtype=turned.dtype, device=turned.device)
-        core = core - own * (turned * inverse) @ turned.T
-        plain = means * inverse
-        weight = plain + own * torch.linalg.solve(core, turned @ plain.T).T @ (turned * inverse)
-        return weight @ self.basis.T, -(weight * means).sum(-1) / 2
+        core = core - own * scaled @ turned.T
+
+        def solve(rows: Tensor) -> Tensor:
+            plain = rows * inverse
+            return plain + own * torch.linalg.solve(core, turned @ plain.T).T @ scaled
+
+        return left.means @ self.basis, solve
 
     def _directions(self, block: Sequence[int], label: Tensor) -> Tensor:
         """Rows of U' of one class, (n_B + 1, C)."""

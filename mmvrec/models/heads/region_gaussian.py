@@ -10,7 +10,7 @@ from torch import Tensor
 from mmvrec.models.heads.base import FewShotHead, check_instances
 from mmvrec.models.heads.covariance_prior import load_prior
 from mmvrec.models.heads.gaussian_leave_out import GaussianLeaveOut
-from mmvrec.models.heads.gaussian_statistics import NO_SCATTER, GaussianStatistics
+from mmvrec.models.heads.gaussian_statistics import NO_SCATTER, GaussianStatistics, unit_views
 from mmvrec.models.heads.state import frozen
 from mmvrec.registry import MODELS
 
@@ -40,8 +40,8 @@ class RegionGaussianHead(FewShotHead):
     query needs.
 
     Instances can be added and removed without the others (:meth:`add`, :meth:`remove`): the
-    statistics are kept beside the parameters, are not part of checkpoints, and come back with a
-    fit.
+    statistics are kept beside the parameters, are not part of checkpoints, and come back with a fit
+    or :meth:`remember`.
 
     Args:
         prior (str, optional): name of an embedded prior (``mvrec-tiny``) or path of one that
@@ -56,6 +56,7 @@ class RegionGaussianHead(FewShotHead):
         FileNotFoundError: there is no such prior.
     """
 
+    method = 'Gaussian with a covariance prior'
     takes_prior = True
 
     def __init__(
@@ -126,6 +127,12 @@ class RegionGaussianHead(FewShotHead):
         less = GaussianStatistics.of(self.select_views(feats), labels, len(present.counts))
         return self._resize(present.minus(less), -len(labels))
 
+    def remember(self, feats: Tensor, labels: Tensor) -> None:
+        """Take the statistics, where the head has only been loaded."""
+        if self.statistics is None:
+            views = self.select_views(feats)
+            self.statistics = GaussianStatistics.of(views, labels, len(self.bias))
+
     def _fitted_statistics(self) -> GaussianStatistics:
         if self.statistics is None:
             raise ValueError(
@@ -192,6 +199,41 @@ class RegionGaussianHead(FewShotHead):
             head.bias.copy_(bias)
             scores[block] = head._scores(head.select_views(feats[block].double())).cpu()
         return scores
+
+    @torch.no_grad()
+    def typicality(self, feats: Tensor, support: Tensor) -> Tensor:
+        """Minus the squared Mahalanobis distance to the nearest class mean.
+
+        Of the mean unit view, ``- min_k (z - mu_k)' Sigma^-1 (z - mu_k)`` (Lee et al., NeurIPS
+        2018), at most 0; the support is in the statistics already.
+
+        Args:
+            feats (Tensor): view features, float, (B, V, C).
+            support (Tensor): not looked at.
+
+        Returns:
+            Tensor: float64, (B,).
+
+        Raises:
+            ValueError: the head has only been loaded: it keeps no statistics then.
+        """
+        statistics = self._fitted_statistics()
+        factor = torch.linalg.cholesky(self.covariance(statistics))
+        rows = torch.cat([unit_views(self.select_views(feats)).mean(1), statistics.means])
+        whitened = torch.linalg.solve_triangular(factor, rows.T, upper=False).T
+        queries, means = whitened.split([len(feats), len(statistics.means)])
+        return -(queries[:, None] - means).square().sum(-1).amin(1)
+
+    @torch.no_grad()
+    def leave_out_typicality(
+        self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
+    ) -> Tensor:
+        """See the base class; in closed form, see :class:`GaussianLeaveOut`."""
+        leave_out = GaussianLeaveOut(self, feats, labels)
+        found = torch.full((len(labels),), torch.nan, dtype=torch.float64)
+        for block in blocks:
+            found[block] = -leave_out.distances(block).amin(1).cpu()
+        return found
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N)."""

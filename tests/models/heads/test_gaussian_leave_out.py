@@ -68,6 +68,31 @@ def test_scores_are_those_of_the_general_way(prior_file, merge_views):
     assert fast.isnan().all(1).nonzero().flatten().tolist() == [2, 3, 6, 7, 8, 9, 10]
 
 
+def test_typicality_is_that_of_a_refit(prior_file):
+    feats, labels = few_shot(3, 4)
+    head = RegionGaussianHead(prior_file).fit(feats, labels, 3)
+    blocks = [[0], [1, 4, 5], [11]]
+    found = head.leave_out_typicality(feats, labels, blocks)
+    for block in blocks:
+        rest = torch.ones(12, dtype=torch.bool)
+        rest[block] = False
+        expected = head.refitted(feats[rest], labels[rest]).typicality(feats[block], feats[rest])
+        torch.testing.assert_close(found[block], expected, rtol=1e-8, atol=0)
+    assert found.isnan().nonzero().flatten().tolist() == [2, 3, 6, 7, 8, 9, 10]
+
+
+def test_typicality_by_hand(prior_file):
+    feats, labels = few_shot(3, 4)
+    queries = draw(5, 6, 16, seed=9)
+    head = RegionGaussianHead(prior_file).fit(feats, labels, 3)
+    precision = torch.linalg.inv(head.covariance(head.statistics))
+    views = torch.nn.functional.normalize(queries.double(), dim=-1).mean(1)
+    for b in range(5):
+        ways = views[b] - head.statistics.means
+        expected = -min((way @ precision @ way).item() for way in ways)
+        assert head.typicality(queries, feats)[b].item() == pytest.approx(expected, rel=1e-9)
+
+
 def test_other_heads_are_refitted():
     feats, labels = few_shot(3, 3, spread=0.2)
     head = KNNHead().fit(feats, labels, 3)
