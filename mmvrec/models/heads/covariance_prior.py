@@ -15,7 +15,9 @@ from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write, sha256_file
 
 #: SHA-256 of the embedded priors by the name of the weights that they belong to.
-EMBEDDED_PRIORS = {}
+EMBEDDED_PRIORS = {
+    'mvrec-tiny': '7f01bbd2158c66f94b382c12a33672ea8286eda7601fc1eef70b2b9d84b9bc16',
+}
 #: Added to the covariance, as a share of its mean variance: half precision may leave it singular.
 RIDGE = 0.01
 FORMAT = 'mmvrec-covariance-prior'

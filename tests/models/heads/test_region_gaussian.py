@@ -61,7 +61,7 @@ def by_hand(feats, labels, classes, prior, weight):
     return sigma, means, weights, -(weights * means).sum(1) / 2
 
 
-@pytest.mark.parametrize('prior_weight', [0.0, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize('prior_weight', [0.1, 0.3, 0.6, 1.0])
 def test_logits_are_those_of_the_equations(prior_file, prior_weight):
     feats, labels = few_shot(3, 5)
     queries = draw(10, 6, 16, seed=9)
@@ -170,9 +170,11 @@ def test_changes_that_cannot_be():
         loaded.add(feats[:1], torch.tensor([0]), 3)
 
 
-@pytest.mark.parametrize('weight', [-0.1, 1.1, math.nan])
+@pytest.mark.parametrize('weight', [0, -0.1, 1.1, math.nan])
 def test_bad_prior_weight(weight):
-    with pytest.raises(ValueError, match=f'prior_weight must be 0 to 1, got {weight}'):
+    with pytest.raises(
+        ValueError, match=f'prior_weight must be above 0 and at most 1, got {weight}'
+    ):
         RegionGaussianHead(prior_weight=weight)
 
 
