@@ -54,6 +54,7 @@ def build_bank(
     dataset = dataloader.dataset
     if dataset.bank is not None:
         return dataset.bank
+    model.check_prior()
     records = [dataset.get_data_info(i) for i in range(len(dataset))]
     return FeatureBank(
         feats=_cached_features(model, dataloader, cache_dir, fp16),
@@ -116,6 +117,7 @@ def iter_features(
     if model.backbone is not None:
         # Before the progress bar, so that what is said of the weights stays readable.
         model.backbone.init_weights()
+        model.check_prior()
     device = model.data_preprocessor.device
     for batch in _with_progress(_own_batches(dataloader), dataloader.dataset, progress):
         samples = batch['data_samples']
