@@ -76,8 +76,9 @@ class TimmRegion(ViewBackbone):
         self.input_size = img_size or config.input_size[-1]
         self._check_choices()
         with torch.random.fork_rng(devices=[]):
-            # Its own seed where none is given, so that the global generator stays as it is.
-            torch.seed() if random_seed is None else torch.manual_seed(random_seed)
+            # Not torch.manual_seed, which seeds other devices too and keeps the stack of its call.
+            generator = torch.default_generator
+            generator.seed() if random_seed is None else generator.manual_seed(random_seed)
             self.trunk = self._build()
         self.is_transformer = hasattr(self.trunk, 'num_prefix_tokens')
         self.layers, self.out_dims = self._cut(self.trunk, layers)
