@@ -4,6 +4,7 @@ from mmvrec.structures.label_space import LabelSpace, usual_spellings
 from mmvrec.structures.masks import decode_mask, encode_mask, mask_bbox
 from mmvrec.structures.orientation import annotation_orientation, turn_box, turn_mask, turn_points
 from mmvrec.structures.provenance import MADE_ELSEWHERE, Provenance, describe_sources
+from mmvrec.structures.view_plan import ViewPlan
 
 __all__ = [
     'MADE_ELSEWHERE',
@@ -12,6 +13,7 @@ __all__ = [
     'InstanceRecord',
     'LabelSpace',
     'Provenance',
+    'ViewPlan',
     'annotation_orientation',
     'decode_mask',
     'describe_sources',
