@@ -291,6 +291,10 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
             x = layer(x)
         return (self.ln1(x)[:, 0] @ self.proj,)
 
+    def repeated_blocks(self) -> nn.ModuleList:
+        """The transformer's layers."""
+        return self.layers
+
     def _with_alpha(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] not in (3, 4) or tuple(x.shape[2:]) != tuple(self.img_size):
             height, width = self.img_size

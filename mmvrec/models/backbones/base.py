@@ -4,11 +4,12 @@ import hashlib
 import inspect
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmvrec.structures import Provenance
 
@@ -41,6 +42,8 @@ class ViewBackbone(BaseModule):
     input_size: int | None = None
     #: Whether its weights are never trained.
     frozen: bool = True
+    #: What normalised views are cast to; None leaves them as they are.
+    compute_dtype: torch.dtype | None = None
     #: Arguments that say where weights lie or how they are treated; what the weights are, their
     #: digest tells.
     WEIGHT_ARGUMENTS: tuple[str, ...] = ()
@@ -92,7 +95,28 @@ class ViewBackbone(BaseModule):
             Tensor: features, float, (B, C).
         """
         channels = views.shape[1]
-        return self((views - self.mean[:channels]) / self.std[:channels])[0]
+        normalised = (views - self.mean[:channels]) / self.std[:channels]
+        return self(normalised.to(self.compute_dtype or normalised.dtype))[0]
+
+    def in_dtype(self, dtype: torch.dtype) -> 'ViewBackbone':
+        """A copy whose weights and arithmetic are of another type; views stay float32 until then.
+
+        Args:
+            dtype (torch.dtype): as ``torch.bfloat16``.
+
+        Returns:
+            ViewBackbone: on the same device, in eval mode.
+        """
+        self.init_weights()
+        copy = deepcopy(self).to(dtype)
+        copy.mean, copy.std = self.mean.clone(), self.std.clone()
+        copy.compute_dtype = dtype
+        copy.eval()
+        return copy
+
+    def repeated_blocks(self) -> Iterable[nn.Module]:
+        """Blocks of one structure, worth compiling once for all. Defaults to none."""
+        return ()
 
     @property
     def provenance(self) -> Provenance:

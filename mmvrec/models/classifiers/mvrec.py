@@ -9,6 +9,7 @@ from mmpretrain.models.classifiers.base import BaseClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from mmvrec.models.backbones.precision import PRECISIONS, Bfloat16Embedder, resolve_precision
 from mmvrec.models.heads.base import FewShotHead
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.registry import MODELS
@@ -34,9 +35,13 @@ class MVRECClassifier(BaseClassifier):
         unified (str, optional): one head for the classes of all tasks instead of one per task.
             ``product_known``: of a query's scores those of its task are kept, set to sum 1;
             ``product_unknown``: it may be taken for a class of any task. Defaults to None.
+        precision (str): arithmetic of the backbone: ``fp32`` (default); ``bf16``, about 1 % off
+            and several times faster where the device has it; ``auto``: ``bf16`` on GPUs that have
+            it, else ``fp32``. Needs a frozen backbone.
 
     Raises:
-        ValueError: ``views_per_forward`` is less than 1, the head needs text features and there is
+        ValueError: ``views_per_forward`` is less than 1, ``precision`` is none of these or not for
+            a backbone that is trained, the head needs text features and there is
             no ``text``, or ``unified`` is none of these.
     """
 
@@ -48,12 +53,19 @@ class MVRECClassifier(BaseClassifier):
         views_per_forward: int = 54,
         text: dict | None = None,
         unified: Literal['product_known', 'product_unknown'] | None = None,
+        precision: Literal['fp32', 'bf16', 'auto'] = 'fp32',
     ):
         preprocessor = {'type': 'MultiViewDataPreprocessor', **(data_preprocessor or {})}
         super().__init__(data_preprocessor=MODELS.build(preprocessor))
         if views_per_forward < 1:
             raise ValueError(f'views_per_forward must be at least 1, got {views_per_forward}')
         self.backbone = None if backbone is None else MODELS.build(backbone)
+        if precision not in PRECISIONS:
+            raise ValueError(f'precision must be one of {PRECISIONS}, got {precision!r}')
+        if precision != 'fp32' and self.backbone is not None and not self.backbone.frozen:
+            raise ValueError(f'precision={precision!r} needs a frozen backbone')
+        self.precision = precision
+        self._embedder: Bfloat16Embedder | None = None
         self.head_cfg = deepcopy(dict(head))
         # Built once here so that a wrong head config fails now, not after the extraction.
         self.needs_text = self.build_head().needs_text
@@ -102,6 +114,10 @@ class MVRECClassifier(BaseClassifier):
         feats = [self._text_feats[task, *names] for task, names in label_space.classes.items()]
         return torch.cat(feats).to(self.data_preprocessor.device)
 
+    def precision_on(self, device: torch.device) -> str:
+        """The arithmetic of the backbone on a device: ``fp32`` or ``bf16``."""
+        return resolve_precision(self.precision, device)
+
     def head_tasks(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """The heads for some tasks, by name, with the tasks that each tells apart."""
         return {UNIFIED: list(tasks)} if self.unified else {task: [task] for task in tasks}
@@ -124,7 +140,12 @@ class MVRECClassifier(BaseClassifier):
                 'embed images'
             )
         chunks = inputs.flatten(0, 1).split(self.views_per_forward)
-        feats = torch.cat([self.backbone.embed(chunk).float() for chunk in chunks])
+        embed = self.backbone.embed
+        if self.precision_on(inputs.device) == 'bf16':
+            if self._embedder is None or not self._embedder.is_current(self.backbone):
+                self._embedder = Bfloat16Embedder(self.backbone, self.views_per_forward)
+            embed = self._embedder
+        feats = torch.cat([embed(chunk).float() for chunk in chunks])
         return feats.unflatten(0, inputs.shape[:2])
 
     def allocate_heads(
