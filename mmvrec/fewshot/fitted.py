@@ -49,7 +49,7 @@ class Prediction:
     neighbours: tuple[Neighbour, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
-        """The fields in types that JSON has."""
+        """Write the fields in types that JSON has."""
         return {**vars(self), 'neighbours': [vars(near) for near in self.neighbours]}
 
 
@@ -89,7 +89,7 @@ class FittedClassifier:
 
     @torch.no_grad()
     def scores(self, feats: Tensor) -> Tensor:
-        """Class probabilities.
+        """Compute class probabilities.
 
         Args:
             feats (Tensor): view features, float, (B, V, C).
@@ -114,18 +114,18 @@ class FittedClassifier:
         return probabilities(logits, self.temperature).cpu()
 
     def similarities(self, feats: Tensor) -> Tensor | None:
-        """Cosines with the support instances, (B, V, C) to (B, M); None without support."""
+        """Compute cosines with the support instances, (B, V, C) to (B, M); None without support."""
         return None if self.support is None else similarities(feats, self.support.feats)
 
     def knows(self, feats: Tensor) -> bool:
-        """Whether an instance with these view features, (V, C), is in the support.
+        """Tell whether an instance with these view features, (V, C), is in the support.
 
         Names do not tell: files are copied and renamed.
         """
         return bool(torch.isclose(feats, self.support.feats, atol=1e-4).flatten(1).all(1).any())
 
     def is_unknown(self, similarity: float) -> bool | None:
-        """Whether a similarity is too little to be known; None without threshold."""
+        """Tell whether a similarity is below the threshold; None where there is none."""
         return None if self.threshold is None else similarity < self.threshold
 
     def predict(self, feats: Tensor, neighbours: int = 3) -> list[Prediction]:
@@ -140,7 +140,7 @@ class FittedClassifier:
         """
         names = self.class_names
         scores = self.scores(feats)
-        nearest = self._nearest(feats, neighbours)
+        nearest = self.nearest(feats, neighbours)
         predictions = []
         for row, near in zip(scores, nearest, strict=True):
             best = int(row.argmax())
@@ -157,8 +157,16 @@ class FittedClassifier:
             )
         return predictions
 
-    def _nearest(self, feats: Tensor, number: int) -> list[list[Neighbour]]:
-        """The most similar support instances of every query, at least one."""
+    def nearest(self, feats: Tensor, number: int) -> list[list[Neighbour]]:
+        """Find the most similar support instances of every query.
+
+        Args:
+            feats (Tensor): view features, float, (B, V, C).
+            number (int): how many; at least one is given.
+
+        Returns:
+            list[list[Neighbour]]: the nearest first; none without support.
+        """
         cosines = self.similarities(feats)
         if cosines is None:
             return [[] for _ in feats]
@@ -172,3 +180,20 @@ class FittedClassifier:
             ]
             for own, cosine in zip(rows.tolist(), values.tolist(), strict=True)
         ]
+
+
+def require_fitted(fitted: FittedClassifier | None) -> FittedClassifier:
+    """Raise ``ValueError`` where nothing is fitted yet."""
+    if fitted is None:
+        raise ValueError('nothing is fitted; call enroll(...) and fit() first')
+    return fitted
+
+
+def require_incremental(fitted: FittedClassifier | None) -> FittedClassifier:
+    """Raise ``ValueError`` where nothing is fitted, or only training can change the head."""
+    head = require_fitted(fitted).head
+    if not head.incremental:
+        raise ValueError(
+            f'{type(head).__name__} must be trained for other classes; enroll, then fit()'
+        )
+    return fitted

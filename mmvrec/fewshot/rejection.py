@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def similarities(feats: Tensor, support: Tensor) -> Tensor:
-    """Cosine of the mean features of queries and of support instances.
+    """Compute cosines of the mean features of queries and of support instances.
 
     The features are the backbone's, before any head: what a head has been trained to tell apart
     says little about what it has never seen.
@@ -25,7 +25,7 @@ def similarities(feats: Tensor, support: Tensor) -> Tensor:
 def leave_one_out_threshold(
     support: Tensor, labels: Tensor, quantile: float = 0.05
 ) -> float | None:
-    """The similarity below which an instance is unlike the support set.
+    """Find the similarity below which an instance is unlike the support set.
 
     Every support instance is compared with all others, as if it were a query; of the greatest
     similarities that they have so, this is a low quantile. Instances without another of their class

@@ -24,7 +24,7 @@ def no_fonts(monkeypatch):
 
 def forget():
     fonts._lettering.cache_clear()
-    fonts._system_fonts.cache_clear()
+    fonts.system_fonts.cache_clear()
 
 
 def drawn(letters, name) -> Image.Image:

@@ -103,7 +103,7 @@ class MultiViewRegionContext(BaseTransform):
             'resize': resize,
             'backend': backend,
         }
-        _check_settings(self.settings)
+        check_settings(self.settings)
         self.mask_mode = mask_mode
         self.sides = (RELEASED_SIDE, img_size) if resize == 'two_step' else (img_size,)
 
@@ -116,17 +116,18 @@ class MultiViewRegionContext(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the views and their boxes."""
-        image, mask = self._inputs(results)
+        image, mask = self.read_inputs(results)
         grids = self._grids(check_bbox(results['bbox']), *image.shape[:2])
         boxes = [crop_boxes(*grid) for grid in grids]
         region = cut_region(image, mask, self._reach(np.concatenate(boxes)))
         variants = len(self.settings['rotations']) * len(self.settings['flips'])
-        make = self._plan if self.settings['backend'] == 'device' else self._views
+        make = self._plan if self.settings['backend'] == 'device' else self.make_views
         results['views'] = make(region, grids)
         results['view_boxes'] = np.concatenate(boxes).repeat(variants, axis=0)
         return results
 
-    def _inputs(self, results: dict) -> tuple[np.ndarray, np.ndarray | None]:
+    def read_inputs(self, results: dict) -> tuple[np.ndarray, np.ndarray | None]:
+        """Check and give image and mask; the mask is None where alpha does not hold it."""
         needed = {'img': 'LoadDefectImage', 'bbox': 'a dataset of defect instances'}
         if self.mask_mode == 'instance':
             needed['instance_mask'] = "LoadInstanceMask (or mask_mode='foreground')"
@@ -177,15 +178,15 @@ class MultiViewRegionContext(BaseTransform):
             fill_alpha=self.mask_mode == 'foreground',
         )
 
-    def _views(self, region: Region, grids: list) -> torch.Tensor:
-        """Views of all scales, uint8, shape (V, C, img_size, img_size)."""
+    def make_views(self, region: Region, grids: list) -> torch.Tensor:
+        """Cut the views of all scales, uint8, shape (V, C, img_size, img_size)."""
         s = self.settings
         channels = 3 if self.mask_mode == 'none' else 4
         side, crops = self.sides[-1], len(s['offsets']) ** 2
         shape = (len(grids), crops, len(s['rotations']), len(s['flips']), channels, side, side)
         views = torch.empty(shape, dtype=torch.uint8)
         for scale, grid in enumerate(grids):
-            for rotation, turned in enumerate(self._turned_crops(region, grid)):
+            for rotation, turned in enumerate(self.turned_crops(region, grid)):
                 for flip, name in enumerate(s['flips']):
                     flipped = turned.flip(FLIP_DIMS[name]) if name != 'none' else turned
                     views[scale, :, rotation, flip, : flipped.shape[1]] = flipped
@@ -193,8 +194,8 @@ class MultiViewRegionContext(BaseTransform):
             views[..., 3, :, :] = 255
         return views.flatten(0, 3)
 
-    def _turned_crops(self, region: Region, grid: tuple) -> Iterator[torch.Tensor]:
-        """Per rotation the crops of one scale, uint8, shape (y * x, C, img_size, img_size)."""
+    def turned_crops(self, region: Region, grid: tuple) -> Iterator[torch.Tensor]:
+        """Yield per rotation the crops of one scale, uint8, (y * x, C, img_size, img_size)."""
         xs, ys, size = grid
         backend = self.settings['backend']
         resize_all = torch_crops if backend == 'torch' else pillow_crops
@@ -227,7 +228,7 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _check_settings(s: dict) -> None:
+def check_settings(s: dict) -> None:
     """Refuse settings that are not as documented, showing the right form."""
     for key, choices in _CHOICES.items():
         if s[key] not in choices:
