@@ -4,12 +4,12 @@ import hashlib
 import inspect
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmvrec.structures import Provenance
 
@@ -114,9 +114,8 @@ class ViewBackbone(BaseModule):
         copy.eval()
         return copy
 
-    def repeated_blocks(self) -> Iterable[nn.Module]:
-        """Blocks of one structure, worth compiling once for all. Defaults to none."""
-        return ()
+    def compile_layers(self) -> None:
+        """Compile what is worth it, for calls of one size. Defaults to nothing."""
 
     @property
     def provenance(self) -> Provenance:

@@ -66,8 +66,7 @@ class Bfloat16Embedder:
     def _compile(self) -> None:
         shared = {id(p): p for p in (*self.eager.parameters(), *self.eager.buffers())}
         self.full = deepcopy(self.eager, shared)
-        for block in self.full.repeated_blocks():
-            block.compile(dynamic=False)
+        self.full.compile_layers()
 
 
 def _sources(backbone: ViewBackbone) -> list[tuple[int, int, torch.device]]:
