@@ -31,7 +31,7 @@ from mmvrec.datasets import DefectDataset
 from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_head
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental
 from mmvrec.fewshot.fitting import TrainingSettings
-from mmvrec.structures import FeatureBank, describe_sources, usual_spellings
+from mmvrec.structures import FeatureBank, all_licences, describe_sources, usual_spellings
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
 
@@ -364,6 +364,7 @@ class DefectInferencer:
                 head=fitted.head.state_dict(),
                 weights_digest=self.model.backbone.weights_digest(),
                 weights=describe_sources(**self.model.provenance),
+                licence=all_licences(*self.model.provenance.values()),
             ),
         )
 

@@ -54,6 +54,8 @@ class SavedModel:
         weights_digest (str): SHA-256 of the backbone's weights.
         weights (str): where they come from.
         files (dict): size and SHA-256 of the files that ``config`` names by paths.
+        licence (str, optional): of all weights, see :func:`all_licences`; None in files that do not
+            tell it.
         version (int): of the format. Defaults to the one that is written.
     """
 
@@ -68,6 +70,7 @@ class SavedModel:
     weights_digest: str
     weights: str
     files: dict
+    licence: str | None
     version: int = FORMAT_VERSION
 
 
@@ -77,8 +80,8 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     Tensors: ``support_feats`` (M, V, C), ``support_pictures`` (M, 96, 96, 3) and the head's.
     Metadata ``info``: JSON with format version, config (with all settings of views and
     preprocessing), classes in label order, labels and ids of the support instances, threshold,
-    temperature, digest and source of the backbone's weights, and size and SHA-256 of files that
-    the config names by paths. Metadata ``sha256``: over ``info`` and all tensors.
+    temperature, digest, source and licence of the backbone's weights, and size and SHA-256 of files
+    that the config names by paths. Metadata ``sha256``: over ``info`` and all tensors.
 
     Raises:
         ValueError: ``path`` does not end in ``.safetensors``, or the config holds what a file
@@ -91,6 +94,7 @@ def write_model(path: str | Path, model: SavedModel) -> None:
         'labels': model.bank.label_names,
         'ids': model.bank.ids,
         'weights_source': model.weights,
+        'weights_licence': model.licence,
     }
     tensors = {
         **model.head,
@@ -170,6 +174,8 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
             f'{FORMAT_VERSION}'
         )
     check_checksum(path, version, metadata, tensors)
+    # Files of earlier releases do not tell.
+    info.setdefault('weights_licence', None)
     problem = content_problem(info, tensors)
     if problem:
         raise ValueError(f'{path} is damaged: {problem}')
@@ -185,6 +191,7 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
         ),
         head=tensors,
         weights=info['weights_source'],
+        licence=info['weights_licence'],
     )
 
 

@@ -9,13 +9,16 @@ import torch
 
 import mmvrec
 from mmvrec.models.backbones.embedded import EMBEDDED
+from mmvrec.models.backbones.packaged import PACKAGED
 from mmvrec.models.backbones.weights import (
     CONVERTED,
     PUBLISHED,
     describe_weights,
     find_weights,
+    licence_of,
     weights_folders,
 )
+from mmvrec.structures.licences import commercial_use
 from mmvrec.utils.files import sha256_file
 
 #: Packages, and the versions that are tested together.
@@ -25,6 +28,7 @@ TESTED = {
     'mmengine': '0.10.7',
     'mmcv-lite': '2.2.0',
     'mmpretrain': '1.2.0',
+    'timm': '1.0.31',
 }
 #: Weights that configs name and the package does not have: backbones, and CLIP for its text tower.
 NAMED_IN_CONFIGS = (*CONVERTED, 'ViT-L-14.pt')
@@ -83,11 +87,14 @@ def check_weights() -> list[str]:
     Not all that configs name are needed, so one of these that is missing is no problem.
     """
     problems = []
-    for name in EMBEDDED:
+    for name in (*EMBEDDED, *PACKAGED):
         try:
-            print(f'  weights {name}: {find_weights(name)}')
+            path = find_weights(name)
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
+            continue
+        print(f'  weights {name}: {path}')
+        print_licence(name)
     try:
         folders = weights_folders()
     except FileNotFoundError as error:
@@ -99,9 +106,17 @@ def check_weights() -> list[str]:
             path = find_weights(name)
         except FileNotFoundError:
             print(f'  not here: {describe_weights(name)}'.replace('\n', '\n  '))
+            print_licence(name)
             continue
         print(f'  weights {name}: {path}, {path.stat().st_size} bytes')
+        print_licence(name)
         published = PUBLISHED.get(name)
         if published and published.sha256 != sha256_file(path):
             problems.append(f'{path} is not the published file, get it again: {published}')
     return problems
+
+
+def print_licence(name: str) -> None:
+    """Print the licence of weights, and whether it allows commercial use."""
+    licence = licence_of(name)
+    print(f'    licence: {licence}; commercial use: {commercial_use(licence)}')

@@ -153,11 +153,11 @@ def as_points(values: list) -> np.ndarray:
     """
     # Objects: an array of text would give every number the room of the longest text.
     points = np.asarray(values, object)
-    numbers = all(
+    # The shape first: NumPy does not walk through more than 32 dimensions.
+    if points.shape[1:] != (2,) or not all(
         issubclass(kind, int | float | np.number) and kind is not bool
         for kind in set(map(type, points.flat))
-    )
-    if points.shape[1:] != (2,) or not numbers:
+    ):
         raise ValueError('a point is not a pair of finite numbers')
     try:
         points = points.astype(np.float64)

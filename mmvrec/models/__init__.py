@@ -1,4 +1,4 @@
-from mmvrec.models.backbones import AlphaCLIP, ViewBackbone
+from mmvrec.models.backbones import AlphaCLIP, FusedBackbone, TimmRegion, ViewBackbone
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.data_preprocessor import MultiViewDataPreprocessor
 from mmvrec.models.heads import (
@@ -10,6 +10,7 @@ from mmvrec.models.heads import (
     LinearProbeHead,
     LPPlusPlusHead,
     ProtoNetHead,
+    RegionGaussianHead,
     TextFusionHead,
     TipAdapterFHead,
     TipAdapterHead,
@@ -24,6 +25,7 @@ __all__ = [
     'CLIPAdapterHead',
     'CLIPText',
     'FewShotHead',
+    'FusedBackbone',
     'GDAHead',
     'KNNHead',
     'KernelRidgeHead',
@@ -32,8 +34,10 @@ __all__ = [
     'MVRECClassifier',
     'MultiViewDataPreprocessor',
     'ProtoNetHead',
+    'RegionGaussianHead',
     'StoredText',
     'TextFusionHead',
+    'TimmRegion',
     'TipAdapterFHead',
     'TipAdapterHead',
     'ViewBackbone',

@@ -15,6 +15,7 @@ CONTENT = {
     'threshold': None,
     'temperature': 1,
     'weights_digest': '0',
+    'weights_licence': None,
     'weights_source': 'mvrec-tiny',
 }
 

@@ -1,5 +1,8 @@
 """Which records can be used, and what becomes of them."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 
@@ -71,6 +74,16 @@ def test_closed_classes_say_how_they_are_written():
 
 def test_points_are_numbers():
     assert as_points([[1, 2.5], [np.float32(3), 4]]).tolist() == [[1, 2.5], [3, 4]]
-    for bad in ([[1, True]], [[1, '2']], [[1, 2, 3]], [1, 2], [[1, float('nan')]], [[1, 10**400]]):
+    deep = json.loads('[' * 60 + ']' * 60)
+    bad_points = (
+        [[1, True]],
+        [[1, '2']],
+        [[1, 2, 3]],
+        [1, 2],
+        [[1, math.nan]],
+        [[1, 10**400]],
+        deep,
+    )
+    for bad in bad_points:
         with pytest.raises(ValueError, match='not a pair of finite numbers'):
             as_points(bad)

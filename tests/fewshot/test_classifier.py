@@ -35,7 +35,7 @@ def test_temperature_and_threshold_are_those_of_the_support(bank):
     assert calibrated.temperature == fit_temperature(
         *held_out_scores(built.build_head, support, SETTINGS)
     )
-    assert plain.threshold == leave_one_out_threshold(bank.feats, bank.labels, 0.25)
+    assert plain.threshold == leave_one_out_threshold(plain.head, bank.feats, bank.labels, 0.25)
     assert (plain.class_names, plain.support) == (['a', 'b', 'c'], bank)
 
 
@@ -65,7 +65,9 @@ def test_adapted_head_keeps_what_was_learnt(bank):
     assert weight.abs().max() > 0
     assert torch.equal(after.head.projection.linear.weight, weight)
     assert after.temperature == before.temperature != 1
-    assert after.threshold == leave_one_out_threshold(changed.feats, changed.labels, 0.25)
+    assert after.threshold == leave_one_out_threshold(
+        after.head, changed.feats, changed.labels, 0.25
+    )
 
 
 def test_head_without_training_is_fitted_again(bank):

@@ -21,7 +21,9 @@ from mmvrec.models.backbones.clip_weights import (
     infer_arch,
     load_backbone_weights,
 )
+from mmvrec.models.backbones.embedded import EMBEDDED
 from mmvrec.models.backbones.encoder import embed_patches, run_last_layer, run_layer
+from mmvrec.models.backbones.info import BackboneInfo
 from mmvrec.models.backbones.weights import find_weights, licence_of
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
@@ -170,6 +172,14 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         """Name or files of the weights; ``not loaded yet`` before :meth:`init_weights`."""
         return self._provenance or Provenance('not loaded yet', is_random=True)
 
+    @property
+    def info(self) -> BackboneInfo:
+        """Method, paper, and licence of the named weights."""
+        named = [name for name in (self.checkpoint, self.alpha_checkpoint) if name]
+        learnt = 'generated defects' if self.checkpoint in EMBEDDED else 'image, mask and text'
+        paper = 'https://arxiv.org/abs/2312.03818'
+        return BackboneInfo(f'AlphaCLIP, {learnt}', paper, licence_of(*named))
+
     def init_weights(self) -> None:
         """Load the named weights, or draw random ones; does nothing where weights are set.
 
@@ -288,7 +298,8 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         """
         self.init_weights()
         patches = self._embed_patches(self._with_alpha(x))
-        tokens = torch.cat([self.cls_token.expand(len(x), -1, -1), patches], dim=1)
+        # The shape, not len(x): an exporter keeps it as a symbol, and the batch stays free.
+        tokens = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), patches], dim=1)
         tokens = self.pre_norm(tokens + self.pos_embed)
         normed = self.layers[0].ln1(tokens)
         for layer, following in pairwise(self.layers):
@@ -302,9 +313,10 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
             return self.patch_embed(x)[0]
         return embed_patches(x, self.patch_embed.projection)
 
-    def compile_layers(self) -> None:
-        """Compile the transformer's layers, one for all but the last."""
+    def compile_layers(self) -> bool:
+        """Compile the transformer's layers but the last, once for all."""
         self._run_layer = torch.compile(run_layer, dynamic=False)
+        return True
 
     def _with_alpha(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] not in (3, 4) or tuple(x.shape[2:]) != tuple(self.img_size):

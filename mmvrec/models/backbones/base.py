@@ -11,6 +11,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmvrec.models.backbones.info import BackboneInfo
+from mmvrec.models.backbones.region_pooling import area_resize
 from mmvrec.structures import Provenance
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -40,6 +42,8 @@ class ViewBackbone(BaseModule):
     out_dims: int
     #: Side of the views that it needs, pixels; None where any will do.
     input_size: int | None = None
+    #: Whether larger views are shrunk to :attr:`input_size`; else they are an error.
+    shrinks_views: bool = False
     #: Whether its weights are never trained.
     frozen: bool = True
     #: What normalised views are cast to; None leaves them as they are.
@@ -94,12 +98,14 @@ class ViewBackbone(BaseModule):
         Returns:
             Tensor: features, float, (B, C).
         """
-        channels = views.shape[1]
+        channels, side = views.shape[1], self.input_size
+        if self.shrinks_views and side is not None and views.shape[-1] > side:
+            views = area_resize(views, side, side)
         normalised = (views - self.mean[:channels]) / self.std[:channels]
-        return self(normalised.to(self.compute_dtype or normalised.dtype))[0]
+        return self(normalised.to(self.compute_dtype or views.dtype))[0].to(views.dtype)
 
     def in_dtype(self, dtype: torch.dtype) -> 'ViewBackbone':
-        """A copy whose weights and arithmetic are of another type; views stay float32 until then.
+        """A copy whose weights and arithmetic are of another type; pixels and features are not.
 
         Args:
             dtype (torch.dtype): as ``torch.bfloat16``.
@@ -109,18 +115,33 @@ class ViewBackbone(BaseModule):
         """
         self.init_weights()
         copy = deepcopy(self).to(dtype)
-        copy.mean, copy.std = self.mean.clone(), self.std.clone()
-        copy.compute_dtype = dtype
-        copy.eval()
-        return copy
+        for own, other in zip(self.modules(), copy.modules(), strict=True):
+            if isinstance(own, ViewBackbone):
+                other.mean, other.std = own.mean.clone(), own.std.clone()
+                other.compute_dtype = dtype
+        return copy.eval()
 
-    def compile_layers(self) -> None:
-        """Compile what is worth it, for calls of one size. Defaults to nothing."""
+    def compile_layers(self) -> bool:
+        """Compile what is worth it, for calls of one size; tells whether anything is."""
+        return False
+
+    def parts(self) -> list['ViewBackbone']:
+        """The backbones whose features it joins, each of which is cached on its own."""
+        return [self]
+
+    def join(self, feats: Sequence[Tensor]) -> Tensor:
+        """Features of all parts, each float, (..., C of the part), as one, (..., C)."""
+        return feats[0]
 
     @property
     def provenance(self) -> Provenance:
         """Where the weights come from; overridden by backbones whose weights have a name."""
         return self._provenance or Provenance(f'{type(self).__name__}, weights without a name')
+
+    @property
+    def info(self) -> BackboneInfo:
+        """What is to be known before it is chosen; told without loading anything."""
+        return BackboneInfo(type(self).__name__, None, self.provenance.licence)
 
     def take_weights_from(self, provenance: Provenance) -> None:
         """Note that a checkpoint brings the weights, so that :meth:`init_weights` has no work."""

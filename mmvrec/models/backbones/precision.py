@@ -33,9 +33,10 @@ class Bfloat16Embedder:
     """Embeds views by a copy of a backbone in bfloat16; the backbone stays what it is.
 
     Weights are cast once, where autocast casts them at every call, and what lies between layers
-    is of half the size. On GPUs the repeated blocks are compiled, once for all of them, for full
+    is of half the size. On GPUs the repeated layers are compiled, once for all of them, for full
     calls of ``views`` views; the smaller rest of a batch is embedded by the same copy uncompiled,
-    because compiling for one more size costs more time than it saves.
+    because compiling for one more size costs more time than it saves. Backbones that have none
+    (:meth:`ViewBackbone.compile_layers`) are not compiled.
 
     Args:
         backbone (ViewBackbone): a frozen one, on its device.
@@ -48,9 +49,7 @@ class Bfloat16Embedder:
         self._sources = _sources(backbone)
         device = backbone.mean.device
         # Inductor makes GPU code by Triton, which some systems have no build of.
-        compiles = device.type == 'cuda' and find_spec('triton') is not None
-        if compiles:
-            self._compile()
+        compiles = device.type == 'cuda' and find_spec('triton') is not None and self._compile()
         name = torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type
         how = f', compiled for {views} views at once' if compiles else ''
         print_log(f'The backbone computes in bfloat16 on {name}{how}', logger='current')
@@ -60,13 +59,13 @@ class Bfloat16Embedder:
         return self._sources == _sources(backbone)
 
     def __call__(self, views: Tensor) -> Tensor:
-        """Embed (B, 4 or 3, S, S) like :meth:`ViewBackbone.embed`; bfloat16, (B, C)."""
+        """Embed (B, 4 or 3, S, S) like :meth:`ViewBackbone.embed`; float32, (B, C)."""
         return (self.full if len(views) == self.views else self.eager).embed(views)
 
-    def _compile(self) -> None:
+    def _compile(self) -> bool:
         shared = {id(p): p for p in (*self.eager.parameters(), *self.eager.buffers())}
         self.full = deepcopy(self.eager, shared)
-        self.full.compile_layers()
+        return self.full.compile_layers()
 
 
 def _sources(backbone: ViewBackbone) -> list[tuple[int, int, torch.device]]:

@@ -1,7 +1,8 @@
 """The model: preprocessor, backbone and one head per task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,8 +10,10 @@ from mmpretrain.models.classifiers.base import BaseClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from mmvrec.models.backbones.base import ViewBackbone
 from mmvrec.models.backbones.precision import PRECISIONS, Bfloat16Embedder, resolve_precision
 from mmvrec.models.heads.base import FewShotHead
+from mmvrec.models.heads.covariance_prior import load_prior
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.registry import MODELS
 from mmvrec.structures import MADE_ELSEWHERE, LabelSpace, Provenance
@@ -35,6 +38,8 @@ class MVRECClassifier(BaseClassifier):
         unified (str, optional): one head for the classes of all tasks instead of one per task.
             ``product_known``: of a query's scores those of its task are kept, set to sum 1;
             ``product_unknown``: it may be taken for a class of any task. Defaults to None.
+        prior (str, optional): the backbone's covariance prior, for heads that take one, see
+            :func:`load_prior`. Defaults to None.
         precision (str): arithmetic of the backbone: ``fp32`` (default); ``bf16``, about 1 % off
             and several times faster where the device has it; ``auto``: ``bf16`` on GPUs that have
             it, else ``fp32``. Needs a frozen backbone.
@@ -54,6 +59,7 @@ class MVRECClassifier(BaseClassifier):
         text: dict | None = None,
         unified: Literal['product_known', 'product_unknown'] | None = None,
         precision: Literal['fp32', 'bf16', 'auto'] = 'fp32',
+        prior: str | None = None,
     ):
         preprocessor = {'type': 'MultiViewDataPreprocessor', **(data_preprocessor or {})}
         super().__init__(data_preprocessor=MODELS.build(preprocessor))
@@ -65,10 +71,14 @@ class MVRECClassifier(BaseClassifier):
         if precision != 'fp32' and self.backbone is not None and not self.backbone.frozen:
             raise ValueError(f'precision={precision!r} needs a frozen backbone')
         self.precision = precision
-        self._embedder: Bfloat16Embedder | None = None
+        self._low: dict[ViewBackbone, Bfloat16Embedder] = {}
         self.head_cfg = deepcopy(dict(head))
         # Built once here so that a wrong head config fails now, not after the extraction.
-        self.needs_text = self.build_head().needs_text
+        built = self.build_head()
+        if prior is not None and built.takes_prior:
+            self.head_cfg.setdefault('prior', prior)
+            built = self.build_head()
+        self.needs_text = built.needs_text
         if self.needs_text and text is None:
             raise ValueError(
                 f'{head["type"]} needs text features of the classes; set model.text, as in '
@@ -118,15 +128,28 @@ class MVRECClassifier(BaseClassifier):
         """The arithmetic of the backbone on a device: ``fp32`` or ``bf16``."""
         return resolve_precision(self.precision, device)
 
+    def check_prior(self) -> None:
+        """Check that the head's covariance prior is one of this backbone's weights.
+
+        Raises:
+            ValueError: it was made with others.
+        """
+        name = self.head_cfg.get('prior')
+        if name is not None and self.backbone is not None:
+            digest, source = self.backbone.weights_digest(), self.backbone.provenance.source
+            load_prior(name).check_weights(digest, source)
+
     def head_tasks(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """Name the heads for some tasks, with the tasks that each tells apart."""
         return {UNIFIED: list(tasks)} if self.unified else {task: [task] for task in tasks}
 
-    def extract_feat(self, inputs: Tensor) -> Tensor:
+    def extract_feat(self, inputs: Tensor, parts: Sequence[ViewBackbone] | None = None) -> Tensor:
         """Embed views.
 
         Args:
             inputs (Tensor): views, float, 0 to 255, (B, V, 4 or 3, S, S).
+            parts (Sequence[ViewBackbone], optional): some of the backbone's parts, whose features
+                are given as they are, side by side. Defaults to the backbone itself.
 
         Returns:
             Tensor: view features, float32, (B, V, C).
@@ -140,13 +163,19 @@ class MVRECClassifier(BaseClassifier):
                 'embed images'
             )
         chunks = inputs.flatten(0, 1).split(self.views_per_forward)
-        embed = self.backbone.embed
-        if self.precision_on(inputs.device) == 'bf16':
-            if self._embedder is None or not self._embedder.is_current(self.backbone):
-                self._embedder = Bfloat16Embedder(self.backbone, self.views_per_forward)
-            embed = self._embedder
-        feats = torch.cat([embed(chunk).float() for chunk in chunks])
+        whole = parts is None
+        embedders = [self._embedder(part) for part in (self.backbone.parts() if whole else parts)]
+        join = self.backbone.join if whole else partial(torch.cat, dim=1)
+        feats = torch.cat([join([embed(chunk).float() for embed in embedders]) for chunk in chunks])
         return feats.unflatten(0, inputs.shape[:2])
+
+    def _embedder(self, part: ViewBackbone) -> Callable[[Tensor], Tensor]:
+        """What embeds views in the model's precision as a part of the backbone does."""
+        if self.precision_on(part.mean.device) == 'fp32':
+            return part.embed
+        if part not in self._low or not self._low[part].is_current(part):
+            self._low[part] = Bfloat16Embedder(part, self.views_per_forward)
+        return self._low[part]
 
     def allocate_heads(
         self, label_space: LabelSpace, supports: Mapping[str, int], channels: int

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmvrec.models import MVRECClassifier
-from mmvrec.models.backbones.precision import Bfloat16Embedder, resolve_precision
+from mmvrec.models.backbones.precision import resolve_precision
 
 BACKBONE = dict(
     type='AlphaCLIP',
@@ -28,9 +28,9 @@ def model(**options) -> MVRECClassifier:
     return MVRECClassifier(backbone=BACKBONE, head=dict(type='ZipAdapterHead'), **options).eval()
 
 
-def pixels(count=5, seed=0):
+def pixels(count=5, seed=0, size=28):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (1, count, 4, 28, 28), generator=generator).float()
+    return torch.randint(0, 256, (1, count, 4, size, size), generator=generator).float()
 
 
 def relative_error(feats, expected):
@@ -50,7 +50,7 @@ def test_features_are_within_the_rounding_of_bfloat16():
 def test_pixels_are_normalised_before_they_are_rounded():
     exact, low = model(), model(precision='bf16')
     low(pixels())
-    embedder = low._embedder
+    embedder = low._embedder(low.backbone)
     assert torch.equal(embedder.eager.mean, exact.backbone.mean)
     assert torch.equal(embedder.eager.std, exact.backbone.std)
     assert embedder.eager.mean.dtype == torch.float32
@@ -82,14 +82,15 @@ def test_loaded_weights_are_taken_over():
 def test_copies_are_made_once():
     low = model(precision='bf16')
     low(pixels())
-    embedder = low._embedder
+    embedder = low._embedder(low.backbone)
     low(pixels(seed=1))
-    assert low._embedder is embedder
+    assert low._embedder(low.backbone) is embedder
 
 
 @torch.no_grad()
 def test_full_calls_and_the_rest_go_separate_ways():
-    embedder = Bfloat16Embedder(model().backbone, views=4)
+    low = model(precision='bf16', views_per_forward=4)
+    embedder = low._embedder(low.backbone)
     sizes = {'full': [], 'eager': []}
 
     def counting(name):
@@ -98,11 +99,42 @@ def test_full_calls_and_the_rest_go_separate_ways():
         return copy
 
     embedder.full, embedder.eager = counting('full'), counting('eager')
-    low = model(precision='bf16', views_per_forward=4)
-    low(pixels(1))
-    low._embedder.full, low._embedder.eager = embedder.full, embedder.eager
     low(pixels(11))
     assert sizes == {'full': [4, 4], 'eager': [3]}
+
+
+FUSED = dict(
+    type='FusedBackbone',
+    members=[
+        BACKBONE,
+        dict(
+            type='TimmRegion',
+            model='resnet18',
+            pooling=['mask', 'ring'],
+            layers=[1, 2],
+            img_size=32,
+            random_seed=0,
+        ),
+        dict(type='TimmRegion', model='vit_tiny_patch16_224', pooling=['mask', 'cls'], img_size=32),
+    ],
+    weights=[1.0, 2.0, 0.5],
+)
+
+
+@torch.no_grad()
+def test_parts_of_a_fused_backbone_have_copies_of_their_own():
+    low = MVRECClassifier(
+        backbone=FUSED, head=dict(type='ZipAdapterHead'), precision='bf16', views_per_forward=2
+    ).eval()
+    views = pixels(size=32)
+    feats, expected = low(views), low.backbone.embed(views[0])[None]
+    assert 1e-4 < relative_error(feats, expected) < 2e-2
+    members = [low.extract_feat(views, [part]) for part in low.backbone.parts()]
+    torch.testing.assert_close(low.backbone.join(members), feats, rtol=0, atol=1e-6)
+    copy = low.backbone.in_dtype(torch.bfloat16)
+    assert {p.dtype for p in copy.parameters()} == {torch.bfloat16}
+    assert {b.mean.dtype for b in (copy, *copy.members)} == {torch.float32}
+    assert 1e-4 < relative_error(copy.embed(views[0])[None], expected) < 2e-2
 
 
 def test_models_with_such_a_copy_can_be_copied():
