@@ -116,13 +116,17 @@ def iter_features(
             model with a precision of its own.
     """
     _check_precision(model, fp16)
-    for samples, feats in _one_behind(_embedded(model, dataloader, fp16, progress)):
+    for samples, feats in _one_behind(_embedded(model, dataloader, fp16, progress, parts)):
         _check_finite(feats, samples)
         yield samples, feats
 
 
 def _embedded(
-    model: MVRECClassifier, dataloader: DataLoader, fp16: bool, progress: bool
+    model: MVRECClassifier,
+    dataloader: DataLoader,
+    fp16: bool,
+    progress: bool,
+    parts: Sequence[ViewBackbone] | None,
 ) -> Iterator[tuple[list[DataSample], Tensor]]:
     """Samples and features of each batch, on the model's device."""
     model.eval()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ class ViewPlan:
 
     A worker process decodes the image and cuts the region out; the model's device makes the views
     of it, after one transfer, by matrix products: the filter is separable, so that a crop is
-    ``rows @ pixels @ columns``, where pixels outside the image, which are 0, have no part.
+    ``rows @ pixels @ columns``; pixels outside the image are 0.
 
     The views are those of ``MultiViewRegionContext(backend='torch')``, whose weights it uses, but
     for the order of summation: a value at a tie may be rounded to the other side.
@@ -89,10 +90,15 @@ class ViewPlan:
             the row, the column, the rotation and the flip.
         """
         pixels = self.pixels.to(device or self.pixels.device, non_blocking=True)
-        # Half precision, which a caller may have set, would be off by whole grey levels.
+        # Half precision, which a caller may have set, would be off by up to two grey levels.
         with torch.autocast(pixels.device.type, enabled=False):
-            planes = pixels.permute(2, 0, 1).float()
-            crops = torch.stack([self._crops(planes, *grid) for grid in self.grids])
+            canvas, left, top = self._canvas(pixels)
+            crops = torch.stack(
+                [
+                    self._crops(canvas, [x - left for x in xs], [y - top for y in ys], size)
+                    for xs, ys, size in self.grids
+                ]
+            )
         turned = torch.stack([torch.rot90(crops, q, (-2, -1)) for q in self.quarters], 2)
         flipped = torch.stack([turned.flip(FLIP_DIMS[name]) for name in self.flips], 3)
         views = flipped.flatten(0, 3)
@@ -100,38 +106,29 @@ class ViewPlan:
             views = torch.cat([views, torch.full_like(views[:, :1], 255)], 1)
         return views
 
-    def _crops(self, planes: Tensor, xs: list[int], ys: list[int], size: int) -> Tensor:
-        """The crops of one scale, uint8, (y * x, C, S, S), of pixels as float (C, h, w)."""
-        rows = _part(ys, size, self.top, planes.shape[1])
-        strips = self._resize(planes[:, rows], xs, size, self.left)
-        # The same along columns, of which each strip has those of all its crops.
-        strips = strips.flatten(2).transpose(1, 2)
-        crops = self._resize(strips, ys, size, self.top + rows.start)
-        crops = crops.unflatten(1, (len(xs), -1))
-        return crops.permute(3, 1, 0, 4, 2).flatten(0, 1).to(torch.uint8)
+    def _canvas(self, pixels: Tensor) -> tuple[Tensor, int, int]:
+        """The region and all that crops reach beyond it, float32 (C, H, W), and where it starts."""
+        height, width, channels = pixels.shape
+        left = min(self.left, *(x for xs, _, _ in self.grids for x in xs))
+        top = min(self.top, *(y for _, ys, _ in self.grids for y in ys))
+        right = max(self.left + width, *(max(xs) + size for xs, _, size in self.grids))
+        bottom = max(self.top + height, *(max(ys) + size for _, ys, size in self.grids))
+        canvas = pixels.new_zeros((channels, bottom - top, right - left), dtype=torch.float32)
+        column, row = self.left - left, self.top - top
+        canvas[:, row : row + height, column : column + width] = pixels.permute(2, 0, 1)
+        return canvas, left, top
 
-    def _resize(self, pixels: Tensor, starts: list[int], size: int, origin: int) -> Tensor:
-        """Cut stretches out of the last dimension and resize them, (…, n) to (…, starts, S)."""
-        part = _part(starts, size, origin, pixels.shape[-1])
-        weights = _weights(size, self.sides[0], pixels.device)
-        placed = pixels.new_zeros(part.stop - part.start, len(starts), self.sides[0])
-        for index, start in enumerate(starts):
-            inside = _part([start], size, origin, pixels.shape[-1])
-            shift = origin - start
-            placed[inside.start - part.start : inside.stop - part.start, index] = weights[
-                inside.start + shift : inside.stop + shift
-            ]
-        resized = _to_grey_levels(pixels[..., part] @ placed.flatten(1))
-        resized = resized.unflatten(-1, (len(starts), self.sides[0]))
-        for before, after in zip(self.sides, self.sides[1:], strict=False):
-            resized = _to_grey_levels(resized @ _weights(before, after, pixels.device))
-        return resized
-
-
-def _part(starts: list[int], size: int, origin: int, length: int) -> slice:
-    """The pixels from the first to the last that stretches of ``size`` have of a region."""
-    first = min(max(min(starts) - origin, 0), length)
-    return slice(first, max(min(max(starts) + size - origin, length), first))
+    def _crops(self, canvas: Tensor, xs: list[int], ys: list[int], size: int) -> Tensor:
+        """The crops of one scale, uint8, (y * x, C, S, S), by their starts in the canvas."""
+        first, last = min(ys), max(ys) + size
+        strips = torch.stack([canvas[:, first:last, x : x + size] for x in xs])
+        for before, after in pairwise((size, *self.sides)):
+            strips = _to_grey_levels(strips @ _weights(before, after, canvas.device))
+        crops = torch.stack([strips[:, :, y - first : y - first + size] for y in ys])
+        for before, after in pairwise((size, *self.sides)):
+            weights = _weights(before, after, canvas.device)
+            crops = _to_grey_levels(weights.T @ crops)
+        return crops.flatten(0, 1).to(torch.uint8)
 
 
 def _to_grey_levels(values: Tensor) -> Tensor:
