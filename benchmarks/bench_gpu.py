@@ -1,15 +1,15 @@
 """Embedding on a GPU, from image files to features, against the card's own matrix products.
 
-    bench_gpu.py [--arch vit-l/14] [--images 1514] [--sizes 216 432] [--workers 14] [--repeat 5]
-        [--data FOLDER] [--out FILE.json]
+    bench_gpu.py [PART ...] [--arch vit-l/14] [--images 1514] [--sizes 216] [--workers 8]
+        [--repeat 5] [--data FOLDER] [--out FILE.json]
 
 Measured in one run, medians of ``--repeat``, with random weights: the rate of a bfloat16 matrix
 product of the card; the backbone alone in calls of several sizes; the loop that one would write
 oneself (Pillow crops in the main process, ``model.half()``, one instance a call); a whole generated
 dataset of the size of MVTec-FS by ``iter_features`` with ``backend='device'`` and
-``precision='bf16'``; how far views and features are from those of the CPU and of float32; and
-fits of Zip-Adapter-F on both devices. On a CPU the same runs, to try it: ``--arch tiny --images 8
---sizes 54``.
+``precision='bf16'``, and its start by numbers of workers; how far views and features are from those
+of the CPU and of float32; and fits of Zip-Adapter-F on both devices. Parts of it are measured by
+their names, ``PARTS``. On a CPU the same runs, to try it: ``--arch tiny --images 8 --sizes 54``.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Container
 from copy import deepcopy
 from pathlib import Path
 
@@ -28,18 +29,21 @@ from bench_fit import random_support
 from gpu_rig import VIEWS, Bench, view_flops
 from PIL import Image, ImageDraw
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.data import Subset
+from torch.utils.data import Dataset, Subset
 from written_set import write_set
 
 from mmvrec.datasets.transforms.view_geometry import crop_boxes, crop_starts
 from mmvrec.fewshot.extraction import extract_features, iter_features
 from mmvrec.fewshot.fitting import TrainingSettings, fit_head
 from mmvrec.fewshot.support import SupportSet
+from mmvrec.models.backbones.encoder import embed_patches
 from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.structures import ViewPlan
 
 #: Instances that the loop of one's own embeds in one measurement.
 LOOP = 8
+#: What can be measured beside the matmul rate and the backbone.
+PARTS = ('loop', 'whole', 'start', 'parity', 'views', 'patches', 'fits', 'profile')
 
 
 def measure_matmul(bench: Bench) -> float:
@@ -60,7 +64,6 @@ def measure_matmul(bench: Bench) -> float:
 def measure_backbone(bench: Bench, peak: float) -> int:
     """The backbone alone, views already on the device; gives the fastest size of a call."""
     flops, rates = view_flops(bench.model.backbone), {}
-    bench.note('view_flops', flops, f'{flops / 1e9:.1f} GFLOP a view')
     for size in bench.args.sizes:
         model = bench.make_model('bf16', size)
         shape = (size // VIEWS, VIEWS, 4, bench.side, bench.side)
@@ -69,7 +72,6 @@ def measure_backbone(bench: Bench, peak: float) -> int:
         def embed(model=model, views=views) -> None:
             model.extract_feat(views.float())
 
-        embed()
         seconds = bench.median(embed)
         rates[size] = views.shape[0] * VIEWS / seconds
         share = rates[size] * flops / peak
@@ -98,16 +100,13 @@ def print_profile(bench: Bench) -> None:
 def measure_patches(bench: Bench) -> None:
     """The patch embedding as the convolution that it is, and as one matrix product."""
     layer = deepcopy(bench.model.backbone.patch_embed.projection).bfloat16()
-    patch, count = layer.kernel_size[0], bench.args.sizes[0]
+    count = bench.args.sizes[0]
     shape = count, 4, bench.side, bench.side
     views = torch.randn(shape, device=bench.device, dtype=torch.bfloat16)
 
-    def product() -> torch.Tensor:
-        cells = views.unflatten(3, (-1, patch)).unflatten(2, (-1, patch))
-        return cells.permute(0, 2, 4, 1, 3, 5).flatten(3) @ layer.weight.flatten(1).T
-
+    works = {'convolution': lambda: layer(views), 'product': lambda: embed_patches(views, layer)}
     with torch.no_grad():
-        for name, work in {'convolution': lambda: layer(views), 'product': product}.items():
+        for name, work in works.items():
             seconds = bench.median(work)
             bench.note(f'patches_{name}', seconds, f'{1000 * seconds:.2f} ms for {count} views')
 
@@ -179,28 +178,48 @@ def pillow_views(bench: Bench, name: str, annotation: dict) -> np.ndarray:
     return np.stack(views)
 
 
-def measure_whole(bench: Bench, size: int, peak: float, own_rate: float) -> None:
+def embed_files(bench: Bench, dataset: Dataset, workers: int | None = None) -> list[float]:
+    """Embed a dataset with new workers; seconds from the start to the features of each batch."""
+    size, start = bench.model.views_per_forward, time.perf_counter()
+    loader = bench.loader(dataset, size, workers)
+    return [time.perf_counter() - start for _ in iter_features(bench.model, loader, progress=False)]
+
+
+def measure_whole(bench: Bench, peak: float, own_rate: float | None) -> None:
     """All instances from files to features, workers started anew each time."""
-    bench.model = bench.make_model('bf16', size)
-    dataset = bench.dataset('device')
-    arrivals: list[float] = []
-
-    def embed_all() -> None:
-        arrivals.clear()
-        for _ in iter_features(bench.model, bench.loader(dataset, size), progress=False):
-            arrivals.append(time.perf_counter())
-
-    times = bench.seconds(embed_all)
+    dataset, arrivals = bench.dataset('device'), []
+    batch = max(bench.model.views_per_forward // VIEWS, 1)
+    embed_files(bench, Subset(dataset, range(min(2 * batch, len(dataset)))))
+    times = bench.seconds(lambda: arrivals.append(embed_files(bench, dataset)))
     seconds, count = statistics.median(times), len(dataset)
-    work = VIEWS * view_flops(bench.model.backbone)
-    result = {'seconds': seconds, 'all': times, 'share': count * work / seconds / peak}
-    text = f'{seconds:.2f} s, {count / seconds:.1f} instances/s'
-    bench.note('whole', result, f'{count} instances: {text}, {result["share"]:.3f} of the matmul '
-               f'rate, {count / seconds / own_rate:.2f} x the loop of one\'s own')  # fmt: skip
-    full = max(len(arrivals) - 2, 1)
-    steady = (arrivals[full] - arrivals[0]) / full if full < len(arrivals) else seconds
-    share = max(size // VIEWS, 1) * work / steady / peak
-    bench.note('steady', {'share': share}, f'{share:.3f} of the matmul rate once it runs')
+    flops = [VIEWS * view_flops(bench.model.backbone, whole) for whole in (False, True)]
+    share, of_all = (count * work / seconds / peak for work in flops)
+    result = {'seconds': seconds, 'all': times, 'share': share, 'share_last_layer_whole': of_all}
+    text = (
+        f'{count} instances: {seconds:.2f} s, {count / seconds:.1f} instances/s, {share:.3f} of '
+        f'the matmul rate ({of_all:.3f} with a whole last layer)'
+    )
+    if own_rate is not None:
+        text += f", {count / seconds / own_rate:.2f} x the loop of one's own"
+    bench.note('whole', result, text)
+    full = max(len(arrivals[0]) - 2, 1)
+    if full < len(arrivals[0]):
+        steady = statistics.median((each[full] - each[0]) / full for each in arrivals)
+        share = batch * flops[0] / steady / peak
+        bench.note('steady', {'share': share}, f'{share:.3f} of the matmul rate once it runs')
+
+
+def measure_start(bench: Bench) -> None:
+    """How long the first features take, by numbers of workers."""
+    dataset = bench.dataset('device')
+    for workers in (2, 4, 8, 14):
+        if workers <= (os.cpu_count() or 1):
+            batches = Subset(dataset, range(min(len(dataset), 16 * workers)))
+            firsts = [embed_files(bench, batches, workers) for _ in range(bench.args.repeat)]
+            first = statistics.median(each[0] for each in firsts)
+            rate = len(batches) / statistics.median(each[-1] for each in firsts)
+            text = f'{first:.2f} s, then {rate:.0f} instances/s in all of {len(batches)}'
+            bench.note(f'start_{workers}', {'first': first, 'rate': rate}, text)
 
 
 def measure_parity(bench: Bench) -> None:
@@ -243,37 +262,62 @@ def measure_fits(bench: Bench) -> None:
         bench.note(f'fit_{device}', seconds, f'{text}, {torch.get_num_threads()} CPU threads')
 
 
-def main() -> None:
-    """Measure and print."""
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument('parts', nargs='*', metavar='PART', help=f'of {PARTS}; default all')
     parser.add_argument('--arch', default='vit-l/14')
     parser.add_argument('--images', type=int, default=1514)
-    parser.add_argument('--sizes', type=int, nargs='+', default=[216, 432], help='views per call')
-    parser.add_argument('--workers', type=int, default=max((os.cpu_count() or 2) - 2, 1))
+    parser.add_argument('--sizes', type=int, nargs='+', default=[216], help='views per call')
+    parser.add_argument('--workers', type=int, default=min(max((os.cpu_count() or 2) - 2, 1), 8))
     parser.add_argument('--repeat', type=int, default=5)
     parser.add_argument('--fit-iterations', type=int, default=100)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--data', type=Path, help='folder to write the images to')
     parser.add_argument('--out', type=Path, help='JSON file for the numbers')
+    return parser
+
+
+def measure(bench: Bench, parts: Container[str]) -> None:
+    """Measure the parts, in the order of ``PARTS``; the matmul rate and the backbone always."""
+    peak = measure_matmul(bench)
+    size = measure_backbone(bench, peak)
+    bench.model = bench.make_model('bf16', size)
+    own_rate = measure_own_loop(bench) if 'loop' in parts else None
+    if 'whole' in parts:
+        measure_whole(bench, peak, own_rate)
+    for name, work in {
+        'start': measure_start,
+        'parity': measure_parity,
+        'views': measure_views,
+        'patches': measure_patches,
+        'fits': measure_fits,
+        'profile': print_profile,
+    }.items():
+        if name in parts:
+            work(bench)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = make_parser()
     args = parser.parse_args()
+    args.parts = args.parts or list(PARTS)
+    if not set(args.parts) <= set(PARTS):
+        parser.error(f'parts are {PARTS}, got {args.parts}')
     cv2.setNumThreads(0)
     with tempfile.TemporaryDirectory() as folder:
         args.data = args.data or Path(folder)
-        write_set(args.data, args.images, args.workers)
+        write_set(args.data, args.images, os.cpu_count() or 1)
         bench = Bench(args)
         name = torch.cuda.get_device_name() if args.device == 'cuda' else 'CPU'
         bench.note('machine', name, f'{name}, torch {torch.__version__}, {args.workers} workers')
-        peak = measure_matmul(bench)
-        size = measure_backbone(bench, peak)
-        own_rate = measure_own_loop(bench)
-        measure_whole(bench, size, peak, own_rate)
-        measure_parity(bench)
-        measure_views(bench)
-        measure_patches(bench)
-        measure_fits(bench)
-        print_profile(bench)
+        flops = [view_flops(bench.model.backbone, whole) for whole in (False, True)]
+        text = f'{flops[0] / 1e9:.1f} GFLOP a view, {flops[1] / 1e9:.1f} with a whole last layer'
+        bench.note('view_flops', flops, text)
+        measure(bench, args.parts)
 
 
 if __name__ == '__main__':

@@ -16,18 +16,27 @@ from mmvrec.models import MVRECClassifier
 VIEWS = 27
 
 
-def view_flops(backbone: torch.nn.Module) -> int:
+def view_flops(backbone: torch.nn.Module, whole: bool = False) -> int:
     """Floating point operations of one view: those of the matrix products, two per term.
 
-    Each layer multiplies by 12 D^2 weights a token (4 D^2 of the attention, 8 D^2 of a feed-forward
-    network of 4 D) and has two products of T x T x D; D channels, T tokens.
+    A layer multiplies by 12 D^2 weights a token (4 D^2 of the attention, 8 D^2 of a feed-forward
+    network of 4 D) and has two products of T x T x D; D channels, T tokens. In the last layer keys
+    and values alone (2 D^2) are those of all tokens, the rest is that of the class token.
+
+    Args:
+        backbone (nn.Module): an AlphaCLIP.
+        whole (bool): count the last layer like the others, as if it were computed for all tokens.
+            Defaults to False.
     """
     side = backbone.input_size // backbone.patch_embed.projection.kernel_size[0]
     tokens, width = side**2 + 1, backbone.embed_dims
     patches = 2 * side**2 * backbone.patch_embed.projection.weight.numel()
-    layers = 2 * sum(m.numel() for m in backbone.layers.parameters() if m.ndim == 2) * tokens
-    attention = 4 * tokens**2 * width * backbone.num_layers
-    return patches + layers + attention + 2 * backbone.proj.numel()
+    weights = sum(m.numel() for m in backbone.layers[-1].parameters() if m.ndim == 2)
+    layer = 2 * weights * tokens + 4 * tokens**2 * width
+    shared = 2 * width**2
+    last = 2 * shared * tokens + 2 * (weights - shared) + 4 * tokens * width
+    layers = (backbone.num_layers - 1) * layer + (layer if whole else last)
+    return patches + layers + 2 * backbone.proj.numel()
 
 
 class Bench:
@@ -63,29 +72,30 @@ class Bench:
         pipeline = [*loads, {**views, 'backend': backend}, {'type': 'PackViews'}]
         return CocoDefects(data_root=str(self.args.data), pipeline=pipeline)
 
-    def loader(self, dataset: object, size: int) -> DataLoader:
+    def loader(self, dataset: object, size: int, workers: int | None = None) -> DataLoader:
         """Batches of as many instances as make a full call of the backbone."""
         return DataLoader(
             dataset,
             max(size // VIEWS, 1),
-            num_workers=min(self.args.workers, len(dataset)),
+            num_workers=min(workers or self.args.workers, len(dataset)),
             collate_fn=pseudo_collate,
         )
 
     def median(self, work: Callable[[], object]) -> float:
-        """Median wall-clock time of ``work``; see :meth:`seconds`."""
+        """Median of :meth:`seconds` after an untimed call."""
+        work()
         return statistics.median(self.seconds(work))
 
     def seconds(self, work: Callable[[], object]) -> list[float]:
-        """Wall-clock times of ``work``, all of it on the device done, after one untimed call."""
+        """Wall-clock times of ``work``, all of it on the device done."""
         times = []
-        for _ in range(self.args.repeat + 1):
+        for _ in range(self.args.repeat):
             self.wait()
             start = time.perf_counter()
             work()
             self.wait()
             times.append(time.perf_counter() - start)
-        return times[1:]
+        return times
 
     def wait(self) -> None:
         """Until the device is done."""
