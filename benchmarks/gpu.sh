@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Embedding on a GPU, measured and tried: benchmarks/gpu.sh [OUT_FOLDER [PART ...]]
 #
-# Parts are those of bench_gpu.py, and `accuracy`, a config with views made by the CPU and by the GPU.
-# All of them take under 8 minutes on a card of 2022 with 16 CPU cores. WHEELS names a folder of wheels that the
-# machine's Python lacks and cannot fetch; they are installed for this run alone, into a folder of
-# their own. PYTHON names the interpreter, which brings torch. Without a GPU it says so and ends.
+# Parts are those of bench_gpu.py, and `accuracy`: a config with views made by the CPU and by the GPU.
+# All of them take under 8 minutes on a card of 2022 with 16 CPU cores. WHEELS names a folder of
+# wheels that the machine's Python lacks and cannot fetch; they are installed for this run alone,
+# into a folder of their own. PYTHON names the interpreter, which brings torch. Without a GPU it
+# says so and ends.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
