@@ -285,7 +285,8 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         """
         self.init_weights()
         x, _ = self.patch_embed(self._with_alpha(x))
-        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
+        # The shape, not len(x): an exporter keeps it as a symbol, and the batch stays free.
+        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         x = self.pre_norm(x + self.pos_embed)
         for layer in self.layers:
             x = layer(x)
