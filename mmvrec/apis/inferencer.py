@@ -156,7 +156,7 @@ class DefectInferencer:
             )
         if not records:
             return []
-        embedded = embed(self.model, self._pipeline, records)
+        embedded = embed(self.model, self.pipeline, records)
         feats = torch.cat([self.bank.feats, embedded.feats]) if len(self.bank) else embedded.feats
         self.bank = FeatureBank.of_task(self.task, feats, names, [*self.bank.ids, *ids])
         self.pictures = torch.cat([self.pictures, embedded.pictures])
@@ -345,13 +345,13 @@ class DefectInferencer:
             raise ValueError(
                 f'classes {strange} are not enrolled; enrolled are {fitted.class_names}'
             )
-        embedded = embed(self.model, self._pipeline, records, batch_size)
+        embedded = embed(self.model, self.pipeline, records, batch_size)
         others = [row for row, feats in enumerate(embedded.feats) if not fitted.knows(feats)]
         if not others:
             raise ValueError('all instances of the dataset are enrolled; judge others')
         warn_of_enrolled(records, others, self.bank.ids)
         page = EvaluationPage(
-            fitted, self.pictures, self._pipeline, describe_sources(**self.model.provenance)
+            fitted, self.pictures, self.pipeline, describe_sources(**self.model.provenance)
         )
         records, feats = [records[row] for row in others], embedded.feats[others]
         return page.write(path, records, feats, neighbours, max_mistakes)
@@ -424,7 +424,8 @@ class DefectInferencer:
         return loaded
 
     @property
-    def _pipeline(self) -> list[dict]:
+    def pipeline(self) -> list[dict]:
+        """Configs of the transforms that make the views."""
         return self.cfg.test_dataloader.dataset.pipeline
 
     def _check_fitted(self) -> FittedClassifier:
@@ -463,7 +464,7 @@ class DefectInferencer:
         flat = [record for own in records for record in own]
         if not flat:
             return [([], []) for _ in images]
-        embedded = embed(self.model, self._pipeline, flat, batch_size, progress)
+        embedded = embed(self.model, self.pipeline, flat, batch_size, progress)
         results = iter(make_results(fitted, flat, embedded, neighbours))
         return [(own, [next(results) for _ in own]) for own in records]
 

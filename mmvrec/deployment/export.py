@@ -1,0 +1,163 @@
+"""From a fitted classifier to one ONNX file that is checked on real views."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+
+from mmvrec.deployment.graph import write_graph
+from mmvrec.deployment.heads import exported_head
+from mmvrec.deployment.onnx_file import Exported, write_exported
+from mmvrec.deployment.parity import check_parity
+from mmvrec.deployment.precision import to_half
+from mmvrec.deployment.quantisation import LeaveOneOut, QuantisedGraph, quantised_graph
+from mmvrec.deployment.samples import Samples, exported_views
+from mmvrec.deployment.sessions import ENGINES, PRECISIONS, Session
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.fewshot.support import SupportSet
+from mmvrec.models.backbones.base import ViewBackbone
+from mmvrec.models.heads import FewShotHead
+from mmvrec.structures import Provenance
+from mmvrec.utils.files import atomic_write, check_output
+from mmvrec.version import __version__
+
+
+@dataclass(frozen=True)
+class Exportable:
+    """A fitted classifier with all that its answers need.
+
+    Args:
+        backbone (ViewBackbone): its weights loaded.
+        fitted (FittedClassifier): of one task.
+        pipeline (Sequence[dict]): configs of the transforms that make the views.
+        task (str): name of the product.
+        provenance (dict[str, Provenance]): where the weights come from, by part.
+        quantile (float): share of known instances that may be called unknown.
+        support (SupportSet, optional): what the head was fitted on. None: not known.
+        build_head (Callable): gives a new head, for the leave-one-out estimate of int8.
+        training (TrainingSettings): how it is trained.
+    """
+
+    backbone: ViewBackbone
+    fitted: FittedClassifier
+    pipeline: Sequence[dict]
+    task: str
+    provenance: dict[str, Provenance]
+    quantile: float
+    support: SupportSet | None
+    build_head: Callable[[], FewShotHead]
+    training: TrainingSettings
+
+
+def export_classifier(
+    source: Exportable,
+    path: str | Path,
+    samples: Samples,
+    engine: str = 'onnx',
+    precision: str = 'fp32',
+) -> dict[str, object]:
+    """Write a classifier to an ONNX file, and check what the file answers.
+
+    The graph goes from views, uint8, (N, 4, S, S), to features, (N, C), normalisation inside; the
+    head, the support and all settings are metadata, see :mod:`mmvrec.deployment.onnx_file`.
+
+    Args:
+        source (Exportable): the classifier.
+        path (str | Path): the file to write; it appears whole, or where the check fails not at all.
+        samples (Samples): views that it is checked on, and calibrated for ``int8``.
+        engine (str): what the file is checked with and runs by: ``onnx`` for ONNX Runtime
+            (default), or ``openvino``.
+        precision (str): ``fp32`` (default); ``fp16``, weights and arithmetic in half precision;
+            ``int8``, see :func:`quantised_graph`.
+
+    Returns:
+        dict[str, object]: the report of :func:`check_parity`, and for ``int8`` what was quantised.
+
+    Raises:
+        ValueError: an argument is none of these, the classifier cannot be exported, a library is
+            missing, or the file does not answer as the classifier does.
+    """
+    if engine not in ENGINES or precision not in PRECISIONS:
+        raise ValueError(
+            f'engine must be one of {ENGINES} and precision one of {PRECISIONS}, got {engine!r} '
+            f'and {precision!r}'
+        )
+    if Path(path).suffix != '.onnx':
+        raise ValueError(f'the file must end in .onnx, got {path}')
+    check_output(path)
+    settings, arrays = exported_head(source.fitted.head)
+    info = {**_info(source, settings), 'engine': engine, 'precision': precision}
+    reference = _reference(source.backbone, samples)
+    with TemporaryDirectory() as folder:
+        graph = Path(folder) / 'graph.onnx'
+        write_graph(source.backbone, graph, samples.views.shape[-1], samples.views.shape[2])
+        quantised = None
+        if precision == 'fp16':
+            half = graph.with_name('half.onnx')
+            to_half(graph, half)
+            graph = half
+        elif precision == 'int8':
+            quantised = _quantised(source, graph, samples, reference, engine)
+            graph = quantised.path
+        feats = _by_session(Session(graph, engine, precision), samples)
+        report = check_parity(source.fitted, settings, arrays, reference, feats, precision)
+        if quantised is not None:
+            report |= quantised.report
+        if source.fitted.support is not None:
+            arrays = {**arrays, 'support_feats': source.fitted.support.feats.numpy()}
+        with atomic_write(path) as temporary:
+            write_exported(graph, temporary, Exported({**info, 'checks': report}, arrays))
+    return report
+
+
+def _info(source: Exportable, head: dict) -> dict[str, object]:
+    fitted = source.fitted
+    support = fitted.support
+    return {
+        'made_by': f'mmvrec {__version__}',
+        'task': source.task,
+        'classes': fitted.class_names,
+        'labels': [] if support is None else support.label_names,
+        'ids': [] if support is None else list(support.ids),
+        'temperature': fitted.temperature,
+        'threshold': fitted.threshold,
+        'quantile': source.quantile,
+        'head': head,
+        'views': exported_views(source.pipeline),
+        'weights': {part: where.to_dict() for part, where in source.provenance.items()},
+        'weights_digest': source.backbone.weights_digest(),
+    }
+
+
+def _quantised(
+    source: Exportable, graph: Path, samples: Samples, reference: np.ndarray, engine: str
+) -> QuantisedGraph:
+    if source.support is None or not samples.support_rows:
+        raise ValueError(
+            'int8 is calibrated on the images of the support; name the dataset that the classes '
+            'were enrolled from, as for `mmvrec enroll`: FORMAT DATA_ROOT'
+        )
+    left_out = LeaveOneOut(source.support, source.build_head, source.training)
+    quantised = quantised_graph(graph, samples, reference, source.fitted, left_out, engine)
+    print_log(quantised.message, logger='current')
+    return quantised
+
+
+@torch.no_grad()
+def _reference(backbone: ViewBackbone, samples: Samples) -> np.ndarray:
+    """Features by the backbone in float32 on the CPU, (M, V, C)."""
+    backbone.cpu().eval()
+    feats = [
+        backbone.embed(torch.from_numpy(np.ascontiguousarray(views)).float()).float().numpy().copy()
+        for views in samples.views
+    ]
+    return np.stack(feats)
+
+
+def _by_session(session: Session, samples: Samples) -> np.ndarray:
+    return np.stack([session(views) for views in samples.views])
