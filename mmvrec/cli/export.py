@@ -33,7 +33,20 @@ def run(args: argparse.Namespace) -> int:
         f'{report["instances"]} instances {report["other_labels"]} have other labels, the largest '
         f'difference of a score is {report["largest_difference"]:.1e}'
     )
+    if args.precision == 'int8':
+        print(_eight_bits(report))
     return 0
+
+
+def _eight_bits(report: dict) -> str:
+    """What was quantised, and what it costs."""
+    kept, estimate = report['float_layers'], report['leave_one_out']
+    text = f'{report["layers"] - len(kept)} of {report["layers"]} layers in eight bits'
+    if kept:
+        text += f', in float32 {", ".join(kept)}'
+    if estimate['fp32'] is None:
+        return f'{text}; no class has two instances, so that its accuracy cannot be estimated'
+    return f'{text}; leave-one-out accuracy {estimate["int8"]} %, {estimate["fp32"]} % before'
 
 
 def exportable(inferencer: DefectInferencer) -> Exportable:

@@ -7,14 +7,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
 
 from mmvrec.deployment.graph import write_graph
 from mmvrec.deployment.heads import exported_head
 from mmvrec.deployment.onnx_file import Exported, write_exported
 from mmvrec.deployment.parity import check_parity
 from mmvrec.deployment.precision import to_half
-from mmvrec.deployment.quantisation import LeaveOneOut, QuantisedGraph, quantised_graph
+from mmvrec.deployment.quantisation import LeaveOneOut, quantised_graph
 from mmvrec.deployment.samples import Samples, exported_views
 from mmvrec.deployment.sessions import ENGINES, PRECISIONS, Session
 from mmvrec.fewshot.fitted import FittedClassifier
@@ -82,6 +81,35 @@ def export_classifier(
         ValueError: an argument is none of these, the classifier cannot be exported, a library is
             missing, or the file does not answer as the classifier does.
     """
+    _check_request(source, path, samples, engine, precision)
+    settings, arrays = exported_head(source.fitted.head)
+    info = {**_info(source, settings), 'engine': engine, 'precision': precision}
+    reference = _reference(source.backbone, samples)
+    with TemporaryDirectory() as folder:
+        graph = Path(folder) / 'graph.onnx'
+        write_graph(source.backbone, graph, samples.views.shape[-1], samples.views.shape[2])
+        quantised = {}
+        if precision == 'fp16':
+            graph = to_half(graph, graph.with_name('half.onnx'))
+        elif precision == 'int8':
+            left_out = LeaveOneOut(source.support, source.build_head, source.training)
+            graph, quantised = quantised_graph(
+                graph, samples, reference, source.fitted, left_out, engine
+            )
+        session = Session(graph, engine, precision)
+        feats = np.stack([session(views) for views in samples.views])
+        report = check_parity(source.fitted, settings, arrays, reference, feats, precision)
+        report |= quantised
+        if source.fitted.support is not None:
+            arrays = {**arrays, 'support_feats': source.fitted.support.feats.numpy()}
+        with atomic_write(path) as temporary:
+            write_exported(graph, temporary, Exported({**info, 'checks': report}, arrays))
+    return report
+
+
+def _check_request(
+    source: Exportable, path: str | Path, samples: Samples, engine: str, precision: str
+) -> None:
     if engine not in ENGINES or precision not in PRECISIONS:
         raise ValueError(
             f'engine must be one of {ENGINES} and precision one of {PRECISIONS}, got {engine!r} '
@@ -90,29 +118,16 @@ def export_classifier(
     if Path(path).suffix != '.onnx':
         raise ValueError(f'the file must end in .onnx, got {path}')
     check_output(path)
-    settings, arrays = exported_head(source.fitted.head)
-    info = {**_info(source, settings), 'engine': engine, 'precision': precision}
-    reference = _reference(source.backbone, samples)
-    with TemporaryDirectory() as folder:
-        graph = Path(folder) / 'graph.onnx'
-        write_graph(source.backbone, graph, samples.views.shape[-1], samples.views.shape[2])
-        quantised = None
-        if precision == 'fp16':
-            half = graph.with_name('half.onnx')
-            to_half(graph, half)
-            graph = half
-        elif precision == 'int8':
-            quantised = _quantised(source, graph, samples, reference, engine)
-            graph = quantised.path
-        feats = _by_session(Session(graph, engine, precision), samples)
-        report = check_parity(source.fitted, settings, arrays, reference, feats, precision)
-        if quantised is not None:
-            report |= quantised.report
-        if source.fitted.support is not None:
-            arrays = {**arrays, 'support_feats': source.fitted.support.feats.numpy()}
-        with atomic_write(path) as temporary:
-            write_exported(graph, temporary, Exported({**info, 'checks': report}, arrays))
-    return report
+    if source.fitted.product is not None:
+        raise ValueError(
+            'a unified model that is told the product cannot be exported; export one with a head '
+            "per task, or with unified='product_unknown'"
+        )
+    if precision == 'int8' and (source.support is None or not samples.support_rows):
+        raise ValueError(
+            'int8 is calibrated on the images of the support; name the dataset that the classes '
+            'were enrolled from, as for `mmvrec enroll`: FORMAT DATA_ROOT'
+        )
 
 
 def _info(source: Exportable, head: dict) -> dict[str, object]:
@@ -134,20 +149,6 @@ def _info(source: Exportable, head: dict) -> dict[str, object]:
     }
 
 
-def _quantised(
-    source: Exportable, graph: Path, samples: Samples, reference: np.ndarray, engine: str
-) -> QuantisedGraph:
-    if source.support is None or not samples.support_rows:
-        raise ValueError(
-            'int8 is calibrated on the images of the support; name the dataset that the classes '
-            'were enrolled from, as for `mmvrec enroll`: FORMAT DATA_ROOT'
-        )
-    left_out = LeaveOneOut(source.support, source.build_head, source.training)
-    quantised = quantised_graph(graph, samples, reference, source.fitted, left_out, engine)
-    print_log(quantised.message, logger='current')
-    return quantised
-
-
 @torch.no_grad()
 def _reference(backbone: ViewBackbone, samples: Samples) -> np.ndarray:
     """Features by the backbone in float32 on the CPU, (M, V, C)."""
@@ -157,7 +158,3 @@ def _reference(backbone: ViewBackbone, samples: Samples) -> np.ndarray:
         for views in samples.views
     ]
     return np.stack(feats)
-
-
-def _by_session(session: Session, samples: Samples) -> np.ndarray:
-    return np.stack([session(views) for views in samples.views])

@@ -11,17 +11,21 @@ _QUANTISED = ('Conv', 'Gemm', 'MatMul')
 _COMPARED = 4
 
 
-def to_half(graph: str | Path, path: str | Path) -> None:
+def to_half(graph: str | Path, path: Path) -> Path:
     """Write a graph with weights and arithmetic in float16, its input and output as they were.
 
     Args:
         graph (str | Path): in float32.
-        path (str | Path): the file to write.
+        path (Path): the file to write.
+
+    Returns:
+        Path: ``path``.
     """
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     onnx.save(convert_float_to_float16(onnx.load(graph), keep_io_types=True), path)
+    return path
 
 
 def prepare(graph: str | Path, path: str | Path) -> list[str]:

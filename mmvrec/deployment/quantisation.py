@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -67,30 +66,6 @@ class LeaveOneOut:
         return 100 * sum(right) / len(right) if right else None
 
 
-@dataclass(frozen=True)
-class QuantisedGraph:
-    """A graph in eight bits.
-
-    Args:
-        path (Path): the ONNX file.
-        report (dict): ``layers``; ``float_layers``, names of those kept in float32;
-            ``leave_one_out``, percent in ``fp32`` and ``int8``, None where nothing can be left out.
-    """
-
-    path: Path
-    report: dict[str, object]
-
-    @property
-    def message(self) -> str:
-        """What was done, one line."""
-        kept, estimate = self.report['float_layers'], self.report['leave_one_out']
-        return (
-            f'{self.report["layers"] - len(kept)} of {self.report["layers"]} layers in eight bits'
-            + (f', in float32 {", ".join(kept)}' if kept else '')
-            + f'; leave-one-out accuracy {estimate["fp32"]} % in float32, {estimate["int8"]} % now'
-        )
-
-
 def quantised_graph(
     graph: Path,
     samples: Samples,
@@ -98,7 +73,7 @@ def quantised_graph(
     fitted: FittedClassifier,
     left_out: LeaveOneOut,
     engine: str,
-) -> QuantisedGraph:
+) -> tuple[Path, dict[str, object]]:
     """Quantise a graph after training, calibrated on views.
 
     Where that costs more than half a point of the leave-one-out accuracy of the support, or other
@@ -114,7 +89,9 @@ def quantised_graph(
         engine (str): see :class:`Session`.
 
     Returns:
-        QuantisedGraph: the graph and what was done.
+        tuple[Path, dict[str, object]]: the graph, and what was done: ``layers``, their number;
+        ``float_layers``, names of those kept in float32; ``leave_one_out``, percent in ``fp32`` and
+        ``int8``, None where nothing can be left out.
 
     Raises:
         ValueError: half of the layers in float32 are not enough.
@@ -136,9 +113,11 @@ def quantised_graph(
         is_close = best is None or best - accuracy <= MAX_LOSS
         if is_close and other <= MAX_OTHER_LABELS:
             estimate = {'fp32': best, 'int8': accuracy}
-            return QuantisedGraph(
-                path, {'layers': len(layers), 'float_layers': kept, 'leave_one_out': estimate}
-            )
+            return path, {
+                'layers': len(layers),
+                'float_layers': kept,
+                'leave_one_out': estimate,
+            }
         worst = worst or by_damage(prepared, path, layers, samples.views[0])
     raise ValueError(
         f'eight bits cost too much, also with half of the layers in float32: leave-one-out '

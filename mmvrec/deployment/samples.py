@@ -68,7 +68,7 @@ def exported_views(pipeline: Sequence[dict]) -> dict[str, object]:
 def dataset_samples(
     records: Sequence[dict], pipeline: Sequence[dict], support_ids: Sequence[str]
 ) -> Samples:
-    """Views of instances of a dataset, those of the support first.
+    """Views of instances of a dataset as the runtime makes them, those of the support first.
 
     Args:
         records (Sequence[dict]): of its instances, see :class:`DefectDataset`.
@@ -87,7 +87,12 @@ def dataset_samples(
     chosen = (_spread(known) + _spread(others))[:MAX_SAMPLES]
     if not chosen:
         raise ValueError('the dataset has no instance to check the export on')
-    instances = Instances(chosen, pipeline)
+    # Resized as the runtime does it.
+    as_runtime = [
+        {**transform, 'backend': 'pillow'} if 'MultiViewRegionContext' in name else dict(transform)
+        for transform, name in zip(pipeline, _built(pipeline)[1], strict=True)
+    ]
+    instances = Instances(chosen, as_runtime)
     views = [instances[index]['inputs'].numpy() for index in range(len(chosen))]
     rows = tuple(row_of.get(record['instance_id']) for record in chosen)
     return Samples(np.stack(views), rows)
@@ -115,7 +120,8 @@ def picture_samples(pictures: Tensor, pipeline: Sequence[dict]) -> Samples:
     if transform.mask_mode != 'none':
         images = torch.cat([images, torch.full_like(images[:, :1], 255)], dim=1)
     views = images[:, None].expand(-1, transform.num_views, -1, -1, -1)
-    return Samples(views.numpy(), tuple(chosen))
+    # Not of the support: eight bits are to be calibrated on its views.
+    return Samples(views.numpy(), (None,) * len(chosen))
 
 
 def _built(pipeline: Sequence[dict]) -> tuple[list[BaseTransform], list[str]]:
