@@ -38,7 +38,7 @@ from mmvrec.fewshot.rejection import leave_one_out_threshold
 from mmvrec.fewshot.support import make_support
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
-from mmvrec.structures import FeatureBank, describe_sources, usual_spellings
+from mmvrec.structures import FeatureBank, all_licences, describe_sources, usual_spellings
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
 
@@ -371,6 +371,7 @@ class DefectInferencer:
                 pictures=self.pictures,
                 weights_digest=self.model.backbone.weights_digest(),
                 weights=describe_sources(**self.model.provenance),
+                licence=all_licences(*self.model.provenance.values()),
             ),
         )
 
@@ -492,7 +493,9 @@ def _use_device(model: MVRECClassifier, device: str) -> None:
 def _fitted(
     head: FewShotHead, bank: FeatureBank, temperature: float, quantile: float
 ) -> FittedClassifier:
-    threshold = leave_one_out_threshold(bank.feats, bank.labels, quantile)
+    device = next(head.parameters(), bank.feats).device
+    support, labels = bank.feats.to(device), bank.positions.to(device)
+    threshold = leave_one_out_threshold(head, support, labels, quantile)
     return FittedClassifier(head, bank.label_space, bank, temperature, threshold)
 
 

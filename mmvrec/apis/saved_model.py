@@ -38,6 +38,7 @@ _INFO = {
     'threshold': int | float | None,
     'temperature': int | float,
     'weights_digest': str,
+    'weights_licence': str | None,
     'weights_source': str,
 }
 #: Types of tensors, and the greatest number.
@@ -61,6 +62,7 @@ class SavedModel:
         pictures (Tensor): of the support, uint8, (M, 96, 96, 3).
         weights_digest (str): SHA-256 of the backbone's weights.
         weights (str): where they come from.
+        licence (str, optional): of all weights, see :func:`all_licences`.
     """
 
     config: dict
@@ -69,6 +71,7 @@ class SavedModel:
     pictures: Tensor
     weights_digest: str
     weights: str
+    licence: str | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class ModelFile:
         head (dict[str, Tensor]): parameters of the head.
         weights_digest (str): see :class:`SavedModel`.
         weights (str): see :class:`SavedModel`.
+        licence (str, optional): see :class:`SavedModel`; None in files that do not tell.
     """
 
     version: int
@@ -102,6 +106,7 @@ class ModelFile:
     head: dict[str, Tensor]
     weights_digest: str
     weights: str
+    licence: str | None
 
 
 def write_model(path: str | Path, model: SavedModel) -> None:
@@ -110,8 +115,8 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     Tensors: ``support_feats`` (M, V, C), ``support_pictures`` (M, 96, 96, 3) and the head's.
     Metadata ``info``: JSON with format version, config (with all settings of views and
     preprocessing), classes in label order, labels and ids of the support instances, threshold,
-    temperature, digest and source of the backbone's weights, and size and SHA-256 of files that
-    the config names by paths. Metadata ``sha256``: over ``info`` and all tensors.
+    temperature, digest, source and licence of the backbone's weights, and size and SHA-256 of files
+    that the config names by paths. Metadata ``sha256``: over ``info`` and all tensors.
 
     Raises:
         ValueError: ``path`` does not end in ``.safetensors``, or the config holds what a file
@@ -133,6 +138,7 @@ def write_model(path: str | Path, model: SavedModel) -> None:
         'temperature': fitted.temperature,
         'weights_digest': model.weights_digest,
         'weights_source': model.weights,
+        'weights_licence': model.licence,
     }
     tensors = {name: value.cpu() for name, value in fitted.head.state_dict().items()}
     tensors['support_feats'] = support.feats
@@ -212,6 +218,8 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> ModelFile:
             f'{FORMAT_VERSION}'
         )
     _verify(path, version, metadata, tensors)
+    # Files of earlier releases do not tell.
+    info.setdefault('weights_licence', None)
     problem = _info_problem(info) or _support_problem(info, tensors)
     if problem:
         raise ValueError(f'{path} is damaged: {problem}')
@@ -233,6 +241,7 @@ def _model_file(info: dict, tensors: dict[str, Tensor]) -> ModelFile:
         head=tensors,
         weights_digest=info['weights_digest'],
         weights=info['weights_source'],
+        licence=info['weights_licence'],
     )
 
 
@@ -275,7 +284,7 @@ def _info_problem(info: dict) -> str | None:
         return f'its metadata has {list(_NAMES)} that are not all strings'
     if not isinstance(info.get('files', {}), dict):
         return 'its metadata has files of the wrong type'
-    texts = (*info['classes'], info['task'], info['weights_source'])
+    texts = (*info['classes'], info['task'], info['weights_source'], info['weights_licence'] or 'x')
     return next(filter(None, (label_problem(text, None) for text in texts)), None)
 
 

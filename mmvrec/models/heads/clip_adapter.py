@@ -28,6 +28,8 @@ class CLIPAdapterHead(ZeroShotHead):
         ValueError: an argument is not as described.
     """
 
+    method = 'CLIP-Adapter'
+    paper = 'https://arxiv.org/abs/2110.04544'
     trains = True
     incremental = False
 

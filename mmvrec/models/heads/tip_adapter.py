@@ -26,6 +26,9 @@ class TipAdapterHead(CachedSupportHead, ZeroShotHead):
         ValueError: ``alpha`` is negative or ``beta`` not positive.
     """
 
+    method = 'Tip-Adapter'
+    paper = 'https://arxiv.org/abs/2111.03930'
+
     def __init__(self, alpha: float = 1.0, beta: float = 5.5, **kwargs):
         super().__init__(**kwargs)
         if alpha < 0:
@@ -52,6 +55,8 @@ class TipAdapterFHead(TipAdapterHead):
         **kwargs: see :class:`TipAdapterHead`.
     """
 
+    method = 'Tip-Adapter-F'
+    paper = 'https://arxiv.org/abs/2111.03930'
     trains = True
     incremental = False
 

@@ -39,6 +39,8 @@ class ZipAdapterFHead(ZipAdapterHead):
         ValueError: an argument is not as described.
     """
 
+    method = 'Zip-Adapter-F'
+    paper = 'https://arxiv.org/abs/2412.16897'
     trains = True
     stack_type = ZipAdapterStack
 
