@@ -15,6 +15,7 @@ from mmvrec.models.heads import (
     LinearProbeHead,
     LPPlusPlusHead,
     ProtoNetHead,
+    RegionGaussianHead,
     ZipAdapterHead,
 )
 
@@ -97,3 +98,14 @@ def _(head: ZipAdapterHead) -> tuple[dict, dict[str, Tensor]]:
 def _(head: KernelRidgeHead) -> tuple[dict, dict[str, Tensor]]:
     arrays = {'keys': head.support_keys, 'values': head.coefficients}
     return {'form': 'attention', 'beta': head.beta, 'tau': 1.0}, arrays
+
+
+@head_arrays.register
+def _(head: RegionGaussianHead) -> tuple[dict, dict[str, Tensor]]:
+    arrays = {'weight': head.weight[None], 'bias': head.bias[None]}
+    if head.prior is not None:
+        arrays['prior'] = head.prior.covariance.float()
+    if head.statistics is not None:
+        means, whitening = head.rejection_space()
+        arrays |= {'rejection_means': means, 'rejection_whitening': whitening.float()}
+    return {'form': 'linear', 'prior_weight': head.prior_weight}, arrays

@@ -87,28 +87,33 @@ def similarities(feats: np.ndarray, support: np.ndarray) -> np.ndarray:
     return normalize(feats.mean(1)) @ normalize(support.mean(1)).T
 
 
-def leave_one_out_threshold(
-    support: np.ndarray, labels: np.ndarray, quantile: float
-) -> float | None:
-    """The similarity below which an instance is unlike the support.
+def typicality(
+    feats: np.ndarray, settings: Mapping[str, object], arrays: Mapping[str, np.ndarray]
+) -> np.ndarray | None:
+    """How far instances are like the support; the larger, the more.
 
-    Of the greatest similarities that instances have when each is compared with all others, the
-    quantile; see :func:`mmvrec.fewshot.rejection.leave_one_out_threshold`.
+    Minus the squared Mahalanobis distance of the mean unit view to the nearest class mean where the
+    head has a whitening, see :meth:`mmvrec.models.heads.RegionGaussianHead.typicality`; else the
+    cosine to the nearest support instance.
 
     Args:
-        support (np.ndarray): view features, float, (M, V, C).
-        labels (np.ndarray): class indices, int64, (M,).
-        quantile (float): share of known instances that may be rejected, in [0, 1].
+        feats (np.ndarray): view features, float, (B, V, C).
+        settings (Mapping): see :func:`head_logits`.
+        arrays (Mapping[str, np.ndarray]): ``rejection_means`` (N, C) and ``rejection_whitening``
+            (C, C), or ``support_feats`` (M, V, C).
 
     Returns:
-        float | None: None where no class has two instances.
+        np.ndarray | None: float, (B,); None where neither is known.
     """
-    has_other = (labels[:, None] == labels).sum(1) > 1
-    if not has_other.any():
-        return None
-    cosines = similarities(support, support)
-    np.fill_diagonal(cosines, -np.inf)
-    return float(np.quantile(cosines.max(1)[has_other], quantile))
+    if 'rejection_whitening' not in arrays:
+        support = arrays.get('support_feats')
+        return None if support is None else similarities(feats, support).max(1)
+    if settings['view_indices'] is not None:
+        feats = feats[:, settings['view_indices']]
+    centres = normalize(feats.astype(np.float64)).mean(1)
+    offsets = centres[:, None] - arrays['rejection_means']
+    whitened = offsets @ arrays['rejection_whitening'].T.astype(np.float64)
+    return -(whitened**2).sum(-1).min(1)
 
 
 def _linear(grouped: np.ndarray, settings: Mapping, arrays: Mapping) -> np.ndarray:

@@ -7,9 +7,9 @@ import torch
 from mmvrec.deployment.heads import exported_head
 from mmvrec.deployment.scoring import (
     head_logits,
-    leave_one_out_threshold,
     probabilities,
     similarities,
+    typicality,
 )
 from mmvrec.fewshot import rejection
 from mmvrec.models.heads import scores
@@ -26,6 +26,8 @@ HEADS = [
     dict(type='ProtoNetHead', view_indices=[1, 4], merge_views='logits'),
     dict(type='LinearProbeHead', merge_views='entropy'),
     dict(type='LPPlusPlusHead'),
+    dict(type='RegionGaussianHead'),
+    dict(type='RegionGaussianHead', merge_views='entropy', view_indices=[5, 0]),
     dict(type='KernelRidgeHead', merge_views='logits'),
 ]
 
@@ -76,16 +78,17 @@ def test_probabilities_and_their_order_are_those_of_torch(spread, temperature):
     np.testing.assert_array_equal(got.argmax(1), expected.argmax(1))
 
 
-@pytest.mark.parametrize('quantile', [0.0, 0.05, 0.5])
-def test_threshold_and_similarities_are_those_of_torch(quantile):
-    feats, labels = support()
-    threshold = leave_one_out_threshold(feats.numpy(), labels.numpy(), quantile)
-    expected = rejection.leave_one_out_threshold(feats, labels, quantile)
-    assert threshold == pytest.approx(expected, abs=1e-6)
-    cosines = similarities(feats.numpy()[:3], feats.numpy())
-    np.testing.assert_allclose(cosines, rejection.similarities(feats[:3], feats), atol=1e-6)
+@pytest.mark.parametrize('config', [HEADS[0], dict(type='RegionGaussianHead')])
+def test_typicality_and_similarities_are_those_of_torch(config):
+    head, (feats, _) = fitted(config), support()
+    queries = torch.randn(5, 6, 16, generator=torch.Generator().manual_seed(3))
+    settings, arrays = exported_head(head)
+    got = typicality(queries.numpy(), settings, {**arrays, 'support_feats': feats.numpy()})
+    np.testing.assert_allclose(got, head.typicality(queries, feats), rtol=1e-5)
+    cosines = similarities(queries.numpy(), feats.numpy())
+    np.testing.assert_allclose(cosines, rejection.similarities(queries, feats), atol=1e-6)
 
 
-def test_no_threshold_where_no_class_has_two_instances():
-    feats, _ = support()
-    assert leave_one_out_threshold(feats.numpy()[:3], np.arange(3), 0.05) is None
+def test_typicality_is_not_known_without_support():
+    settings, arrays = exported_head(fitted(HEADS[0]))
+    assert typicality(np.ones((1, 6, 16)), settings, arrays) is None

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from mmvrec.deployment.heads import exported_head
-from mmvrec.deployment.scoring import head_logits
+from mmvrec.deployment.scoring import head_logits, typicality
 from mmvrec.fewshot.rejection import leave_one_out_threshold
+from mmvrec.models.heads.covariance_prior import CovariancePrior
 from mmvrec.registry import MODELS
 from mmvrec_runtime import Classifier
 from mmvrec_runtime.model import ExportedModel
@@ -19,10 +20,20 @@ HEADS = [
     dict(type='ProtoNetHead'),
     dict(type='GDAHead', groups=3),
     dict(type='GDAHead', shrinkage=0.3, merge_views='logits'),
+    dict(type='RegionGaussianHead'),
+    dict(type='RegionGaussianHead', prior='p.safetensors', view_indices=[2, 1]),
 ]
 FEATS = torch.randn(9, 3, 12, generator=torch.Generator().manual_seed(0))
 LABELS = ['a', 'a', 'c', 'c', 'c', 'b', 'b', 'd', 'a']
 IDS = [f'i{n}' for n in range(9)]
+
+
+@pytest.fixture(autouse=True)
+def prior(tmp_path, monkeypatch):
+    """A covariance prior, where the configs name it."""
+    monkeypatch.chdir(tmp_path)
+    root = torch.randn(12, 12, generator=torch.Generator().manual_seed(5)).double()
+    CovariancePrior(root @ root.T / 12 + torch.eye(12), 'w', 's', 'noise').save('p.safetensors')
 
 
 def head_of(config: dict, rows: list[int]) -> tuple[torch.nn.Module, list[str]]:
@@ -50,11 +61,13 @@ def check(model: ExportedModel, config: dict, rows: list[int]) -> None:
     assert model.info['classes'] == names
     assert model.info['ids'] == [IDS[row] for row in rows]
     queries = torch.randn(4, 3, 12, generator=torch.Generator().manual_seed(1))
-    logits = head_logits(queries.numpy(), model.info['head'], model.arrays)
-    np.testing.assert_allclose(logits, head.log_scores(queries), rtol=1e-5, atol=1e-5)
+    parts = queries.numpy(), model.info['head'], model.arrays
+    np.testing.assert_allclose(head_logits(*parts), head.log_scores(queries), rtol=1e-4, atol=1e-4)
+    expected = head.typicality(queries, FEATS[rows])
+    np.testing.assert_allclose(typicality(*parts), expected, rtol=1e-4)
     labels = torch.tensor([names.index(LABELS[row]) for row in rows])
-    expected = leave_one_out_threshold(FEATS[rows], labels, 0.05)
-    assert model.info['threshold'] == pytest.approx(expected, abs=1e-6)
+    expected = leave_one_out_threshold(head, FEATS[rows], labels, 0.05)
+    assert model.info['threshold'] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize('config', HEADS, ids=lambda c: '-'.join(map(str, c.values())))

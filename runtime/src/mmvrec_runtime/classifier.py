@@ -9,7 +9,7 @@ import numpy as np
 from mmvrec_runtime.images import ImageSource, image_name, read_image
 from mmvrec_runtime.instances import Instance, image_instances
 from mmvrec_runtime.model import ExportedModel, read_model, write_model
-from mmvrec_runtime.shared.scoring import head_logits, probabilities, similarities
+from mmvrec_runtime.shared.scoring import head_logits, probabilities, similarities, typicality
 from mmvrec_runtime.shared.sessions import Session
 from mmvrec_runtime.support import with_instances, without_instances
 from mmvrec_runtime.views import make_views
@@ -189,14 +189,13 @@ def _prediction(model: ExportedModel, feats: np.ndarray, neighbours: int) -> dic
     scores = probabilities(logits, info['temperature'])[0]
     best = int(scores.argmax())
     nearest = _nearest(model, feats, max(neighbours, 1))
-    similarity = nearest[0]['similarity'] if nearest else None
-    threshold = info['threshold']
-    is_unknown = None if similarity is None or threshold is None else similarity < threshold
+    typical, threshold = typicality(feats[None], info['head'], model.arrays), info['threshold']
+    is_unknown = None if typical is None or threshold is None else bool(typical[0] < threshold)
     return {
         'label': info['classes'][best],
         'score': float(scores[best]),
         'scores': dict(zip(info['classes'], scores.tolist(), strict=True)),
-        'similarity': similarity,
+        'similarity': nearest[0]['similarity'] if nearest else None,
         'unknown': is_unknown,
         'neighbours': nearest[:neighbours],
     }

@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors='backslashreplace')
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     is_command = bool(arguments) and arguments[0] in _COMMANDS
-    args = (_commands() if is_command else _classifying()).parse_args(arguments)
+    # Images may stand on both sides of an option.
+    parse = _commands().parse_args if is_command else _classifying().parse_intermixed_args
+    args = parse(arguments)
     try:
         return args.run(args)
     except (OSError, ValueError) as error:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmvrec_runtime.gaussian import leave_one_out_typicality, region_gaussian
 from mmvrec_runtime.model import ExportedModel
-from mmvrec_runtime.shared.scoring import leave_one_out_threshold, normalize
+from mmvrec_runtime.shared.scoring import normalize, similarities
 
 #: Mean squared residual of unit features under which a class does not scatter at all.
 _NO_SCATTER = 1e-12
@@ -91,12 +92,26 @@ def _fitted(
     classes = sorted(set(labels))
     indices = np.array([classes.index(label) for label in labels])
     looked_at = feats if head['view_indices'] is None else feats[:, head['view_indices']]
-    arrays = _FITS[head['type']](
-        looked_at.astype(np.float64), indices, len(classes), head, model.arrays
-    )
-    threshold = leave_one_out_threshold(feats, indices, info['quantile'])
+    looked_at = looked_at.astype(np.float64)
+    arrays = _FITS[head['type']](looked_at, indices, len(classes), head, model.arrays)
+    is_gaussian = head['type'] == 'RegionGaussianHead'
+    typical = leave_one_out_typicality if is_gaussian else _cosines_to_others
+    threshold = _threshold(typical(looked_at if is_gaussian else feats, indices), info['quantile'])
     info = {**info, 'classes': classes, 'labels': labels, 'ids': ids, 'threshold': threshold}
     return ExportedModel(info, {**model.arrays, **arrays, 'support_feats': feats})
+
+
+def _threshold(typical: np.ndarray, quantile: float) -> float | None:
+    """The quantile of what instances have that are not alone in their class; None without any."""
+    known = typical[np.isfinite(typical)]
+    return float(np.quantile(known, quantile)) if len(known) else None
+
+
+def _cosines_to_others(feats: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Of every instance the cosine to the nearest other; NaN of those alone in their class."""
+    cosines = similarities(feats, feats)
+    np.fill_diagonal(cosines, -np.inf)
+    return np.where((labels[:, None] == labels).sum(1) > 1, cosines.max(1), np.nan)
 
 
 def _zip_adapter(feats, labels, num_classes, head, arrays) -> dict[str, np.ndarray]:
@@ -138,26 +153,6 @@ def _shrunk_precision(residuals: np.ndarray, shrinkage: float) -> np.ndarray:
     return channels * np.linalg.inv(scatter + ridge * np.eye(channels))
 
 
-def _region_gaussian(feats, labels, num_classes, head, arrays) -> dict[str, np.ndarray]:
-    """Equally likely Gaussians with a shrunk covariance, see mmvrec's ``RegionGaussianHead``."""
-    of_views = labels.repeat(feats.shape[1])
-    flat = normalize(feats).reshape(len(of_views), -1)
-    means = _class_means(flat, of_views, num_classes)
-    residuals = flat - means[of_views]
-    scatter = residuals.T @ residuals
-    samples, channels = flat.shape
-    target = arrays['prior'].astype(np.float64) if 'prior' in arrays else np.eye(channels)
-    own, other = 0.0, 1.0
-    if np.trace(scatter) > _NO_SCATTER * samples:
-        has_prior = 'prior' in arrays
-        share = head['prior_weight'] if has_prior else channels / (channels + samples - 1)
-        freedom = max(samples - num_classes, 1)
-        own = (1 - share) / freedom
-        other = share * np.trace(scatter) / (freedom * np.trace(target))
-    weight = np.linalg.solve(own * scatter + other * target, means.T).T
-    return {'weight': weight[None], 'bias': -(weight * means).sum(-1)[None] / 2}
-
-
 def _class_means(feats: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
     return np.stack([feats[labels == label].mean(0) for label in range(num_classes)])
 
@@ -166,6 +161,6 @@ def _class_means(feats: np.ndarray, labels: np.ndarray, num_classes: int) -> np.
 _FITS = {
     'GDAHead': _gda,
     'ProtoNetHead': _proto_net,
-    'RegionGaussianHead': _region_gaussian,
+    'RegionGaussianHead': region_gaussian,
     'ZipAdapterHead': _zip_adapter,
 }
