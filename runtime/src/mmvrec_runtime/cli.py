@@ -23,11 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A terminal that has not all letters of a name loses no line for it.
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='backslashreplace')
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    is_command = bool(arguments) and arguments[0] in _COMMANDS
-    # Images may stand on both sides of an option.
-    parse = _commands().parse_args if is_command else _classifying().parse_intermixed_args
-    args = parse(arguments)
+    args = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         return args.run(args)
     except (OSError, ValueError) as error:
@@ -35,6 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read a command line; ``run`` of the result is the function that does it."""
+    if arguments and arguments[0] in _COMMANDS:
+        return _commands().parse_args(arguments)
+    # Images may stand on both sides of an option.
+    return _classifying().parse_intermixed_args(arguments)
 
 
 def _classifying() -> argparse.ArgumentParser:
