@@ -49,20 +49,27 @@ def run_killed(args: argparse.Namespace, root: Path) -> int:
         write_images(root / 'in', range(kill * args.images, (kill + 1) * args.images), rng)
         process = start(args.model, root)
         before = lines(root)
-        # Its start takes about half a second, its first look another one: so most kills meet work.
-        time.sleep(rng.uniform(0.2, 2.5))
+        # At a random moment after a random number of answers, or before the first.
+        wait(root, before + rng.integers(args.images), seconds=10)
+        time.sleep(rng.uniform(0, 0.2))
         process.kill()
         process.wait()
         busy += before < lines(root) < (kill + 1) * args.images
     process = start(args.model, root)
     wanted = args.kills * args.images
-    while lines(root) < wanted and process.poll() is None:
-        time.sleep(0.1)
+    wait(root, wanted, seconds=10 * wanted)
     # Two more looks, in which nothing may be answered again.
     time.sleep(2)
     process.kill()
     process.wait()
     return busy
+
+
+def wait(root: Path, wanted: int, seconds: float) -> None:
+    """Until there are so many answers, at most so long."""
+    end = time.monotonic() + seconds
+    while lines(root) < wanted and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def start(model: str, root: Path) -> subprocess.Popen:

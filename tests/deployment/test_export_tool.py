@@ -53,7 +53,7 @@ def test_a_checkpoint_is_exported_for_one_of_its_products(config):
     tool = [REPO / 'tools' / 'deployment' / 'export.py', config, folder / 'iter_3.pth']
     out = folder / 'm.onnx'
     printed = run(*tool, out, status=1)
-    assert "the model has the tasks ['brushed_metal', 'ceramic_tile']; name one" in printed
+    assert "the model has the tasks ['ceramic_tile', 'brushed_metal']; name one" in printed
     assert "no task 'wood'" in run(*tool, out, '--task', 'wood', status=1)
     assert not out.exists()
     assert "'other_labels': 0" in run(*tool, out, '--task', 'ceramic_tile')
