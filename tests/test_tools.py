@@ -9,6 +9,7 @@ from pathlib import Path
 import mmpretrain
 import numpy as np
 import pytest
+from forks import run_script
 
 REPO = Path(__file__).parents[1]
 SHARED = REPO.parent / 'shared'
@@ -22,13 +23,23 @@ needs_features = pytest.mark.skipif(
 )
 
 
-def run(folder, *arguments, launcher=(sys.executable,)) -> str:
-    """Run a command in ``folder``; its output, or a failed test that shows it."""
-    command = [str(a) for a in (*launcher, *arguments)]
-    done = subprocess.run(
-        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f'{command}\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}'
+def run(folder, *arguments, launcher=None) -> str:
+    """Run a script in ``folder``; its output, or a failed test that shows it.
+
+    Args:
+        folder (Path): the working directory.
+        *arguments: the script and its arguments.
+        launcher (Sequence[str], optional): the command that starts it, in a new interpreter.
+            Defaults to None: in a fork of this one.
+    """
+    if launcher is None:
+        done = run_script(*arguments, cwd=folder)
+    else:
+        command = [str(part) for part in (*launcher, *arguments)]
+        done = subprocess.run(
+            command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, f'{done.args}\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}'
     return done.stdout + done.stderr
 
 
@@ -81,7 +92,8 @@ def test_published_protocol_through_the_stock_script(tmp_path, bottle, shots):
 def test_stock_scripts_train_resume_and_test(tmp_path, bottle):
     config = REPO / 'configs/mvrec/zipa_3shot_featurebank.py'
     options = ['--work-dir', 'work', '--cfg-options', *bottle]
-    run(tmp_path, STOCK / 'train.py', config, *options)
+    # In a new interpreter, where nothing but the config brings the package in.
+    run(tmp_path, STOCK / 'train.py', config, *options, launcher=[sys.executable])
     assert 'resumed epoch: 0, iter: 1' in run(
         tmp_path, STOCK / 'train.py', config, '--resume', *options
     )
@@ -167,6 +179,9 @@ def test_real_data_with_the_small_backbone(tmp_path, dataset, folder, least):
     assert 'Embedding' in first_output
     # One view of random weights gives 34, 35 and 18.
     assert least < first['fewshot/accuracy'] < 100
+    if dataset != 'pcb':
+        return
+    # What comes of the cache does not depend on the dataset; this one is the smallest.
     assert 'Embedding' not in run(tmp_path, *command)
     assert json.loads((tmp_path / 'm.json').read_text()) == first
     for file in (tmp_path / 'work_dirs/feature_banks').iterdir():
@@ -197,11 +212,8 @@ def test_text_features_from_a_file_are_those_of_the_tower(tmp_path):
 
 
 def test_embedding_texts_of_a_config_without_text_is_refused(tmp_path):
-    command = [sys.executable, REPO / 'tools/misc/embed_texts.py', 'mvrec/zipa_1shot_synthetic.py',
-               'text.npz']  # fmt: skip
-    done = subprocess.run(
-        command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
+    tool = REPO / 'tools/misc/embed_texts.py'
+    done = run_script(tool, 'mvrec/zipa_1shot_synthetic.py', 'text.npz', cwd=tmp_path)
     assert done.returncode == 1
     assert 'error: mvrec/zipa_1shot_synthetic.py has no model.text; set it' in done.stderr
     assert not (tmp_path / 'text.npz').exists()
@@ -214,7 +226,7 @@ def test_mvtec_fs_protocol_on_generated_images(tmp_path):
         pytest.skip(f'no MVTec-FS annotations at {annotations}')
     from mmvrec.datasets import MVTecFS
 
-    categories = ['bottle', 'cable', 'grid', 'transistor', 'wood']
+    categories = ['bottle', 'cable', 'transistor']
     (tmp_path / 'data').mkdir()
     (tmp_path / 'data' / 'CONFIG').symlink_to(annotations / 'CONFIG')
     listed = MVTecFS(str(tmp_path / 'data'), categories=categories, annotations_only=True)
@@ -225,6 +237,7 @@ def test_mvtec_fs_protocol_on_generated_images(tmp_path):
             f'{loader}.dataset.data_root=data',
             f'{loader}.dataset.categories={categories}'.replace(' ', ''),
             f'{loader}.dataset.pipeline.2.offsets=[0]',
+            f'{loader}.dataset.pipeline.2.scales=[192]',
             f'{loader}.num_workers=0',
         ]
     run(

@@ -44,7 +44,7 @@ class EmbeddedInstances:
     pictures: Tensor
 
     def select(self, rows: Sequence[int]) -> 'EmbeddedInstances':
-        """Some of the instances, in this order."""
+        """Select some of the instances, in this order."""
         return EmbeddedInstances(self.feats[rows], self.view_boxes[rows], self.pictures[rows])
 
 
@@ -61,11 +61,11 @@ class Instances(Dataset):
         self.pipeline = Compose([TRANSFORMS.build(dict(transform)) for transform in pipeline])
 
     def __len__(self) -> int:
-        """Number of instances."""
+        """Count the instances."""
         return len(self.records)
 
     def __getitem__(self, index: int) -> dict:
-        """The views of an instance.
+        """Make the views of an instance.
 
         Raises:
             ValueError: its image, box or mask cannot be used.
@@ -80,11 +80,19 @@ class Instances(Dataset):
         return item
 
 
-def build_model(cfg: Config) -> MVRECClassifier:
-    """Build the model of a config, and its pipeline, to see that they can be.
+def build_model(cfg: Config, device: str) -> MVRECClassifier:
+    """Build the model of a config with its weights, and its pipeline, to see that they can be.
+
+    Args:
+        cfg (Config): the config.
+        device (str): where the model goes.
+
+    Returns:
+        MVRECClassifier: in eval mode.
 
     Raises:
-        ValueError: they cannot, or the model has no backbone.
+        FileNotFoundError: there are no such weights.
+        ValueError: they cannot be built, the model has no backbone, or there is no such device.
     """
     try:
         model = MODELS.build(cfg.model)
@@ -95,7 +103,12 @@ def build_model(cfg: Config) -> MVRECClassifier:
     except _NOT_BUILT as error:
         reason = error.args[0] if error.args else error
         raise ValueError(f'the config cannot be built: {reason}') from error
-    return model
+    model.backbone.init_weights()
+    try:
+        return model.to(device).eval()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
 
 
 def embed(

@@ -1,18 +1,16 @@
 """From images of the user's own to a classifier."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from rich.progress import track
-from torch import Tensor
 
 from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
-from mmvrec.apis.named_files import check_files
+from mmvrec.apis.image_classifier import ImageClassifier
+from mmvrec.apis.named_files import check_files, file_records
 from mmvrec.apis.output import (
     check_display,
     check_results,
@@ -28,16 +26,11 @@ from mmvrec.apis.records import (
     records_of_images,
 )
 from mmvrec.apis.report import EvaluationPage, warn_of_enrolled
-from mmvrec.apis.results import make_results
 from mmvrec.apis.saved_model import SavedModel, config_to_save, read_model, write_model
 from mmvrec.datasets import DefectDataset
-from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
-from mmvrec.fewshot.fitted import FittedClassifier
-from mmvrec.fewshot.fitting import TrainingSettings, fit_head
-from mmvrec.fewshot.rejection import leave_one_out_threshold
-from mmvrec.fewshot.support import make_support
-from mmvrec.models.classifiers import MVRECClassifier
-from mmvrec.models.heads import FewShotHead
+from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_head
+from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental
+from mmvrec.fewshot.fitting import TrainingSettings
 from mmvrec.structures import FeatureBank, all_licences, describe_sources, usual_spellings
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
@@ -82,9 +75,8 @@ class DefectInferencer:
         self.cfg = cfg
         self.task = task
         self.quantile = quantile
-        self.model = build_model(cfg)
-        self.model.backbone.init_weights()
-        _use_device(self.model, device or get_device())
+        self.model = build_model(cfg, device or get_device())
+        self.pipeline = cfg.test_dataloader.dataset.pipeline
         #: The enrolled instances, and a picture of each, uint8, (M, 96, 96, 3).
         self.bank = FeatureBank.of_task(task, torch.empty(0, 0, 0), [], [])
         self.pictures = torch.empty(0, PICTURE_SIDE, PICTURE_SIDE, 3, dtype=torch.uint8)
@@ -167,9 +159,9 @@ class DefectInferencer:
         """Fit the head on all enrolled instances, and train it if it is one that trains.
 
         Args:
-            calibrate (bool): temper the scores, so that they say how often they are right, by what
-                heads that are fitted without some of the instances make of these; it takes five
-                more fits. The labels stay the same. Defaults to False.
+            calibrate (bool): divide the scores by a temperature, so that they say how often they
+                are right; it is set by what heads that are fitted without some of the instances
+                make of these, in five more fits. The labels stay the same. Defaults to False.
             progress (bool): show a progress bar where the head trains. Defaults to True.
 
         Returns:
@@ -184,15 +176,10 @@ class DefectInferencer:
                 f'at least two classes are needed, enrolled are {self.classes}; enroll instances '
                 'of another class'
             )
-        support = make_support(self.model, {self.task: self.bank})
         settings = TrainingSettings.from_config(self.cfg)
-        temperature = 1.0
-        if calibrate:
-            held_out = held_out_scores(self.model.build_head, support, settings, progress=progress)
-            temperature = fit_temperature(*held_out)
-        head = self.model.build_head().to(support.feats.device)
-        head = fit_head(head, support, settings, 'Training' if progress else None)
-        self.fitted = _fitted(head, self.bank, temperature, self.quantile)
+        self.fitted = fit_classifier(
+            self.model, self.bank, settings, self.quantile, calibrate, progress
+        )
         return self
 
     def add_class(
@@ -215,10 +202,10 @@ class DefectInferencer:
         """
         if label in self.classes:
             raise ValueError(f'class {label!r} is enrolled already; it has {self.classes}')
-        before = self._changeable()
+        before = require_incremental(self.fitted)
         if not self.enroll(images, instances, label):
             raise ValueError(f'there is no instance of class {label!r} in the images')
-        self._adapt(before)
+        self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
 
     def remove_class(self, label: str) -> None:
         """Forget a class and its instances, without training; see :meth:`add_class`.
@@ -231,7 +218,7 @@ class DefectInferencer:
             raise ValueError(f'no class {label!r}; enrolled are {self.classes}')
         if len(self.classes) < 3:
             raise ValueError(f'without {label!r} there would be fewer than two classes')
-        before = self._changeable()
+        before = require_incremental(self.fitted)
         names = self.bank.label_names
         kept = [row for row, name in enumerate(names) if name != label]
         self.bank = FeatureBank.of_task(
@@ -241,7 +228,7 @@ class DefectInferencer:
             [self.bank.ids[row] for row in kept],
         )
         self.pictures = self.pictures[kept]
-        self._adapt(before)
+        self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
 
     def __call__(
         self,
@@ -285,17 +272,17 @@ class DefectInferencer:
             ValueError: nothing is fitted yet, a broken image or instance, or, before anything is
                 done, a file that cannot be written or a window that cannot be shown.
         """
-        fitted = self._check_fitted()
+        fitted = require_fitted(self.fitted)
         images, instances = as_lists(images, instances)
         if out_dir is not None:
             check_results(out_dir, images)
         if show:
             check_display()
-        classify = partial(self._classify, fitted, batch_size=batch_size, neighbours=neighbours)
-        if return_exceptions:
-            answers = _one_by_one(classify, images, instances, progress)
-        else:
-            answers = classify(images, instances, progress=progress)
+        classifier = ImageClassifier(
+            fitted, self.model, self.pipeline, self.task, batch_size, neighbours
+        )
+        classify = classifier.classify_each if return_exceptions else classifier.classify
+        answers = classify(images, instances, progress)
         results = []
         for name, image, answer in zip(result_names(images), images, answers, strict=True):
             if isinstance(answer, Exception):
@@ -323,21 +310,21 @@ class DefectInferencer:
 
         Args:
             dataset (DefectDataset): of one task; its class names are those that are enrolled.
-                Instances that are enrolled themselves, be it under another name, are not judged.
+                Instances that are enrolled themselves, be it under another name, are left out.
             path (str | Path): the HTML file; figures lie beside it as PNG.
             batch_size (int): instances embedded together. Defaults to 2.
             neighbours (int): support instances shown with a mistake. Defaults to 3.
             max_mistakes (int): mistakes that are shown. Defaults to 24.
 
         Returns:
-            dict[str, float]: ``accuracy`` in percent, ``instances`` that were judged, and
+            dict[str, float]: ``accuracy`` in percent, ``instances`` that were classified, and
             ``unknown``, the share of them in percent that was called unknown.
 
         Raises:
             ValueError: nothing is fitted yet, ``path`` cannot be written, a class is not enrolled,
                 or there is no instance that is not enrolled.
         """
-        fitted = self._check_fitted()
+        fitted = require_fitted(self.fitted)
         check_output(path)
         records = records_of_dataset(dataset, self.task)
         strange = sorted({r['label_name'] for r in records} - set(fitted.class_names))
@@ -362,13 +349,19 @@ class DefectInferencer:
         Raises:
             ValueError: nothing is fitted yet, or ``path`` does not end in ``.safetensors``.
         """
+        fitted, config = require_fitted(self.fitted), config_to_save(self.cfg)
         write_model(
             path,
             SavedModel(
-                config=config_to_save(self.cfg),
+                config=config,
+                files=file_records(config),
+                task=fitted.support.task_names[0],
                 quantile=self.quantile,
-                fitted=self._check_fitted(),
+                threshold=fitted.threshold,
+                temperature=fitted.temperature,
+                bank=fitted.support,
                 pictures=self.pictures,
+                head=fitted.head.state_dict(),
                 weights_digest=self.model.backbone.weights_digest(),
                 weights=describe_sources(**self.model.provenance),
                 licence=all_licences(*self.model.provenance.values()),
@@ -415,7 +408,7 @@ class DefectInferencer:
         if saved.bank.feats.shape[-1] != backbone.out_dims:
             raise ValueError(f'{path} is damaged: its support features are not of its backbone')
         try:
-            head = _restored_head(loaded.model, saved.bank, saved.head)
+            head = restore_head(loaded.model, saved.bank, saved.head)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f'{path} is damaged, its head does not fit: {error}') from error
         loaded.bank, loaded.pictures = saved.bank, saved.pictures
@@ -423,96 +416,3 @@ class DefectInferencer:
             head, saved.bank.label_space, saved.bank, saved.temperature, saved.threshold
         )
         return loaded
-
-    @property
-    def pipeline(self) -> list[dict]:
-        """Configs of the transforms that make the views."""
-        return self.cfg.test_dataloader.dataset.pipeline
-
-    def _check_fitted(self) -> FittedClassifier:
-        if self.fitted is None:
-            raise ValueError('nothing is fitted; call enroll(...) and fit() first')
-        return self.fitted
-
-    def _changeable(self) -> FittedClassifier:
-        head = self._check_fitted().head
-        if not head.incremental:
-            raise ValueError(
-                f'{type(head).__name__} must be trained for other classes; enroll, then fit()'
-            )
-        return self.fitted
-
-    def _adapt(self, before: FittedClassifier) -> None:
-        """Fit a head on the present instances that keeps what an earlier one has learnt."""
-        support = make_support(self.model, {self.task: self.bank})
-        head = self.model.build_head().to(support.feats.device)
-        head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
-        row_of = {identity: row for row, identity in enumerate(before.support.ids)}
-        head.take_over(before.head, [row_of.get(identity) for identity in self.bank.ids])
-        self.fitted = _fitted(head.eval(), self.bank, before.temperature, self.quantile)
-
-    def _classify(
-        self,
-        fitted: FittedClassifier,
-        images: Sequence[Image],
-        instances: Sequence,
-        batch_size: int,
-        neighbours: int,
-        progress: bool,
-    ) -> list[tuple[list[dict], list[dict]]]:
-        """Records and results of the instances of every image."""
-        records = records_of_images(images, instances, self.task)
-        flat = [record for own in records for record in own]
-        if not flat:
-            return [([], []) for _ in images]
-        embedded = embed(self.model, self.pipeline, flat, batch_size, progress)
-        results = iter(make_results(fitted, flat, embedded, neighbours))
-        return [(own, [next(results) for _ in own]) for own in records]
-
-
-def _one_by_one(
-    classify: Callable, images: Sequence[Image], instances: Sequence, progress: bool
-) -> Iterator[tuple[list[dict], list[dict]] | Exception]:
-    """Classify one image after the other; of a broken one the error."""
-    pairs = list(zip(images, instances, strict=True))
-    for image, own in track(pairs, 'Classifying', disable=not progress):
-        try:
-            yield classify([image], [own], progress=False)[0]
-        except (ValueError, OSError) as error:
-            yield error
-
-
-def _use_device(model: MVRECClassifier, device: str) -> None:
-    try:
-        model.to(device).eval()
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f'device {device!r} cannot be used: {reason}') from error
-
-
-def _fitted(
-    head: FewShotHead, bank: FeatureBank, temperature: float, quantile: float
-) -> FittedClassifier:
-    device = next(head.parameters(), bank.feats).device
-    support, labels = bank.feats.to(device), bank.positions.to(device)
-    threshold = leave_one_out_threshold(head, support, labels, quantile)
-    return FittedClassifier(head, bank.label_space, bank, temperature, threshold)
-
-
-def _restored_head(
-    model: MVRECClassifier, bank: FeatureBank, tensors: dict[str, Tensor]
-) -> FewShotHead:
-    """A head with these parameters, for the instances of a saved model."""
-    head = model.build_head()
-    shape = (len(bank), bank.label_space.num_classes, bank.feats.shape[-1])
-    # Once without memory: what a file names may need more than what it holds.
-    with torch.device('meta'):
-        head.allocate(*shape)
-    needed = {name: tuple(value.shape) for name, value in head.state_dict().items()}
-    present = {name: tuple(value.shape) for name, value in tensors.items()}
-    wrong = sorted(set(needed.items()) ^ set(present.items()))
-    if wrong:
-        raise ValueError(f'parameters differ, as {wrong[:4]}')
-    head.allocate(*shape)
-    head.load_state_dict(tensors)
-    return head.to(model.data_preprocessor.device).eval()

@@ -12,7 +12,7 @@ def make_results(
     embedded: EmbeddedInstances,
     neighbours: int,
 ) -> list[dict]:
-    """Results as :meth:`DefectInferencer.__call__` describes them, in types that JSON has.
+    """Make results as :meth:`DefectInferencer.__call__` describes them, in types that JSON has.
 
     Args:
         fitted (FittedClassifier): the classifier.

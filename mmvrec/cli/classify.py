@@ -29,14 +29,16 @@ def run(args: argparse.Namespace) -> int:
     given = None if args.boxes is None else _read_boxes(args, images)
     allow = import_modules(args.imports)
     inferencer = DefectInferencer.load(args.model, device=args.device, allow=allow)
-    found = inferencer(images, given, show=args.show, out_dir=args.out_dir, return_exceptions=True)
-    broken = {i: str(r) for i, r in zip(images, found, strict=True) if isinstance(r, Exception)}
+    answers = inferencer(
+        images, given, show=args.show, out_dir=args.out_dir, return_exceptions=True
+    )
+    broken = {i: str(a) for i, a in zip(images, answers, strict=True) if isinstance(a, Exception)}
     results = []
-    for image, instances in zip(images, found, strict=True):
+    for image, instances in zip(images, answers, strict=True):
         if image in broken:
             results.append({'image': image, 'instances': None, 'error': broken[image]})
         else:
-            _print_instances(image, instances)
+            print_instances(image, instances)
             results.append({'image': image, 'instances': instances})
     if args.out:
         write_json(args.out, results)
@@ -61,7 +63,7 @@ def _check_outputs(args: argparse.Namespace, images: list[str]) -> None:
 
 
 def _read_boxes(args: argparse.Namespace, images: list[str]) -> list:
-    """What ``--boxes`` tells of every image; nothing of those that the inferencer will refuse."""
+    """Read ``--boxes`` for every image but those that the inferencer will refuse."""
     from mmvrec.apis.instance_files import read_instances
     from mmvrec.utils.images import read_header
 
@@ -84,7 +86,8 @@ def _listing(broken: dict[str, str], number: int) -> str:
     return '\n  '.join([f'{len(broken)} of {number} images cannot be classified', *messages])
 
 
-def _print_instances(image: str, instances: list[dict]) -> None:
+def print_instances(image: str, instances: list[dict]) -> None:
+    """Print a line for every instance of an image, or that it has none."""
     if not instances:
         print(f'{printable(image)}: no instance')
     for one in instances:

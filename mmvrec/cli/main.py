@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from mmvrec.utils.arguments import KeyValueAction
+from mmvrec.utils.arguments import KeyValueAction, add_import_option
 from mmvrec.utils.text import error_line
 from mmvrec.version import __version__
 
@@ -21,17 +21,26 @@ def parser() -> argparse.ArgumentParser:
     commands = main_parser.add_subparsers(dest='command', required=True)
     checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
     checks.set_defaults(module='doctor')
-    _add_enroll(commands.add_parser('enroll', help='learn the classes of a dataset, save a model'))
-    _add_classify(commands.add_parser('classify', help='classify instances with a saved model'))
-    _add_report(
+    add_enroll_arguments(
+        commands.add_parser('enroll', help='learn the classes of a dataset, save a model')
+    )
+    add_classify_arguments(
+        commands.add_parser('classify', help='classify instances with a saved model')
+    )
+    add_report_arguments(
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
     )
-    _add_export(commands.add_parser('export', help='a saved model as one file for mmvrec-runtime'))
-    _add_inspect(commands.add_parser('inspect', help='what is in a dataset or in a saved model'))
+    add_export_arguments(
+        commands.add_parser('export', help='a saved model as one file for mmvrec-runtime')
+    )
+    add_inspect_arguments(
+        commands.add_parser('inspect', help='what is in a dataset or in a saved model')
+    )
     return main_parser
 
 
-def _add_enroll(command: argparse.ArgumentParser) -> None:
+def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec enroll``."""
     command.add_argument('format', help='LabelMeDefects, CocoDefects, YoloDefects, ClassFolders, …')
     command.add_argument('data_root', help='folder of the dataset')
     command.add_argument('out', metavar='OUT.safetensors', help='the model to write')
@@ -41,12 +50,13 @@ def _add_enroll(command: argparse.ArgumentParser) -> None:
     _add_dataset_options(command)
     command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
-    _add_imports(command)
+    add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='enroll')
 
 
-def _add_classify(command: argparse.ArgumentParser) -> None:
+def add_classify_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec classify``."""
     command.add_argument('model', metavar='MODEL.safetensors')
     command.add_argument(
         'images',
@@ -71,23 +81,25 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
     command.add_argument('--out', metavar='OUT.json', help='write all results, with all scores')
     command.add_argument('--out-dir', help='write a picture and the results of every image')
     command.add_argument('--show', action='store_true', help='show every image with its instances')
-    _add_imports(command)
+    add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='classify')
 
 
-def _add_report(command: argparse.ArgumentParser) -> None:
+def add_report_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec report``."""
     command.add_argument('model', metavar='MODEL.safetensors')
     command.add_argument('format', help='as of enroll')
     command.add_argument('data_root', help='folder of the dataset; enrolled instances are left out')
     command.add_argument('out', metavar='OUT.html')
     _add_dataset_options(command)
-    _add_imports(command)
+    add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='report')
 
 
-def _add_export(command: argparse.ArgumentParser) -> None:
+def add_export_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec export``."""
     command.description = (
         'Write a saved model to one ONNX file, which mmvrec-runtime reads without torch. It is '
         'compared with the model on real views, and not written where it answers otherwise.'
@@ -115,11 +127,12 @@ def _add_export(command: argparse.ArgumentParser) -> None:
         help='of weights and arithmetic; layers that int8 harms stay in float32 (default: fp32)',
     )
     _add_dataset_options(command)
-    _add_imports(command)
+    add_import_option(command)
     command.set_defaults(module='export')
 
 
-def _add_inspect(command: argparse.ArgumentParser) -> None:
+def add_inspect_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec inspect``."""
     command.add_argument(
         'target', metavar='FORMAT', help='as of enroll, with data_root; or MODEL.safetensors alone'
     )
@@ -127,20 +140,8 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
     _add_dataset_options(command)
     command.add_argument('--out', metavar='OUT.json', help='write all of it')
     command.add_argument('--sheet', metavar='OUT.png', help='draw examples of every class')
-    _add_imports(command)
+    add_import_option(command)
     command.set_defaults(module='inspection')
-
-
-def _add_imports(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        '--import',
-        dest='imports',
-        action='append',
-        default=[],
-        metavar='MODULE',
-        help='a Python module or .py file with your own datasets, backbones or transforms; it is '
-        'run, so name only code that you trust (may be repeated)',
-    )
 
 
 def _add_dataset_options(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-from mmvrec.datasets.base import DefectDataset, Problem
+from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.detected import DetectedInstances
 from mmvrec.datasets.feature_bank import FeatureBankDataset
 from mmvrec.datasets.formats.class_folders import ClassFolders
@@ -9,6 +9,7 @@ from mmvrec.datasets.formats.labelme import LabelMeDefects
 from mmvrec.datasets.formats.mask_folders import MaskFolders
 from mmvrec.datasets.formats.voc import PascalVOC
 from mmvrec.datasets.formats.yolo import YoloDefects
+from mmvrec.datasets.problems import Problem
 from mmvrec.datasets.published.aitex import AITEX
 from mmvrec.datasets.published.deep_pcb import DeepPCB
 from mmvrec.datasets.published.hripcb import HRIPCB

@@ -2,52 +2,20 @@
 
 import hashlib
 import json
-import logging
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
 
-from mmvrec.datasets.checks import geometry_problem, label_problem, turn_upright, use_header
+from mmvrec.datasets.checks import usable_records
+from mmvrec.datasets.problems import Problem, list_problems, raise_or_log
 from mmvrec.datasets.sources import source_groups
 from mmvrec.datasets.splits import SPLITS, read_split, stratified_split
 from mmvrec.registry import TRANSFORMS
-from mmvrec.structures import FeatureBank, InstanceRecord, usual_spellings
+from mmvrec.structures import FeatureBank, InstanceRecord
 from mmvrec.utils.files import sha256_file
-from mmvrec.utils.image_headers import ImageHeader
-from mmvrec.utils.text import printable
-
-_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with an annotation.
-
-    Args:
-        file (str): the file in which it was found.
-        instance (str): id of the instance, or of the image; empty when the whole file is meant.
-        message (str): what is wrong and what to do.
-        fatal (bool): whether it stops loading under ``on_problem='raise'``. A problem that is not
-            fatal is a known oddity of a published dataset; its instance is left out either way.
-        left_out (bool): False for a note on what was mended: its instances are in the dataset.
-    """
-
-    file: str
-    instance: str
-    message: str
-    fatal: bool = True
-    left_out: bool = True
-
-    def __str__(self) -> str:
-        """``file, instance: message``."""
-        text = f'{self.file}, {self.instance}: {self.message}'.replace(', :', ':')
-        return printable(text, keep='\n')
 
 
 class DefectDataset(BaseDataset):
@@ -146,20 +114,23 @@ class DefectDataset(BaseDataset):
         """Read the annotation files of the whole dataset (all splits that are not official).
 
         Yields:
-            InstanceRecord: all fields up to ``ann_file``. What cannot become one is told to
+            InstanceRecord: all fields up to ``ann_file``. What cannot become one goes to
             :meth:`report`.
         """
 
-    def report(self, file: object, instance: str, message: str, fatal: bool = True) -> None:
+    def report(
+        self,
+        file: object,
+        instance: str,
+        message: str,
+        fatal: bool = True,
+        left_out: bool = True,
+    ) -> None:
         """Add to ``self.problems``; arguments as of :class:`Problem`."""
-        self.problems.append(Problem(str(file), str(instance), message, fatal))
-
-    def note(self, file: object, message: str) -> None:
-        """Add to ``self.problems`` what was mended, and whose instances are not left out."""
-        self.problems.append(Problem(str(file), '', message, fatal=False, left_out=False))
+        self.problems.append(Problem(str(file), str(instance), message, fatal, left_out))
 
     def folder(self, *parts: str) -> Path:
-        """A folder under ``data_root`` that the layout must have.
+        """Get a folder under ``data_root`` that the layout must have.
 
         Raises:
             FileNotFoundError: it is not there.
@@ -178,48 +149,60 @@ class DefectDataset(BaseDataset):
 
     def load_data_list(self) -> list[InstanceRecord]:
         """Read, check, label and split the instances (called by MMEngine)."""
-        self._check_root()
+        kind, root = type(self).__name__, self.data_root
+        if root and not Path(root).is_dir():
+            raise FileNotFoundError(f'{kind}: no folder {root!r} (data_root)\n{self.LAYOUT}')
         self.problems = []
-        records = self._check_records(list(self.load_instances()))
-        self._tell_problems()
+        records, num_cut = usable_records(
+            list(self.load_instances()), self.TASK_CLASSES, not self.annotations_only, self.report
+        )
+        if num_cut:
+            note = f'{num_cut} boxes or polygons reached over the border by up to a pixel or 1 %, '
+            self.report(root, '', f'{note}and were cut', fatal=False, left_out=False)
+        raise_or_log(self.problems, kind, root, self.on_problem)
         if not records:
-            found = f'\n{_listing(self.problems)}' if self.problems else ''
-            raise ValueError(
-                f'{type(self).__name__}: no usable instance in {self.data_root!r}{found}\n'
-                f'{self.LAYOUT}'
-            )
-        self.task_classes = self._find_classes(records)
+            problems = f'\n{list_problems(self.problems)}' if self.problems else ''
+            raise ValueError(f'{kind}: no usable instance in {root!r}{problems}\n{self.LAYOUT}')
+        self.task_classes = self.find_classes(records)
         labels = {
-            task: {name: label for label, name in enumerate(names)}
+            (task, name): label
             for task, names in self.task_classes.items()
+            for label, name in enumerate(names)
         }
         for record in records:
-            record['gt_label'] = labels[record['task']][record['label_name']]
+            record['gt_label'] = labels[record['task'], record['label_name']]
         self._metainfo['task_classes'] = self.task_classes
         # MMPretrain's own tools look for `classes`; it has a meaning for one task only.
         if len(self.task_classes) == 1:
             self._metainfo['classes'] = tuple(next(iter(self.task_classes.values())))
-        selected = self.select_split(records)
-        if not selected:
-            raise ValueError(
-                f'{type(self).__name__} in {self.data_root!r}: none of the {len(records)} usable '
-                f'instances is in split={self.split!r} (split_by={self.split_by!r}, one of '
-                f'{list(self.SPLIT_GROUPS)})'
-            )
-        return selected
-
-    def select_split(self, records: list[InstanceRecord]) -> list[InstanceRecord]:
-        """Instances of ``self.split``; overridden where a split is published."""
         if self.split == 'all':
             return records
-        if self.split_file is not None:
-            halves = read_split(self.split_file, [r['instance_id'] for r in records])
-        else:
+        if self.split_file is None:
             halves = self.make_split(records)
+        else:
+            halves = read_split(self.split_file, [r['instance_id'] for r in records])
+        if not halves[self.split]:
+            raise ValueError(
+                f'{kind} in {root!r}: none of the {len(records)} usable instances is in '
+                f'split={self.split!r} (split_by={self.split_by!r}, one of '
+                f'{list(self.SPLIT_GROUPS)})'
+            )
         return [records[i] for i in halves[self.split]]
 
+    def find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
+        """List the class names of every task that occurs, in label order."""
+        names: dict[str, set[str]] = {}
+        for record in records:
+            names.setdefault(record['task'], set()).add(record['label_name'])
+        if self.TASK_CLASSES is not None:
+            return {task: list(self.TASK_CLASSES[task]) for task in names}
+        return {task: sorted(labels) for task, labels in names.items()}
+
     def make_split(self, records: list[InstanceRecord]) -> dict[str, list[int]]:
-        """The deterministic stratified split of ``records``, as indices."""
+        """Make the deterministic stratified split of ``records``, as indices.
+
+        Overridden where a split is published.
+        """
         classes = [f'{r["task"]}/{r["label_name"]}' for r in records]
         if self.split_by == 'source':
             groups = source_groups(records, contents=not self.annotations_only)
@@ -239,7 +222,7 @@ class DefectDataset(BaseDataset):
             ) from error
 
     def fingerprint(self) -> str:
-        """SHA-256 of what the features depend on: image bytes, boxes and masks, in order."""
+        """Hash what features depend on (SHA-256): image bytes, boxes and masks, in order."""
         records = [self.get_data_info(i) for i in range(len(self))]
         paths = sorted({r['img_path'] for r in records})
         with ThreadPoolExecutor() as pool:
@@ -249,107 +232,6 @@ class DefectDataset(BaseDataset):
             content = [r['instance_id'], digests[r['img_path']], r['bbox'], r['mask']]
             digest.update(json.dumps(content).encode())
         return digest.hexdigest()
-
-    def _check_root(self) -> None:
-        if self.data_root and not Path(self.data_root).is_dir():
-            raise FileNotFoundError(
-                f'{type(self).__name__}: no folder {self.data_root!r} (data_root)\n{self.LAYOUT}'
-            )
-
-    def _find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
-        names: dict[str, set[str]] = {}
-        for record in records:
-            names.setdefault(record['task'], set()).add(record['label_name'])
-        if self.TASK_CLASSES is not None:
-            return {task: list(self.TASK_CLASSES[task]) for task in names}
-        return {task: sorted(labels) for task, labels in names.items()}
-
-    def _check_records(self, records: list[InstanceRecord]) -> list[InstanceRecord]:
-        headers: dict[str, ImageHeader | str] = {}
-        seen: set[str] = set()
-        good = []
-        cut = 0
-        for record in records:
-            record['label_name'] = record['label_name'].strip()
-            message = self._record_problem(record, headers)
-            if message is None and record['instance_id'] in seen:
-                message = 'this instance id occurs twice; ids must be unique'
-            seen.add(record['instance_id'])
-            if message is None:
-                cut += record.pop('is_cut', False)
-                turn_upright(record)
-                good.append(record)
-            else:
-                self.report(record['ann_file'], record['instance_id'], message)
-        if cut:
-            self.note(
-                self.data_root,
-                f'{cut} boxes or polygons reached over the border by up to a pixel or 1 %, and '
-                'were cut',
-            )
-        return good if self.TASK_CLASSES is not None else self._check_spellings(good)
-
-    def _check_spellings(self, records: list[InstanceRecord]) -> list[InstanceRecord]:
-        """Leave out, and report, labels that are another one but for their spelling."""
-        by_task: dict[str, list[str]] = defaultdict(list)
-        for record in records:
-            by_task[record['task']].append(record['label_name'])
-        usual = {task: usual_spellings(names) for task, names in by_task.items()}
-        good = []
-        for record in records:
-            label = record['label_name']
-            other = usual[record['task']].get(label)
-            if other is None:
-                good.append(record)
-            else:
-                self.report(
-                    record['ann_file'],
-                    record['instance_id'],
-                    f'the label {label!r} differs from {other!r}, which other instances have, only '
-                    'in case, blanks or Unicode form; write a class one way',
-                )
-        return good
-
-    def _record_problem(
-        self, record: InstanceRecord, headers: dict[str, ImageHeader | str]
-    ) -> str | None:
-        known = None if self.TASK_CLASSES is None else self.TASK_CLASSES.get(record['task'], ())
-        message = label_problem(record['label_name'], known)
-        message = message or label_problem(record['task'], None, 'task')
-        if message is None and not self.annotations_only:
-            message = use_header(record, headers)
-        return geometry_problem(record) if message is None else message
-
-    def _tell_problems(self) -> None:
-        fatal = [p for p in self.problems if p.fatal]
-        name = f'{type(self).__name__} in {self.data_root!r}'
-        if fatal and self.on_problem == 'raise':
-            raise ValueError(
-                f'{name}: {len(fatal)} problems\n{_listing(fatal)}\n'
-                "Mend the annotations, or set on_problem='skip' to leave these instances out."
-            )
-        left_out = [p for p in self.problems if p.left_out]
-        if left_out:
-            print_log(
-                f'{name}: {len(left_out)} problems, the instances concerned are left out\n'
-                f'{_listing(left_out)}',
-                logger='current',
-                level=logging.WARNING,
-            )
-        for note in self.problems:
-            if not note.left_out:
-                print_log(f'{type(self).__name__}: {note}', logger='current', level=logging.INFO)
-
-    def problem_dicts(self) -> list[dict]:
-        """``self.problems`` as dictionaries, for JSON."""
-        return [asdict(p) for p in self.problems]
-
-
-def _listing(problems: list[Problem]) -> str:
-    lines = [f'  {problem}' for problem in problems[:_SHOWN]]
-    if len(problems) > _SHOWN:
-        lines.append(f'  … and {len(problems) - _SHOWN} more (tools/misc/inspect_dataset.py)')
-    return '\n'.join(lines)
 
 
 def check_choice(name: str, value: object, choices: Sequence) -> None:

@@ -49,7 +49,7 @@ def build_dataset(name: str, data_root: str, options: dict | None = None) -> Def
 
 
 def nested_options(options: dict) -> dict:
-    """Options of a command line, those with dotted keys (``data_prefix.img=…``) as dictionaries.
+    """Nest options of a command line, those with dotted keys (``data_prefix.img=…``).
 
     Raises:
         ValueError: one key is given a value, and values below it too.

@@ -1,18 +1,103 @@
-"""What can be wrong with a record, one at a time and all of them together."""
+"""Validation of the records of a dataset, one at a time and all of them together."""
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mmvrec.structures import InstanceRecord, annotation_orientation, turn_box, turn_mask
+from mmvrec.structures import (
+    InstanceRecord,
+    annotation_orientation,
+    turn_box,
+    turn_mask,
+    usual_spellings,
+)
 from mmvrec.structures.borders import cut_at_border, cut_box
 from mmvrec.utils.image_headers import ImageHeader, read_header
 
 
+def usable_records(
+    records: Iterable[InstanceRecord],
+    task_classes: Mapping[str, Sequence[str]] | None,
+    with_images: bool,
+    report: Callable[[str, str, str], None],
+) -> tuple[list[InstanceRecord], int]:
+    """Sort out the records that can be used, in place cut at the border and turned upright.
+
+    Args:
+        records (Iterable[InstanceRecord]): of the whole dataset.
+        task_classes (Mapping, optional): all classes that there can be, by task. None where they
+            are open: then one class may not be written in two ways.
+        with_images (bool): whether the headers of the image files are read too.
+        report (Callable): takes file, instance and message of each that cannot be used.
+
+    Returns:
+        tuple: the usable records, and how many of them were cut.
+    """
+    headers: dict[str, ImageHeader | str] | None = {} if with_images else None
+    ids: set[str] = set()
+    usable = []
+    num_cut = 0
+    for record in records:
+        record['label_name'] = record['label_name'].strip()
+        message = record_problem(record, task_classes, headers)
+        if message is None and record['instance_id'] in ids:
+            message = 'this instance id occurs twice; ids must be unique'
+        ids.add(record['instance_id'])
+        if message is None:
+            num_cut += record.pop('is_cut', False)
+            turn_upright(record)
+            usable.append(record)
+        else:
+            report(record['ann_file'], record['instance_id'], message)
+    return (usable if task_classes is not None else one_spelling(usable, report)), num_cut
+
+
+def one_spelling(
+    records: list[InstanceRecord], report: Callable[[str, str, str], None]
+) -> list[InstanceRecord]:
+    """Leave out, and report, labels that are another one but for their spelling."""
+    by_task: dict[str, list[str]] = defaultdict(list)
+    for record in records:
+        by_task[record['task']].append(record['label_name'])
+    usual = {task: usual_spellings(names) for task, names in by_task.items()}
+    usable = []
+    for record in records:
+        label = record['label_name']
+        other = usual[record['task']].get(label)
+        if other is None:
+            usable.append(record)
+        else:
+            report(
+                record['ann_file'],
+                record['instance_id'],
+                f'the label {label!r} differs from {other!r}, which other instances have, only '
+                'in case, blanks or Unicode form; write a class one way',
+            )
+    return usable
+
+
+def record_problem(
+    record: InstanceRecord,
+    task_classes: Mapping[str, Sequence[str]] | None,
+    headers: dict[str, ImageHeader | str] | None,
+) -> str | None:
+    """Say what is wrong with one record; None where nothing is.
+
+    ``headers`` are those that have been read, None where no image is looked at.
+    """
+    known = None if task_classes is None else task_classes.get(record['task'], ())
+    message = label_problem(record['label_name'], known)
+    message = message or label_problem(record['task'], None, 'task')
+    if message is None and headers is not None:
+        message = use_header(record, headers)
+    return geometry_problem(record) if message is None else message
+
+
 def label_problem(label: str, known: Iterable[str] | None, what: str = 'label') -> str | None:
-    """What is wrong with a class name; ``known`` are all there can be, None where they are open.
+    """Say what is wrong with a class name; ``known`` are all there can be, None if open.
 
     With ``what='task'`` it is the name of a task.
     """
@@ -61,14 +146,18 @@ def turn_upright(record: InstanceRecord) -> None:
 
 
 def as_points(values: list) -> np.ndarray:
-    """Points of an annotation, float64, shape (N, 2).
+    """Convert the points of an annotation to float64, shape (N, 2).
 
     Raises:
         ValueError: they are not pairs of finite numbers.
     """
     # Objects: an array of text would give every number the room of the longest text.
     points = np.asarray(values, object)
-    if points.shape[1:] != (2,) or not all(map(_is_number_type, set(map(type, points.flat)))):
+    # The shape first: NumPy does not walk through more than 32 dimensions.
+    if points.shape[1:] != (2,) or not all(
+        issubclass(kind, int | float | np.number) and kind is not bool
+        for kind in set(map(type, points.flat))
+    ):
         raise ValueError('a point is not a pair of finite numbers')
     try:
         points = points.astype(np.float64)
@@ -79,12 +168,8 @@ def as_points(values: list) -> np.ndarray:
     return points
 
 
-def _is_number_type(kind: type) -> bool:
-    return issubclass(kind, int | float | np.number) and kind is not bool
-
-
 def geometry_problem(record: InstanceRecord) -> str | None:
-    """What is wrong with the box or polygon of a record; None where nothing is.
+    """Say what is wrong with the box or polygon of a record; None where nothing is.
 
     What reaches over the border of the image by little is cut, and ``is_cut`` added.
     """
@@ -98,14 +183,15 @@ def geometry_problem(record: InstanceRecord) -> str | None:
         return f'the box {box} (x1, y1, x2, y2) has no area'
     try:
         if mask is not None and mask['type'] == 'polygon':
-            _check_polygons(mask['points'])
-        _cut_geometry(record)
+            check_polygons(mask['points'])
+        cut_geometry(record)
     except ValueError as error:
         return str(error)
     return None
 
 
-def _check_polygons(polygons: list) -> None:
+def check_polygons(polygons: list) -> None:
+    """Raise ``ValueError`` unless there is a polygon, and each has three points or more."""
     if not polygons:
         raise ValueError('the mask has no polygon')
     for polygon in polygons:
@@ -114,8 +200,14 @@ def _check_polygons(polygons: list) -> None:
         as_points(polygon)
 
 
-def _cut_geometry(record: InstanceRecord) -> None:
-    """See :mod:`mmvrec.structures.borders`; what lies within the image stays as it is written."""
+def cut_geometry(record: InstanceRecord) -> None:
+    """Cut box and polygons at the border of the image, see :mod:`mmvrec.structures.borders`.
+
+    What lies within the image stays as it is written.
+
+    Raises:
+        ValueError: it reaches over the border by more than a little.
+    """
     if record['img_shape'] is None:
         return
     shape = record['img_shape']

@@ -1,4 +1,4 @@
-"""What a detector has found, as instances to classify."""
+"""Detections of a detector as a dataset, matched to annotated instances."""
 
 import os
 from collections import defaultdict
@@ -12,6 +12,7 @@ from torchvision.ops import box_iou
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.formats.detections import Detection, read_detections
 from mmvrec.datasets.image_names import NamedImages
+from mmvrec.datasets.problems import raise_or_log
 from mmvrec.registry import DATASETS
 from mmvrec.structures import UNLABELLED, InstanceRecord
 from mmvrec.utils.images import image_shape
@@ -85,7 +86,7 @@ class DetectedInstances(DefectDataset):
         self._truths = [annotated.get_data_info(i) for i in range(len(annotated))]
         self.problems = []
         records = list(self.load_instances())
-        self._tell_problems()
+        raise_or_log(self.problems, type(self).__name__, self.data_root, self.on_problem)
         matched = [r for r in records if r['match'] is not None]
         if not records:
             raise ValueError(
@@ -114,7 +115,7 @@ class DetectedInstances(DefectDataset):
         return records
 
     def load_instances(self) -> Iterator[InstanceRecord]:
-        """Detections of every image, the surest first."""
+        """Read the detections of every image, the surest first."""
         truths: dict[str, list[InstanceRecord]] = defaultdict(list)
         for truth in self._truths:
             truths[truth['img_path']].append(truth)
@@ -123,11 +124,12 @@ class DetectedInstances(DefectDataset):
         # Images of the annotations themselves may lie anywhere, by the choice of their reader.
         roots = dict.fromkeys((self.img_prefix or everything.data_root, everything.data_root))
         elsewhere = 0
-        for path, found in self._per_image(ImageFinder(known, *roots)).items():
+        by_image = self.detections_by_image(ImageFinder(known, *roots))
+        for path, detections in by_image.items():
             if path in known and path not in truths:
-                elsewhere += len(found)
+                elsewhere += len(detections)
             else:
-                yield from self._image_records(path, found, truths.get(path, []))
+                yield from self.image_records(path, detections, truths.get(path, []))
         if elsewhere:
             print_log(
                 f'{elsewhere} detections are on images outside split={self.split!r}, and left out',
@@ -137,10 +139,10 @@ class DetectedInstances(DefectDataset):
     def _annotated(self, split: str) -> DefectDataset:
         return DATASETS.build({**self.dataset_cfg, 'split': split})
 
-    def _per_image(self, finder: 'ImageFinder') -> dict[str, list[Detection]]:
-        """Detections that are sure enough, by path of their image."""
+    def detections_by_image(self, finder: 'ImageFinder') -> dict[str, list[Detection]]:
+        """Read the detections that are sure enough, by path of their image."""
         paths: dict[str, str | None] = {}
-        found: dict[str, list[Detection]] = defaultdict(list)
+        by_image: dict[str, list[Detection]] = defaultdict(list)
         for detection in read_detections(self.detections, self.image_file):
             if detection.score < self.score_threshold:
                 continue
@@ -152,40 +154,55 @@ class DetectedInstances(DefectDataset):
                     self.report(self.detections, detection.image, str(error))
             path = paths[detection.image]
             if path is not None:
-                found[path].append(detection)
-        return found
+                by_image[path].append(detection)
+        return by_image
 
-    def _image_records(
-        self, path: str, found: Sequence[Detection], truths: Sequence[InstanceRecord]
+    def image_records(
+        self, path: str, detections: Sequence[Detection], truths: Sequence[InstanceRecord]
     ) -> Iterator[InstanceRecord]:
+        """Match the detections on one image to its annotations.
+
+        Args:
+            path (str): the image.
+            detections (Sequence[Detection]): sure enough.
+            truths (Sequence[InstanceRecord]): its annotated instances.
+
+        Raises:
+            ValueError: it has none, and there are several tasks.
+        """
         try:
             shape = truths[0]['img_shape'] if truths else image_shape(path)
         except ValueError as error:
             self.report(self.detections, path, str(error))
             return
         records = []
-        for index, detection in enumerate(sorted(found, key=lambda d: -d.score)):
-            record = self._record(path, shape, index, detection)
+        for index, detection in enumerate(sorted(detections, key=lambda d: -d.score)):
+            record = self.make_record(path, shape, index, detection)
             if record is not None:
                 records.append(record)
+        if records and not truths and len(self.task_classes) != 1:
+            raise ValueError(
+                f'{path} has no annotation, so it is not known to which of the tasks '
+                f'{list(self.task_classes)} it belongs; load one (categories=[…])'
+            )
+        first_task = truths[0]['task'] if truths else next(iter(self.task_classes))
         matches = match_boxes(
             [r['bbox'] for r in records], [t['bbox'] for t in truths], self.iou_threshold
         )
         for record, match in zip(records, matches, strict=True):
             truth = None if match is None else truths[match]
-            task = truth or (truths[0] if truths else None)
             yield {
                 **record,
-                'task': task['task'] if task else self._only_task(record),
+                'task': truth['task'] if truth else first_task,
                 'label_name': truth['label_name'] if truth else '',
                 'gt_label': truth['gt_label'] if truth else UNLABELLED,
                 'match': truth['instance_id'] if truth else None,
             }
 
-    def _record(
+    def make_record(
         self, path: str, shape: tuple[int, int], index: int, detection: Detection
     ) -> InstanceRecord | None:
-        """A record without class; None, and a problem, where it cannot be used on the image."""
+        """Make a record without class; None, and a problem, where it cannot be used."""
         root = self.dataset_cfg.get('data_root', '')
         name = os.path.relpath(path, root) if Path(path).is_relative_to(root) else path
         identity = f'{Path(name).as_posix()}#detection {index}'
@@ -204,14 +221,6 @@ class DetectedInstances(DefectDataset):
             'ann_file': str(self.detections),
         }
 
-    def _only_task(self, record: InstanceRecord) -> str:
-        if len(self.task_classes) != 1:
-            raise ValueError(
-                f'{record["img_path"]} has no annotation, so it is not known to which of the tasks '
-                f'{list(self.task_classes)} it belongs; load one (categories=[…])'
-            )
-        return next(iter(self.task_classes))
-
 
 class ImageFinder:
     """Finds the images that a detector's file names, and opens nothing elsewhere.
@@ -227,7 +236,7 @@ class ImageFinder:
         self._named = NamedImages(known)
 
     def find(self, name: str) -> str:
-        """Path of an image.
+        """Find the path of an image.
 
         Args:
             name (str): absolute, relative to one of the roots, or of another machine.
@@ -275,12 +284,12 @@ def match_boxes(
     if not boxes or not truths:
         return [None] * len(boxes)
     overlaps = box_iou(torch.tensor(boxes, dtype=torch.float64), torch.tensor(truths).double())
-    found: list[int | None] = []
+    matches: list[int | None] = []
     for row in overlaps:
         best = int(row.argmax())
         if row[best] < iou_threshold:
-            found.append(None)
+            matches.append(None)
             continue
-        found.append(best)
+        matches.append(best)
         overlaps[:, best] = -1
-    return found
+    return matches

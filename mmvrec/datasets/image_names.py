@@ -1,4 +1,4 @@
-"""Which images the files of detectors mean, that name them in ways of their own."""
+"""Matching of the image names in detectors' files with images on disk."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ class NamedImages:
                     self._by_tail[stem, ending, folders[:depth]].append(name)
 
     def find(self, name: str) -> list[str]:
-        """The images that a name can mean: of those of this file name, the most alike in folders.
+        """Find the images that a name can mean: those of this file name most alike in folders.
 
         Separators may be those of Windows. A name without the suffix of an image, such as
         Ultralytics writes, fits any.
@@ -35,16 +35,16 @@ class NamedImages:
         endings = (suffix, '') if suffix else (_ANY,)
         for depth in range(len(folders), -1, -1):
             tails = [(stem, ending, folders[:depth]) for ending in endings]
-            found = [image for tail in tails for image in self._by_tail.get(tail, ())]
-            if found:
-                return found
+            matches = [image for tail in tails for image in self._by_tail.get(tail, ())]
+            if matches:
+                return matches
         return []
 
 
 def match_names(
     names: Iterable[str], images: Sequence[str], path: str | Path
 ) -> dict[str, str | None]:
-    """Of every image the name by which a file knows it.
+    """Match every image with the name by which a file knows it.
 
     Args:
         names (Iterable[str]): those in the file.
@@ -76,7 +76,7 @@ def match_names(
 
 
 def _parts(name: str) -> tuple[str, str, tuple[str, ...]]:
-    """Stem, suffix where it is that of an image, and folders, the innermost first."""
+    """Split a name into stem, suffix if an image's, and folders, the innermost first."""
     path = PurePosixPath(str(name).replace('\\', '/'))
     suffix = path.suffix if path.suffix.lower() in IMAGE_SUFFIXES else ''
     return path.name.removesuffix(suffix), suffix, path.parts[-2::-1]

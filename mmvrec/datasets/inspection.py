@@ -1,4 +1,4 @@
-"""What a dataset holds, and what is wrong with it."""
+"""Inspection of datasets: numbers of instances, and problems of their annotations."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,8 +7,9 @@ from dataclasses import asdict
 from mmengine.dataset import BaseDataset
 from rich.console import Console
 
-from mmvrec.datasets.base import DefectDataset, Problem
+from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.build import is_format
+from mmvrec.datasets.problems import Problem
 from mmvrec.datasets.sources import Source, find_sources, image_paths
 from mmvrec.registry import DATASETS
 from mmvrec.structures import UNLABELLED
@@ -59,7 +60,8 @@ def inspect_dataset(
     except ValueError as error:
         problem = Problem(str(cfg.get('data_root', '')), '', str(error))
         return None, {}, [asdict(problem)]
-    return dataset, count_instances(dataset), getattr(dataset, 'problem_dicts', list)()
+    problems = [asdict(problem) for problem in getattr(dataset, 'problems', ())]
+    return dataset, count_instances(dataset), problems
 
 
 def count_instances(dataset: BaseDataset) -> dict[str, dict[str, int]]:
@@ -88,7 +90,7 @@ def count_image_sizes(dataset: DefectDataset) -> Counter[tuple[int, int] | None]
 
 
 def dataset_sources(*datasets: BaseDataset) -> list[Source]:
-    """Images of the datasets together that come from one source, see :func:`find_sources`."""
+    """Find images of all datasets that come from one source, see :func:`find_sources`."""
     contents = not any(getattr(dataset, 'annotations_only', False) for dataset in datasets)
     return find_sources(set().union(*map(image_paths, datasets)), contents)
 

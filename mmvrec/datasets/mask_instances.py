@@ -1,4 +1,4 @@
-"""From the mask image of a whole picture to the masks of its instances."""
+"""Instances from mask images: thresholding and connected components."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +59,7 @@ class MaskImageDefects(DefectDataset):
             raise ValueError(f'threshold must be an integer in 0 .. 254, got {threshold!r}')
 
     def read_values(self, mask_path: Path, img_path: Path) -> np.ndarray:
-        """Values of a mask file to be compared with the threshold, shape (H, W).
+        """Read the values of a mask file to be compared with the threshold, shape (H, W).
 
         Args:
             mask_path (Path): the file.
@@ -83,13 +83,25 @@ class MaskImageDefects(DefectDataset):
         """
         try:
             values = [self.read_values(path, img_path) for path in mask_paths]
-            found = self._instances([grey > self.threshold for grey in values])
+            masks = self.instance_masks([grey > self.threshold for grey in values])
         except (ValueError, OSError) as error:
             self.report(mask_paths[0], img_id, str(error))
             return
-        if not found:
-            self.report(mask_paths[0], img_id, self._why_none(values), fatal=False)
-        for index, (file_index, mask) in enumerate(found):
+        if not masks:
+            num_above = sum(int((grey > self.threshold).sum()) for grey in values)
+            if num_above:
+                message = (
+                    f'no component of at least {self.min_area} pixels '
+                    f'({num_above} pixels above {self.threshold} in all)'
+                )
+            else:
+                highest = max(grey.max() for grey in values)
+                message = (
+                    f'the mask is empty: no pixel is above {self.threshold}, the highest is '
+                    f'{highest:g}'
+                )
+            self.report(mask_paths[0], img_id, message, fatal=False)
+        for index, (file_index, mask) in enumerate(masks):
             yield {
                 'img_path': str(img_path),
                 'img_id': img_id,
@@ -102,7 +114,19 @@ class MaskImageDefects(DefectDataset):
                 'ann_file': str(mask_paths[file_index]),
             }
 
-    def _instances(self, masks: list[np.ndarray]) -> list[tuple[int, np.ndarray]]:
+    def instance_masks(self, masks: list[np.ndarray]) -> list[tuple[int, np.ndarray]]:
+        """Separate the instances of the mask images of one picture, by the rule.
+
+        Args:
+            masks (list[np.ndarray]): bool, (H, W) each.
+
+        Returns:
+            list[tuple[int, np.ndarray]]: of every instance the index of its mask image, and its
+            mask, bool, (H, W).
+
+        Raises:
+            ValueError: the images differ in size, and the rule takes them together.
+        """
         if self.rule == 'image':
             if len({mask.shape for mask in masks}) > 1:
                 raise ValueError(f'its masks differ in size: {[mask.shape for mask in masks]}')
@@ -113,18 +137,6 @@ class MaskImageDefects(DefectDataset):
             for index, mask in enumerate(masks)
             for component in connected_components(mask, self.connectivity, self.min_area)
         ]
-
-    def _why_none(self, values: list[np.ndarray]) -> str:
-        foreground = sum(int((grey > self.threshold).sum()) for grey in values)
-        if foreground == 0:
-            highest = max(grey.max() for grey in values)
-            return (
-                f'the mask is empty: no pixel is above {self.threshold}, the highest is {highest:g}'
-            )
-        return (
-            f'no component of at least {self.min_area} pixels '
-            f'({foreground} pixels above {self.threshold} in all)'
-        )
 
 
 def read_mask(path: Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which images come from one source: the same file again, or copies that a tool has made of it."""
+"""Duplicate images: the same file again, or copies that a tool has made of one source."""
 
 import os
 import re
@@ -57,11 +57,12 @@ def find_sources(paths: Iterable[str], contents: bool = True) -> list[Source]:
         list[Source]: of two images or more each, sorted.
     """
     paths = sorted(set(paths))
-    related = [('Roboflow copies', group) for group in _roboflow_groups(paths)]
-    related += [('same name in one folder', group) for group in _grouped(paths, _without_suffix)]
+    same_stem = _grouped(paths, lambda path: os.path.splitext(path)[0])
+    related = [('Roboflow copies', group) for group in roboflow_groups(paths)]
+    related += [('same name in one folder', group) for group in same_stem]
     if contents:
-        related += [('byte-identical', group) for group in _identical_files(paths)]
-    root_of = _connected(paths, [group for _, group in related])
+        related += [('byte-identical', group) for group in identical_files(paths)]
+    root_of = connect(paths, [group for _, group in related])
     reasons: dict[str, set[str]] = defaultdict(set)
     for reason, group in related:
         reasons[root_of(group[0])].add(reason)
@@ -72,7 +73,7 @@ def find_sources(paths: Iterable[str], contents: bool = True) -> list[Source]:
 
 
 def source_groups(records: Sequence[InstanceRecord], contents: bool = True) -> list[str]:
-    """The image by which the source of every record is called.
+    """Name the source of every record by an image.
 
     Args:
         records (Sequence[InstanceRecord]): with ``img_path`` and ``img_id``.
@@ -90,29 +91,29 @@ def source_groups(records: Sequence[InstanceRecord], contents: bool = True) -> l
 
 
 def shared_images(support: BaseDataset, query: BaseDataset) -> dict[str, list[str]]:
-    """Images that are judged although the support pool has them, or others of their source.
+    """Find queries whose images, or others of their source, the support pool has too.
 
     Args:
         support (BaseDataset): the support pool.
-        query (BaseDataset): what is judged.
+        query (BaseDataset): the query set.
 
     Returns:
         dict[str, list[str]]: by path of such a query image those of the support pool, sorted; empty
         for features, and for images without a file.
     """
-    pool, judged = (
+    pool, queries = (
         sorted(path for path in image_paths(dataset) if os.path.isfile(path))
         for dataset in (support, query)
     )
-    source = _source_of([*pool, *judged])
+    source = _source_of([*pool, *queries])
     by_source: dict[str, list[str]] = defaultdict(list)
     for path in pool:
         by_source[source[path]].append(path)
-    return {path: by_source[source[path]] for path in judged if source[path] in by_source}
+    return {path: by_source[source[path]] for path in queries if source[path] in by_source}
 
 
 def describe_shared(shared: Mapping[str, Sequence[str]]) -> str:
-    """What is wrong with shared images, and which ones they are."""
+    """Say what is wrong with shared images, and which ones they are."""
     lines = [printable(f'  {path} = {pool[0]}') for path, pool in list(shared.items())[:_SHOWN]]
     if len(shared) > _SHOWN:
         lines.append(f'  … and {len(shared) - _SHOWN} more')
@@ -134,27 +135,27 @@ def warn_of_shared_images(support: BaseDataset, query: BaseDataset) -> None:
 
 
 def image_paths(dataset: BaseDataset) -> set[str]:
-    """Paths of the images of a dataset; empty if it has features only."""
+    """Collect the paths of the images of a dataset; empty if it has features only."""
     records = (dataset.get_data_info(index) for index in range(len(dataset)))
     return {record['img_path'] for record in records if record.get('img_path')}
 
 
 def roboflow_source(path: str) -> str | None:
-    """What an image of Roboflow is a copy of, such as ``part_001_jpg``; None of other images."""
+    """Name what a Roboflow image is a copy of, as ``part_001_jpg``; None of other images."""
     match = _ROBOFLOW_COPY.fullmatch(PurePath(path).name)
     return match and match['source']
 
 
 def _source_of(paths: Collection[str], contents: bool = True) -> dict[str, str]:
-    """Of every image the first one of its source, often itself."""
+    """Map every image to the first one of its source, often itself."""
     source = {path: path for path in paths}
     for group in find_sources(paths, contents):
         source |= dict.fromkeys(group.images, group.images[0])
     return source
 
 
-def _roboflow_groups(paths: Sequence[str]) -> list[list[str]]:
-    """Copies of one image, and the image itself if it is there."""
+def roboflow_groups(paths: Sequence[str]) -> list[list[str]]:
+    """Group copies of one image, and the image itself if it is there."""
     copied = {path: roboflow_source(path) for path in paths}
     known = set(copied.values()) - {None}
 
@@ -166,8 +167,8 @@ def _roboflow_groups(paths: Sequence[str]) -> list[list[str]]:
     return _grouped(paths, name_of)
 
 
-def _connected(paths: Iterable[str], groups: Iterable[list[str]]) -> Callable[[str], str]:
-    """A function that calls paths alike that groups connect (union-find)."""
+def connect(paths: Iterable[str], groups: Iterable[list[str]]) -> Callable[[str], str]:
+    """Make a function that gives all paths that groups connect the same one (union-find)."""
     parent = {path: path for path in paths}
 
     def root(path: str) -> str:
@@ -182,23 +183,17 @@ def _connected(paths: Iterable[str], groups: Iterable[list[str]]) -> Callable[[s
     return root
 
 
-def _without_suffix(path: str) -> str:
-    return os.path.splitext(path)[0]
-
-
-def _identical_files(paths: Sequence[str]) -> list[list[str]]:
-    """Files of the same bytes. Only those of equal size and middle are read from end to end."""
-    groups = [list(paths)]
-    for key in (_size, _middle, sha256_file):
+def identical_files(paths: Sequence[str]) -> list[list[str]]:
+    """Group files of the same bytes. Only those of equal size and middle are read whole."""
+    # What is no file has no size, and is in no group.
+    groups = _grouped(filter(os.path.isfile, paths), os.path.getsize)
+    for key in (middle_bytes, sha256_file):
         groups = [same for group in groups for same in _grouped(group, key)]
     return groups
 
 
-def _size(path: str) -> int | None:
-    return os.path.getsize(path) if os.path.isfile(path) else None
-
-
-def _middle(path: str) -> bytes:
+def middle_bytes(path: str) -> bytes:
+    """Read up to 64 KiB from the middle of a file."""
     # Images of one camera may begin with equal headers and backgrounds.
     with Path(path).open('rb') as file:
         file.seek(max(0, os.path.getsize(path) - _SAMPLE) // 2)
@@ -206,7 +201,7 @@ def _middle(path: str) -> bytes:
 
 
 def _grouped(paths: Iterable[str], key: Callable[[str], Hashable]) -> list[list[str]]:
-    """Paths with the same key, in order; None is no key, and one path no group."""
+    """Group paths with the same key, in order; None is no key, and one path no group."""
     groups: dict[Hashable, list[str]] = defaultdict(list)
     for path in paths:
         groups[key(path)].append(path)

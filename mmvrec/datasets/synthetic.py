@@ -75,7 +75,7 @@ class SyntheticDefects(DefectDataset):
         super().__init__(split=split, pipeline=[draw_instance, *pipeline], **kwargs)
 
     def load_instances(self) -> Iterator[InstanceRecord]:
-        """Records of all images, see the base class; ``seed`` and ``index`` say which to draw."""
+        """Make records of all images, see the base class; ``seed`` and ``index`` say which."""
         height, width = self.size
         for surface, defects in self.TASK_CLASSES.items():
             for defect in defects:
@@ -96,14 +96,14 @@ class SyntheticDefects(DefectDataset):
                     }
 
     def make_split(self, records: list[InstanceRecord]) -> dict[str, list[int]]:
-        """Even numbers to the support, odd ones to the query."""
+        """Split even numbers to the support, odd ones to the query."""
         halves: dict[str, list[int]] = {'support': [], 'query': []}
         for position, record in enumerate(records):
             halves['query' if record['index'] % 2 else 'support'].append(position)
         return halves
 
     def fingerprint(self) -> str:
-        """SHA-256 of what the images depend on: version of the generator, arguments, instances."""
+        """Hash what images depend on (SHA-256): generator's version, arguments, instances."""
         ids = [self.get_data_info(i)['instance_id'] for i in range(len(self))]
         content = [GENERATOR_VERSION, self.seed, self.size, self.TASK_CLASSES, ids]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()

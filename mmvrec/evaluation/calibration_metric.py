@@ -1,4 +1,4 @@
-"""Do scores mean what they say?"""
+"""Expected calibration error of predicted probabilities."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class CalibrationError(BaseMetric):
                 self.results.append((sample['task'], sample['episode'], row))
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
-        """The metrics, see the class."""
+        """Compute the metrics, see the class."""
         rows = defaultdict(lambda: defaultdict(list))
         for task, episode, row in results:
             rows[task][episode].append(row)
@@ -73,7 +73,7 @@ class CalibrationError(BaseMetric):
 
 
 def calibration_error(scores: np.ndarray, right: np.ndarray, bins: int) -> float:
-    """Expected calibration error.
+    """Compute the expected calibration error.
 
     Args:
         scores (np.ndarray): of the predicted classes, in [0, 1], (Q,).

@@ -1,4 +1,4 @@
-"""A detector and a classifier together: what is found, and what it is taken for."""
+"""Accuracy and average precision of a detector and a classifier together."""
 
 import contextlib
 import io
@@ -76,7 +76,7 @@ class DetectedDefectMetric(BaseMetric):
             self.results.append((sample['task'], sample['episode'], answer))
 
     def compute_metrics(self, results: list[tuple[str, int, dict]]) -> dict:
-        """The metrics, see the class; also prints them as a table.
+        """Compute the metrics, see the class; also prints them as a table.
 
         Raises:
             ValueError: the test set is not of type :class:`DetectedInstances`.
@@ -93,38 +93,24 @@ class DetectedDefectMetric(BaseMetric):
                 right = int(answer['truth'] == answer['label'])
                 matched.append((task, episode, answer['id'], right))
         tasks = {
-            task: TaskDetections(task, self.dataset_meta).judge(list(episodes.values()))
+            task: TaskDetections(task, self.dataset_meta).evaluate(list(episodes.values()))
             for task, episodes in answers.items()
         }
         queries = query_accuracies(matched)
-        metrics = self._means(tasks, {task: queries.get(task, np.zeros(1)) for task in tasks})
-        number = len(next(iter(answers.values())))
-        metrics['weights'] = self.dataset_meta.get('weights_source', 'unknown')
-        MMLogger.get_current_instance().info('\n' + self._table(metrics, self.dataset_meta, number))
-        return metrics
-
-    def _means(
-        self, tasks: Mapping[str, Mapping[str, np.ndarray]], queries: Mapping[str, np.ndarray]
-    ) -> dict:
         over_tasks = {
             name: np.mean([numbers[name] for numbers in tasks.values()], axis=0)
             for name in _NUMBERS
         }
-        metrics = _summaries(over_tasks, list(queries.values()))
+        shares = {task: queries.get(task, np.zeros(1)) for task in tasks}
+        metrics = _summaries(over_tasks, list(shares.values()))
         for task, numbers in tasks.items():
-            own = _summaries(numbers, [queries[task]])
+            own = _summaries(numbers, [shares[task]])
             metrics |= {f'{task}/{name}': value for name, value in own.items()}
-        return metrics | self._detector()
-
-    def _detector(self) -> dict[str, float]:
-        detected, annotated = self.dataset_meta['detected'], self.dataset_meta['annotated']
-        matched = sum(one['match'] is not None for one in detected.values())
-        return {
-            'recall': 100 * matched / len(annotated),
-            'precision': 100 * matched / len(detected),
-            'misses': len(annotated) - matched,
-            'false_alarms': len(detected) - matched,
-        }
+        metrics |= detector_numbers(self.dataset_meta['detected'], self.dataset_meta['annotated'])
+        number = len(next(iter(answers.values())))
+        metrics['weights'] = self.dataset_meta.get('weights_source', 'unknown')
+        MMLogger.get_current_instance().info('\n' + self._table(metrics, self.dataset_meta, number))
+        return metrics
 
     @staticmethod
     def _table(metrics: Mapping, meta: Mapping, episodes: int) -> str:
@@ -146,10 +132,29 @@ class DetectedDefectMetric(BaseMetric):
         return capture.get()
 
 
+def detector_numbers(detected: Mapping[str, Mapping], annotated: Sequence[Mapping]) -> dict:
+    """Count what the detector finds over all tasks, whatever the classes.
+
+    Args:
+        detected (Mapping): detections by instance id, with ``match``, None for a false alarm.
+        annotated (Sequence): annotated instances.
+
+    Returns:
+        dict: ``recall`` and ``precision`` in percent, ``misses`` and ``false_alarms``.
+    """
+    matched = sum(one['match'] is not None for one in detected.values())
+    return {
+        'recall': 100 * matched / len(annotated),
+        'precision': 100 * matched / len(detected),
+        'misses': len(annotated) - matched,
+        'false_alarms': len(detected) - matched,
+    }
+
+
 def _summaries(
     numbers: Mapping[str, np.ndarray], queries: Sequence[np.ndarray]
 ) -> dict[str, float]:
-    """Means and spreads over episodes, and the intervals of the accuracy."""
+    """Compute means and spreads over episodes, and the intervals of the accuracy."""
     metrics = accuracy_numbers(numbers['accuracy'], queries)
     for name in _NUMBERS:
         mean, deviation, _ = summary(numbers[name])
@@ -194,8 +199,8 @@ class TaskDetections:
         with contextlib.redirect_stdout(io.StringIO()):
             self.coco.createIndex()
 
-    def judge(self, episodes: Sequence[Sequence[dict]]) -> dict[str, np.ndarray]:
-        """The numbers of every episode, percent, float64, (episodes,).
+    def evaluate(self, episodes: Sequence[Sequence[dict]]) -> dict[str, np.ndarray]:
+        """Compute the numbers of every episode, percent, float64, (episodes,).
 
         Args:
             episodes (Sequence): answers of each: ``id``, ``truth``, ``label``, ``score``.
@@ -218,7 +223,7 @@ class TaskDetections:
         return dict(zip(_NUMBERS, columns, strict=True))
 
     def _precision(self, answers: Sequence[dict], by_class: bool) -> tuple[float, float]:
-        """COCO's average precision, mean of IoU 0.5 to 0.95, and at 0.5; shares."""
+        """Compute COCO's average precision, mean of IoU 0.5 to 0.95, and at 0.5; shares."""
         results = []
         for answer in answers:
             one = self.detected[answer['id']]

@@ -57,7 +57,7 @@ class FewShotAccuracy(BaseMetric):
             self.results.append((sample['task'], sample['episode'], sample['instance_id'], right))
 
     def compute_metrics(self, results: list[tuple[str, int, str, int]]) -> dict:
-        """The metrics, see the class; also prints them as a table."""
+        """Compute the metrics, see the class; also prints them as a table."""
         per_task, queries = episode_accuracies(results), query_accuracies(results)
         # Tasks may have different numbers of episodes only when a run was cut short, an error.
         over_tasks = np.mean(list(per_task.values()), axis=0)
@@ -101,7 +101,7 @@ class FewShotAccuracy(BaseMetric):
 
 
 def episode_accuracies(results: Sequence[tuple[str, int, str, int]]) -> dict[str, np.ndarray]:
-    """Accuracy of every episode of every task.
+    """Compute the accuracy of every episode of every task.
 
     Args:
         results (Sequence): (task, episode, id of the query, 1 if right else 0) of every answer.
@@ -113,7 +113,7 @@ def episode_accuracies(results: Sequence[tuple[str, int, str, int]]) -> dict[str
 
 
 def query_accuracies(results: Sequence[tuple[str, int, str, int]]) -> dict[str, np.ndarray]:
-    """Share of right answers to every query of every task, over the episodes.
+    """Compute the share of right answers to every query of every task, over the episodes.
 
     Args:
         results (Sequence): see :func:`episode_accuracies`.
@@ -135,7 +135,7 @@ def _accuracies(results: Iterable[tuple]) -> dict[str, np.ndarray]:
 
 
 def accuracy_numbers(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> dict[str, float]:
-    """Mean, spread and intervals of an accuracy, by the names that they have among the metrics.
+    """Compute mean, spread and intervals of an accuracy, by their names among the metrics.
 
     Args:
         episodes (np.ndarray): accuracy of every episode, percent, (E,); of several tasks the mean.
@@ -151,7 +151,7 @@ def accuracy_numbers(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> dic
 
 
 def summary(accuracies: np.ndarray) -> tuple[float, float, float]:
-    """Mean, sample standard deviation and half width of the 95 % confidence interval of the mean.
+    """Compute mean, sample standard deviation and half width of the mean's 95 % interval.
 
     Args:
         accuracies (np.ndarray): float, (episodes,).

@@ -12,7 +12,7 @@ QUANTILE = 1.959963984540054
 def wilson_interval(
     accuracy: float, number: float, quantile: float = QUANTILE
 ) -> tuple[float, float]:
-    """Score interval of a share (Wilson, J. Am. Stat. Assoc. 1927).
+    """Compute the score interval of a share (Wilson, J. Am. Stat. Assoc. 1927).
 
     Args:
         accuracy (float): share of right answers, in [0, 1].
@@ -29,9 +29,9 @@ def wilson_interval(
 
 
 def total_interval(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> tuple[float, float]:
-    """95 % interval of an accuracy over other support sets and other queries.
+    """Compute the 95 % interval of an accuracy over other support sets and other queries.
 
-    All episodes are judged on the same queries, so the spread over episodes says nothing of what
+    All episodes are evaluated on the same queries, so the spread over episodes says nothing of what
     other queries would give. The variance is the sum of two: that of the episodes' mean and that of
     the queries' mean, as for answers that are clustered in two ways (Cameron, Gelbach and Miller,
     "Robust Inference With Multiway Clustering", J. Bus. Econ. Stat. 2011), without the term that

@@ -1,4 +1,4 @@
-"""Can unknown defects be told from known ones?"""
+"""Open-set recognition: AUROC of unknown defects, and how many are rejected."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ class OpenSetAUROC(BaseMetric):
             self.results.append((sample['task'], sample['episode'], sample['held_out'], row))
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float | None]:
-        """The metrics, see the class.
+        """Compute the metrics, see the class.
 
         Raises:
             ValueError: all queries have a class, or none.
@@ -85,16 +85,16 @@ class OpenSetAUROC(BaseMetric):
             # JSON has no NaN.
             known = (None, None) if np.isnan(mean) else (mean, deviation)
             metrics |= dict(zip((name, f'{name}_std'), known, strict=True))
-        told = ', '.join(
+        numbers = ', '.join(
             f'{name} {"-" if metrics[name] is None else format(metrics[name], ".2f")}'
             for name in _NAMES
         )
-        MMLogger.get_current_instance().info(f'Unknown defects (%): {told}')
+        MMLogger.get_current_instance().info(f'Unknown defects (%): {numbers}')
         return metrics
 
 
 def separation(rows: np.ndarray, task: str) -> tuple[float, float, float, float]:
-    """The four numbers of one fit, in percent.
+    """Compute the four numbers of one fit, in percent.
 
     Args:
         rows (np.ndarray): float, (Q, 4): whether known, typicality, probability, whether called

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from mmvrec.structures.label_space import LabelSpace
-from mmvrec.utils.files import atomic_write, read_npz
+from mmvrec.utils.array_files import read_npz
+from mmvrec.utils.files import atomic_write
 
 DEFAULT_TASK = 'default'
 #: Label of an instance without a class, such as a detector's false alarm.
@@ -44,54 +45,20 @@ class FeatureBank:
 
     def __post_init__(self):
         self.tasks, self.ids = list(self.tasks), list(self.ids)
-        self._check_shapes()
+        check_sizes(self)
         bad = (~torch.isfinite(self.feats).flatten(1).all(1)).nonzero().flatten().tolist()
         if bad:
             raise ValueError(
                 f'{len(bad)} instances have NaN or infinite features, the first: '
                 f'{[self.ids[i] for i in bad[:5]]}; extract them again'
             )
-        self._check_labels()
-
-    def _check_shapes(self) -> None:
-        if self.feats.ndim != 3:
-            raise ValueError(
-                f'feats must have shape (M, V, C), got {tuple(self.feats.shape)}; a bank with '
-                'several tokens, (M, V, T, C), is reduced to one by FeatureBank.load(token=0)'
-            )
-        sizes = {
-            'feats': len(self.feats),
-            'labels': len(self.labels),
-            'tasks': len(self.tasks),
-            'ids': len(self.ids),
-        }
-        if self.labels.ndim != 1 or len(set(sizes.values())) != 1:
-            raise ValueError(f'every field must have one entry per instance, got {sizes}')
-        repeated = sorted(i for i, number in Counter(self.ids).items() if number > 1)
-        if repeated:
-            raise ValueError(f'instance ids must be unique, repeated: {repeated[:5]}')
-
-    def _check_labels(self) -> None:
-        members: dict[str, list[int]] = {}
-        for index, task in enumerate(self.tasks):
-            members.setdefault(task, []).append(index)
-        for task, indices in members.items():
-            labels = self.labels[indices]
-            if task not in self.class_names:
-                self.class_names[task] = _names_by_number(task, int(labels.max()) + 1)
-            names = self.class_names[task]
-            bad = labels[(labels < UNLABELLED) | (labels >= len(names))]
-            if len(bad):
-                raise ValueError(
-                    f'task {task!r} has {len(names)} classes {names[:20]}, but label '
-                    f'{int(bad[0])} occurs; labels must be 0 to {len(names) - 1}'
-                )
+        name_classes(self)
 
     @classmethod
     def of_task(
         cls, task: str, feats: Tensor, names: Sequence[str], ids: Sequence[str]
     ) -> 'FeatureBank':
-        """The bank of instances of one task with the names of their classes, sorted."""
+        """Make the bank of one task from the class names of its instances, sorted."""
         classes = sorted(set(names))
         labels = torch.tensor([classes.index(name) for name in names], dtype=torch.int64)
         return cls(feats, labels, [task] * len(names), list(ids), {task: classes})
@@ -127,12 +94,8 @@ class FeatureBank:
             for task, label in zip(self.tasks, self.labels.tolist(), strict=True)
         ]
 
-    def task_indices(self, task: str) -> list[int]:
-        """Indices of the instances of one task, in bank order."""
-        return [i for i, name in enumerate(self.tasks) if name == task]
-
     def select(self, indices: Sequence[int]) -> 'FeatureBank':
-        """The bank of some of the instances, in the order of ``indices``."""
+        """Select some of the instances, in the order of ``indices``."""
         indices = list(indices)
         return FeatureBank(
             feats=self.feats[indices],
@@ -143,18 +106,18 @@ class FeatureBank:
         )
 
     def task(self, task: str) -> 'FeatureBank':
-        """The bank of one task.
+        """Select the instances of one task.
 
         Raises:
             KeyError: no instance belongs to ``task``.
         """
-        indices = self.task_indices(task)
+        indices = [i for i, name in enumerate(self.tasks) if name == task]
         if not indices:
             raise KeyError(f'no task {task!r} in this bank; its tasks are {self.task_names}')
         return self.select(indices)
 
     def hold_out(self, task: str, name: str) -> 'FeatureBank':
-        """The bank of one task as if one of its classes were not known.
+        """Select one task as if one of its classes were not known.
 
         Args:
             task (str): the task.
@@ -177,7 +140,7 @@ class FeatureBank:
         return FeatureBank(bank.feats, labels, bank.tasks, bank.ids, {task: others})
 
     def labelled(self) -> 'FeatureBank':
-        """The instances that have a class."""
+        """Select the instances that have a class."""
         return self.select((self.labels != UNLABELLED).nonzero().flatten().tolist())
 
     def save(self, path: str | Path) -> None:
@@ -218,21 +181,65 @@ class FeatureBank:
             )
         data = read_npz(path, ('feats', 'labels'))
         try:
-            return cls(**_bank_fields(data, token))
+            return cls(**bank_fields(data, token))
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from error
 
 
-def _names_by_number(task: str, number: int) -> list[str]:
-    if number > _MOST_CLASSES:
+def check_sizes(bank: FeatureBank) -> None:
+    """Check the fields of a bank against one another.
+
+    Raises:
+        ValueError: the features do not have three dimensions, another field has not one entry per
+            instance, or ids repeat.
+    """
+    if bank.feats.ndim != 3:
         raise ValueError(
-            f'task {task!r} has the label {number - 1}, but no class_names; without them labels '
-            f'must be 0 to {_MOST_CLASSES - 1}'
+            f'feats must have shape (M, V, C), got {tuple(bank.feats.shape)}; a bank with '
+            'several tokens, (M, V, T, C), is reduced to one by FeatureBank.load(token=0)'
         )
-    return [str(label) for label in range(number)]
+    sizes = {key: len(getattr(bank, key)) for key in ('feats', 'labels', 'tasks', 'ids')}
+    if bank.labels.ndim != 1 or len(set(sizes.values())) != 1:
+        raise ValueError(f'every field must have one entry per instance, got {sizes}')
+    repeated = sorted(i for i, number in Counter(bank.ids).items() if number > 1)
+    if repeated:
+        raise ValueError(f'instance ids must be unique, repeated: {repeated[:5]}')
 
 
-def _bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
+def name_classes(bank: FeatureBank) -> None:
+    """Name the classes of tasks without names by their numbers, and check all labels.
+
+    Raises:
+        ValueError: a label is outside the classes of its task, or too large to count up to.
+    """
+    members: dict[str, list[int]] = {}
+    for index, task in enumerate(bank.tasks):
+        members.setdefault(task, []).append(index)
+    for task, indices in members.items():
+        labels = bank.labels[indices]
+        if task not in bank.class_names:
+            number = int(labels.max()) + 1
+            if number > _MOST_CLASSES:
+                raise ValueError(
+                    f'task {task!r} has the label {number - 1}, but no class_names; without them '
+                    f'labels must be 0 to {_MOST_CLASSES - 1}'
+                )
+            bank.class_names[task] = [str(label) for label in range(number)]
+        names = bank.class_names[task]
+        bad = labels[(labels < UNLABELLED) | (labels >= len(names))]
+        if len(bad):
+            raise ValueError(
+                f'task {task!r} has {len(names)} classes {names[:20]}, but label '
+                f'{int(bad[0])} occurs; labels must be 0 to {len(names) - 1}'
+            )
+
+
+def bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
+    """Check the arrays of a file and make a bank's fields, see :meth:`FeatureBank.load`.
+
+    Raises:
+        ValueError: an array has the wrong shape or type, or there is no such token.
+    """
     feats, labels = data['feats'], data['labels']
     if not np.issubdtype(feats.dtype, np.floating):
         raise ValueError(f'feats must be floating point, got {feats.dtype}')
@@ -252,23 +259,28 @@ def _bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
         'labels': torch.from_numpy(labels.astype(np.int64)),
         'tasks': tasks,
         'ids': ids,
-        'class_names': _class_names(data.get('class_names'), tasks),
+        'class_names': split_class_names(data.get('class_names'), tasks),
     }
 
 
-def _class_names(names: np.ndarray | None, tasks: list[str]) -> dict[str, list[str]]:
+def split_class_names(names: np.ndarray | None, tasks: list[str]) -> dict[str, list[str]]:
+    """Split names by task, from ``class`` or ``task<TAB>class``; none where there are none.
+
+    Raises:
+        ValueError: a class has no task, and the instances, whose ``tasks`` these are, several.
+    """
     class_names: dict[str, list[str]] = {}
     if names is None:
         return class_names
-    found = list(dict.fromkeys(tasks))
+    task_names = list(dict.fromkeys(tasks))
     for name in names.tolist():
         task, tab, label = str(name).rpartition('\t')
         if not tab:
-            if len(found) != 1:
+            if len(task_names) != 1:
                 raise ValueError(
-                    f'the bank has several tasks {found}, so class_names must read '
+                    f'the bank has several tasks {task_names}, so class_names must read '
                     f'"task<TAB>class", got {name!r}'
                 )
-            task = found[0]
+            task = task_names[0]
         class_names.setdefault(task, []).append(label)
     return class_names

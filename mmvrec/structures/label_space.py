@@ -1,4 +1,4 @@
-"""The classes that a head tells apart: those of one task, or of several."""
+"""Label spaces: the classes that a head tells apart, of one task or of several."""
 
 import unicodedata
 from collections import Counter
@@ -47,7 +47,7 @@ class LabelSpace:
         return [f'{task}/{name}' for task, names in self.classes.items() for name in names]
 
     def range_of(self, task: str) -> range:
-        """Positions of the classes of a task.
+        """Get the positions of the classes of a task.
 
         Raises:
             KeyError: there is no such task.
@@ -60,11 +60,11 @@ class LabelSpace:
         raise KeyError(f'no task {task!r}, there are {self.tasks}')
 
     def subset(self, tasks: Iterable[str]) -> 'LabelSpace':
-        """The space of some of the tasks, in their order."""
+        """Select some of the tasks, in their order."""
         return LabelSpace({task: self.classes[task] for task in tasks})
 
     def encode(self, names: Iterable[str], task: str) -> Tensor:
-        """Positions of classes of a task by their names, int64.
+        """Encode classes of a task by their names as positions, int64.
 
         Raises:
             KeyError: there is no such task.
@@ -74,7 +74,7 @@ class LabelSpace:
         return torch.tensor([start + own.index(name) for name in names], dtype=torch.int64)
 
     def restrict(self, logits: Tensor, task: str) -> Tensor:
-        """Of logits (..., N) those of a task's classes: those of others are impossible."""
+        """Restrict logits (..., N) to a task's classes: those of others are impossible."""
         positions = self.range_of(task)
         return logits[..., positions.start : positions.stop]
 
@@ -94,7 +94,7 @@ class LabelSpace:
 
 
 def usual_spellings(names: Iterable[str]) -> dict[str, str]:
-    """Class names that are another one but for case, blanks or Unicode form.
+    """Find class names that are another one but for case, blanks or Unicode form.
 
     Args:
         names (Iterable[str]): the class of every instance.

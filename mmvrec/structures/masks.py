@@ -46,7 +46,17 @@ def decode_mask(entry: dict | None, bbox: list[float], height: int, width: int) 
         ValueError: the RLE cannot be decoded, or belongs to an image of another size.
     """
     if entry is not None and entry['type'] == 'rle':
-        return _decode_rle(entry, height, width)
+        size = list(entry['size'])
+        if size != [height, width]:
+            raise ValueError(
+                f'the mask is made for an image of {" x ".join(map(short, size[:3]))} pixels '
+                f'(height x width), the image has {height} x {width}'
+            )
+        try:
+            pixels = coco_mask.decode(read_rle(entry['counts'], height, width))
+        except (ValueError, KeyError) as error:
+            raise ValueError(f'the RLE mask cannot be decoded: {error}') from error
+        return pixels * np.uint8(FOREGROUND)
     if entry is None:
         x1, y1, x2, y2 = bbox
         polygons = [[[x1, y1], [x2, y1], [x2, y2], [x1, y2]]]
@@ -60,22 +70,8 @@ def decode_mask(entry: dict | None, bbox: list[float], height: int, width: int) 
     return mask
 
 
-def _decode_rle(entry: dict, height: int, width: int) -> np.ndarray:
-    size = list(entry['size'])
-    if size != [height, width]:
-        raise ValueError(
-            f'the mask is made for an image of {" x ".join(map(short, size[:3]))} pixels '
-            f'(height x width), the image has {height} x {width}'
-        )
-    try:
-        pixels = coco_mask.decode(read_rle(entry['counts'], height, width))
-    except (ValueError, KeyError) as error:
-        raise ValueError(f'the RLE mask cannot be decoded: {error}') from error
-    return pixels * np.uint8(FOREGROUND)
-
-
 def mask_bbox(mask: np.ndarray) -> list[float]:
-    """Bounding box of a non-empty mask.
+    """Compute the bounding box of a non-empty mask.
 
     Args:
         mask (np.ndarray): shape (H, W); non-zero is foreground.

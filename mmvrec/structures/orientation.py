@@ -1,4 +1,4 @@
-"""Annotations of stored pixels, turned upright with their image.
+"""EXIF orientation: annotations of stored pixels are turned upright with their image.
 
 Coordinates are those of a record: pixels from the corner of the image, so that a flip makes
 ``width - x`` of x, and the box of a mask (see :func:`mmvrec.structures.mask_bbox`) turns with it.
@@ -14,7 +14,7 @@ from mmvrec.utils.images import turn_pixels
 def annotation_orientation(
     declared: tuple[int, int] | None, header: ImageHeader, name: str = 'the image'
 ) -> int:
-    """How an annotation is to be turned, by the image size that it declares.
+    """Tell how an annotation is to be turned, by the image size that it declares.
 
     Annotation tools show, and count, upright pixels; some programs count those in the file. Only
     an orientation by a quarter turn tells them apart, and only if the image is not square: an
@@ -70,7 +70,7 @@ def turn_box(box: list[float], shape: tuple[int, int], orientation: int) -> list
     """Turn a box x1, y1, x2, y2 of stored pixels upright; see :func:`turn_points`."""
     corners = turn_points(np.reshape(box, (2, 2)), shape, orientation)
     _, flip_columns, flip_rows = turn_of(orientation)
-    # What is flipped begins at the other end. A box of negative size stays one, to be told.
+    # What is flipped begins at the other end. A box of negative size stays one, to be reported.
     for axis, flipped in enumerate((flip_columns, flip_rows)):
         if flipped:
             corners[:, axis] = corners[::-1, axis]

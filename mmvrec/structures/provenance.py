@@ -48,5 +48,5 @@ def all_licences(*provenances: Provenance) -> str | None:
 
 
 def describe_sources(backbone: Provenance, text: Provenance | None = None) -> str:
-    """Sources of a model's weights in one line, for tables and metrics."""
+    """Describe the sources of a model's weights in one line, for tables and metrics."""
     return str(backbone) if text is None else f'{backbone}; text: {text}'

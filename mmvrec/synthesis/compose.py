@@ -69,7 +69,7 @@ def photograph(rng: np.random.Generator, surface: np.ndarray) -> np.ndarray:
 
 
 def image_rng(seed: int, surface: str, defect: str, index: int) -> np.random.Generator:
-    """Source of randomness of one image, the same on every platform and in any order.
+    """Make one image's source of randomness, the same on every platform and in any order.
 
     Args:
         seed (int): seed of the dataset, not negative.

@@ -128,7 +128,12 @@ def dent(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.nd
 def thread(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Loose curled fibre lying on the surface, round in section, casting a shadow."""
     site = choose_site(rng, image, (30, 110))
-    path = _curled_path(rng)
+    steps = 90
+    curvature = np.convolve(rng.normal(0, 1, steps + 24), np.hanning(25) / 12.5, mode='valid')
+    heading = np.cumsum(rng.uniform(0.12, 0.3) * (curvature + sign(rng) * 0.25))
+    step = np.stack([np.cos(heading), np.sin(heading)], axis=1)
+    turn = turned_path(np.eye(2)[0], np.eye(2)[1], rng.uniform(0, 6.28))
+    path = np.cumsum(step, axis=0) @ turn
     width = rng.uniform(2, 4.5)
     path = fit_paths([path], site.extent - 8)
     body = draw_lines(site, path, [np.full(len(path[0]), width)])
@@ -141,11 +146,3 @@ def thread(rng: np.random.Generator, image: np.ndarray) -> tuple[np.ndarray, np.
     share = (body / np.maximum(coverage, 1e-6))[..., None]
     paint = share * fibre * colour + (1 - share) * 0.35 * site.pixels
     return blend(image, site, coverage, paint)
-
-
-def _curled_path(rng: np.random.Generator) -> np.ndarray:
-    steps = 90
-    curvature = np.convolve(rng.normal(0, 1, steps + 24), np.hanning(25) / 12.5, mode='valid')
-    heading = np.cumsum(rng.uniform(0.12, 0.3) * (curvature + sign(rng) * 0.25))
-    step = np.stack([np.cos(heading), np.sin(heading)], axis=1)
-    return np.cumsum(step, axis=0) @ turned_path(np.eye(2)[0], np.eye(2)[1], rng.uniform(0, 6.28))

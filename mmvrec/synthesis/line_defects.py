@@ -97,15 +97,11 @@ def gap(rng: np.random.Generator, image: np.ndarray) -> Painted:
     return blend(image, site, coverage, _filled(rng, site, coverage, bright=False))
 
 
-def _at_an_edge(rng: np.random.Generator, image: np.ndarray, extent: tuple[float, float]) -> Site:
-    """Of a few sites the one whose surface has the two most different tones."""
-    sites = [choose_site(rng, image, extent) for _ in range(6)]
-    return max(sites, key=lambda site: np.ptp(np.percentile(site.pixels.mean(axis=2), [25, 75])))
-
-
 def _grown(rng: np.random.Generator, image: np.ndarray, bright: bool) -> Painted:
     """A lump of one tone of the pattern, where it covers the other."""
-    site = _at_an_edge(rng, image, (18, 40))
+    # Of a few sites the one whose surface has the two most different tones.
+    sites = [choose_site(rng, image, (18, 40)) for _ in range(6)]
+    site = max(sites, key=lambda s: np.ptp(np.percentile(s.pixels.mean(axis=2), [25, 75])))
     coverage = smoothstep(-0.4, 1.0, blob(rng, site, roughness=0.15, aspect=(0.5, 1)))
     grey = site.pixels.mean(axis=2)
     dark, light = (tone.mean() for tone in _two_tones(site))

@@ -12,7 +12,7 @@ _FINE = 4
 def value_noise(
     rng: np.random.Generator, size: tuple[int, int], cell: tuple[float, float]
 ) -> np.ndarray:
-    """Smooth noise: normal numbers on a coarse grid, interpolated bicubically.
+    """Draw smooth noise: normal numbers on a coarse grid, interpolated bicubically.
 
     Args:
         rng (np.random.Generator): source of randomness.
@@ -42,7 +42,7 @@ def fractal_noise(
     octaves: int = 4,
     persistence: float = 0.5,
 ) -> np.ndarray:
-    """Sum of :func:`value_noise` at halved spacings.
+    """Sum :func:`value_noise` at halved spacings.
 
     Args:
         rng (np.random.Generator): source of randomness.
@@ -62,12 +62,12 @@ def fractal_noise(
 
 
 def grain(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Independent uniform numbers of shape ``size``, mean 0 and standard deviation 1."""
+    """Draw independent uniform numbers of shape ``size``, mean 0, standard deviation 1."""
     return (rng.random(size, dtype=np.float32) - 0.5) * math.sqrt(12)
 
 
 def streak_noise(rng: np.random.Generator, size: tuple[int, int], length: int) -> np.ndarray:
-    """White noise smeared along x.
+    """Draw white noise smeared along x.
 
     Args:
         rng (np.random.Generator): source of randomness.
@@ -85,26 +85,26 @@ def streak_noise(rng: np.random.Generator, size: tuple[int, int], length: int) -
 
 
 def standardise(field: np.ndarray) -> np.ndarray:
-    """``field`` shifted and scaled to mean 0 and standard deviation 1."""
+    """Shift and scale ``field`` to mean 0 and standard deviation 1."""
     mean, std = cv2.meanStdDev(field)
     return (field - np.float32(mean[0, 0])) / np.float32(max(std[0, 0], 1e-6))
 
 
 def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
-    """Smooth rise from 0 where ``x <= low`` to 1 where ``x >= high``."""
+    """Rise smoothly from 0 where ``x <= low`` to 1 where ``x >= high``."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def fraction(x: np.ndarray) -> np.ndarray:
-    """``x`` modulo 1, several times faster than the operator."""
+    """Compute ``x`` modulo 1, several times faster than the operator."""
     return x - np.floor(x)
 
 
 def turned_grid(
     size: tuple[int, int], angle: float, origin: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates along and across a direction.
+    """Compute coordinates along and across a direction.
 
     Args:
         size (tuple[int, int]): height and width in pixels.
@@ -121,7 +121,7 @@ def turned_grid(
 
 
 def canvas_size(size: tuple[int, int], angle: float) -> tuple[int, int]:
-    """Height and width of a texture that covers an image of ``size`` when :func:`turned`."""
+    """Compute height and width of a texture that covers ``size`` when :func:`turned`."""
     cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
     height, width = size
     return math.ceil(height * cos + width * sin) + 2, math.ceil(width * cos + height * sin) + 2

@@ -82,7 +82,7 @@ def blend(
 
 
 def draw_lines(site: Site, paths: list[np.ndarray], widths: list[np.ndarray]) -> np.ndarray:
-    """Coverage of smooth-edged lines of varying width.
+    """Draw the coverage of smooth-edged lines of varying width.
 
     Args:
         site (Site): where to draw; paths are relative to its centre.
@@ -113,12 +113,12 @@ def fit_paths(paths: list[np.ndarray], extent: float) -> list[np.ndarray]:
 
 
 def sign(rng: np.random.Generator) -> float:
-    """1 or -1, as likely."""
+    """Draw 1 or -1, as likely."""
     return 1.0 if rng.uniform() < 0.5 else -1.0
 
 
 def turned_path(along: np.ndarray, across: np.ndarray, angle: float) -> np.ndarray:
-    """Points (P, 2), x and y, from coordinates (P,) along and across a direction (radians)."""
+    """Turn coordinates (P,) along and across a direction (radians) to points (P, 2), x, y."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([along * cos - across * sin, along * sin + across * cos], axis=1)
 
@@ -126,7 +126,7 @@ def turned_path(along: np.ndarray, across: np.ndarray, angle: float) -> np.ndarr
 def jagged_path(
     rng: np.random.Generator, start: np.ndarray, direction: float, length: float
 ) -> np.ndarray:
-    """Points (P, 2) of a path of about that length that goes on in small broken steps."""
+    """Draw points (P, 2) of a path of about that length, in small broken steps."""
     steps = max(int(26 * length), 6)
     heading = direction + np.cumsum(rng.normal(0, 0.12, steps)) + rng.normal(0, 0.5, steps)
     step = np.stack([np.cos(heading), np.sin(heading)], axis=1) * (length / steps)
@@ -137,7 +137,7 @@ def jagged_path(
 def blob(
     rng: np.random.Generator, site: Site, roughness: float, aspect: tuple[float, float]
 ) -> np.ndarray:
-    """About the distance in pixels from the rim of an irregular ellipse, positive inside."""
+    """Draw about the distance in pixels from an irregular ellipse's rim, positive inside."""
     u, v = turned_grid(site.size, rng.uniform(0, math.pi), site.centre)
     v = v / rng.uniform(*aspect)
     around = np.arctan2(v, u)
@@ -156,7 +156,7 @@ def blob(
 
 
 def shifted(field: np.ndarray, dy: float, dx: float) -> np.ndarray:
-    """A field moved by so many pixels, zero where nothing comes from."""
+    """Move a field by so many pixels, zero where nothing comes from."""
     return cv2.warpAffine(
         field, np.float32([[1, 0, dx], [0, 1, dy]]), (field.shape[1], field.shape[0])
     )
@@ -165,14 +165,14 @@ def shifted(field: np.ndarray, dy: float, dx: float) -> np.ndarray:
 def contrast(
     rng: np.random.Generator, site: Site, coverage: np.ndarray, amount: tuple[float, float]
 ) -> float:
-    """A change of brightness of either sign, away from the end of the scale that is near."""
+    """Draw a change of brightness of either sign, away from the near end of the scale."""
     brightness = float(site.pixels[coverage > 0.5].mean())
     brighter = rng.uniform() < np.clip((190 - brightness) / 80, 0, 1)
     return float(rng.uniform(*amount)) * (1 if brighter else -1)
 
 
 def far_colour(rng: np.random.Generator, background: np.ndarray) -> np.ndarray:
-    """The most conspicuous of a few random, mostly dull colours."""
+    """Choose the most conspicuous of a few random, mostly dull colours."""
     shade, hue = rng.uniform(25, 235, (4, 1)), rng.uniform(-1, 1, (4, 3))
     colours = (shade + rng.uniform(5, 70) * hue).clip(10, 245).astype(np.float32)
     return colours[np.argmax(np.abs(colours - background).sum(axis=1))]

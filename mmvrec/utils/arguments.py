@@ -27,7 +27,7 @@ class KeyValueAction(argparse.Action):
             if key in options:
                 raise argparse.ArgumentError(self, f'{key} is given twice')
             try:
-                options[key] = _value(text)
+                options[key] = read_value(text)
             except (AssertionError, RecursionError) as error:
                 raise argparse.ArgumentError(
                     self, f'the value of {key} cannot be read: {error}'
@@ -35,7 +35,13 @@ class KeyValueAction(argparse.Action):
         setattr(namespace, self.dest, options)
 
 
-def _value(text: str) -> object:
+def read_value(text: str) -> object:
+    """Read a value as MMEngine's ``DictAction`` does: numbers, lists and tuples, else text.
+
+    Raises:
+        AssertionError: its brackets do not match.
+        RecursionError: they are nested too deeply.
+    """
     # Imported where it is needed, as it brings MMEngine with it.
     from mmengine.config import DictAction
 
@@ -43,3 +49,16 @@ def _value(text: str) -> object:
     if ' ' in text and not set(text) & set(',()[]'):
         return text.strip()
     return DictAction._parse_iterable(text)
+
+
+def add_import_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--import``, the user's own code, as ``imports``; it may be repeated."""
+    parser.add_argument(
+        '--import',
+        dest='imports',
+        action='append',
+        default=[],
+        metavar='MODULE',
+        help='a Python module or .py file with your own datasets, backbones or transforms; it is '
+        'run, so name only code that you trust (may be repeated)',
+    )

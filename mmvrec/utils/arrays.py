@@ -5,7 +5,7 @@ import torch
 
 
 def as_array(values: object) -> np.ndarray:
-    """An array of numbers, tensors of any device and type, or lists of these."""
+    """Convert numbers, tensors of any device and type, or lists of these to an array."""
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         try:

@@ -15,8 +15,8 @@ _HISTORY_METHODS = frozenset({'min', 'max', 'mean', 'current'})
 _ANNEALING_METHODS = frozenset({'_annealing_cos', '_annealing_linear'})
 
 
-def _method_of(owner: type, name: str):
-    """Stand-in for ``builtins.getattr`` in a checkpoint.
+def allowed_method(owner: type, name: str):
+    """Answer for ``builtins.getattr`` in a checkpoint.
 
     HistoryBuffer pickles its statistics methods, OneCycleLR its annealing functions, as calls of
     ``getattr``. These are answered; the real ``getattr`` would let a file reach anything.
@@ -60,24 +60,19 @@ def _scalar(dtype: PickledDType, content: bytes) -> np.generic:
     return array_of(content, dtype, (), 'C')[()]
 
 
-def _numpy_globals() -> list:
-    """Stand-ins for NumPy's pickle helpers under the names that NumPy 1 and NumPy 2 write."""
-    entries: list = [(CheckpointArray, 'numpy.ndarray'), (PickledDType, 'numpy.dtype')]
-    for module in ('numpy._core.multiarray', 'numpy.core.multiarray'):
-        entries.append((CheckpointArray, f'{module}._reconstruct'))
-        entries.append((_scalar, f'{module}.scalar'))
-    return entries
-
-
 def allow_mmengine_globals() -> None:
     """Allow-list what a checkpoint of MMEngine's Runner needs; nothing before PyTorch 2.6."""
     if tuple(int(n) for n in torch.__version__.split('.')[:2]) < (2, 6):
         return
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            OneCycleParamScheduler,
-            (_method_of, 'builtins.getattr'),
-            *_numpy_globals(),
-        ]
-    )
+    allowed = [
+        HistoryBuffer,
+        OneCycleParamScheduler,
+        (allowed_method, 'builtins.getattr'),
+        (CheckpointArray, 'numpy.ndarray'),
+        (PickledDType, 'numpy.dtype'),
+    ]
+    # The names of NumPy's own helpers as NumPy 2 and NumPy 1 write them.
+    for module in ('numpy._core.multiarray', 'numpy.core.multiarray'):
+        allowed.append((CheckpointArray, f'{module}._reconstruct'))
+        allowed.append((_scalar, f'{module}.scalar'))
+    torch.serialization.add_safe_globals(allowed)

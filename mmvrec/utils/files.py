@@ -2,18 +2,14 @@
 
 import hashlib
 import json
-import math
 import os
 import secrets
 import shutil
 import stat
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
 
 try:
     import fcntl
@@ -25,15 +21,6 @@ _CHUNK = 2**20
 _MARK = '.mmvrec-'
 #: Bytes that a file of annotations or detections may have.
 MAX_BYTES = 2**30
-#: An npz file may expand to so many bytes, or to so many times its size. Features are floats that
-#: hardly compress (np.savez does not even try): a bank of 100 000 instances, 8 GB, expands to less
-#: than twice its size, and ids and tasks, which do compress, are small beside them.
-_SMALL = 2**28
-_MOST_EXPANSION = 16
-_HEADER_READERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 @contextmanager
@@ -54,7 +41,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     check_output(path)
     path = Path(path)
     # The suffix is kept: several writers choose their format by it.
-    with _temporary(path.parent, path.stem, path.suffix, _touch) as temporary:
+    with _temporary(
+        path.parent, path.stem, path.suffix, partial(Path.touch, exist_ok=False)
+    ) as temporary:
         try:
             yield temporary
             temporary.replace(path)
@@ -66,9 +55,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 def _temporary(
     folder: Path, stem: str, suffix: str, make: Callable[[Path], None]
 ) -> Iterator[Path]:
-    """A new hidden file or folder, locked: the lock of a process that is killed is gone."""
+    """Make a hidden file or folder, locked: the lock of a process that is killed is gone."""
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
+    remove_abandoned(folder)
     while True:
         temporary = folder / f'.{stem}{_MARK}{secrets.token_hex(4)}{suffix}'
         make(temporary)
@@ -83,11 +72,7 @@ def _temporary(
         _unlock(lock)
 
 
-def _touch(path: Path) -> None:
-    path.touch(exist_ok=False)
-
-
-def _remove_abandoned(folder: Path) -> None:
+def remove_abandoned(folder: Path) -> None:
     """Remove temporary files and folders of writers that have been killed."""
     with os.scandir(folder) as entries:
         marked = [Path(e.path) for e in entries if e.name.startswith('.') and _MARK in e.name]
@@ -157,7 +142,7 @@ def _check_writable(path: Path, folders: Sequence[Path]) -> None:
 
 
 def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
-    """The content of a file that comes from elsewhere.
+    """Read the content of a file that comes from elsewhere.
 
     Args:
         path (str | Path): the file.
@@ -246,73 +231,8 @@ def check_unused(folder: str | Path) -> None:
         raise ValueError(f'{folder} exists already; name a folder that does not, or an empty one')
 
 
-def read_npz(path: str | Path, needed: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read all arrays of an npz file, without pickled objects.
-
-    Args:
-        path (str | Path): the file, which exists.
-        needed (Sequence[str]): fields that it must have.
-
-    Returns:
-        dict[str, np.ndarray]: by field.
-
-    Raises:
-        ValueError: the file is damaged, expands to far more than its size, or a field is missing.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_expansion(archive, Path(path).stat().st_size)
-            data = {}
-            for member in archive.infolist():
-                with archive.open(member) as file:
-                    data[member.filename.removesuffix('.npy')] = _read_array(file, member.file_size)
-    # Damaged archives and headers raise whatever their parsers stumble over.
-    except Exception as error:
-        raise ValueError(f'{path} is not a readable npz file: {error}') from error
-    missing = [key for key in needed if key not in data]
-    if missing:
-        raise ValueError(f'{path}: fields {missing} are missing, the file has {sorted(data)}')
-    return data
-
-
-def read_npy(path: str | Path) -> np.ndarray:
-    """Read the array of an npy file, without pickled objects.
-
-    Args:
-        path (str | Path): the file, which exists.
-
-    Raises:
-        ValueError: the file is damaged, of another format, or holds Python objects.
-    """
-    try:
-        with Path(path).open('rb') as file:
-            return _read_array(file, Path(path).stat().st_size)
-    except Exception as error:
-        raise ValueError(f'{path} is not a readable npy file: {error}') from error
-
-
-def _check_expansion(archive: zipfile.ZipFile, size: int) -> None:
-    total = sum(member.file_size for member in archive.infolist())
-    if total > max(_SMALL, _MOST_EXPANSION * size):
-        raise ValueError(f'its {size} bytes expand to {total}, as no features do')
-
-
-def _read_array(file: BinaryIO, size: int) -> np.ndarray:
-    """Read an array of at most ``size`` bytes; NumPy alone allocates what a header declares."""
-    version = np.lib.format.read_magic(file)
-    read_array_header = _HEADER_READERS.get(version)
-    if read_array_header is None:
-        raise ValueError(f'version {version} of the format is not read')
-    shape, _, dtype = read_array_header(file)
-    # An element of no bytes would count for nothing. Objects NumPy refuses.
-    if not dtype.hasobject and math.prod(shape) * max(dtype.itemsize, 1) > size:
-        raise ValueError(f'its header declares {dtype} of shape {shape}, in {size} bytes')
-    file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
-
-
 def sha256_file(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
+    """Hash a file's bytes (SHA-256), hexadecimal."""
     digest = hashlib.sha256()
     with Path(path).open('rb') as file:
         while chunk := file.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""What image files tell of their pixels: size, orientation, and who decodes them rightly.
+"""Headers of image files: size, orientation, and which library decodes the pixels.
 
 Pillow alone: mmvrec-runtime has a copy of this file, to the byte.
 """
@@ -111,7 +111,7 @@ _TURNS = {
 
 
 def turn_of(orientation: int) -> tuple[bool, bool, bool]:
-    """What turns stored pixels upright, one after the other.
+    """Look up what turns stored pixels upright, one after the other.
 
     Args:
         orientation (int): EXIF orientation, 1 to 8.
@@ -145,7 +145,7 @@ def check_is_image_file(path: str | Path) -> None:
 
 
 def image_shape(path: str | Path) -> tuple[int, int]:
-    """Height and width of the upright image in a file; see :func:`read_header`."""
+    """Read height and width of the upright image in a file; see :func:`read_header`."""
     return read_header(path).shape
 
 
@@ -156,7 +156,7 @@ def is_image_size(height: object, width: object) -> bool:
 
 
 def header_of(file: BinaryIO, name: str) -> ImageHeader:
-    """The header of an open image file; see :func:`read_header`.
+    """Read the header of an open image file; see :func:`read_header`.
 
     Args:
         file (BinaryIO): at its start.
@@ -165,7 +165,12 @@ def header_of(file: BinaryIO, name: str) -> ImageHeader:
     start = file.read(4)
     file.seek(0)
     try:
-        header = _tiff_header(file) if start in _TIFF_STARTS else _pillow_header(file)
+        if start in _TIFF_STARTS:
+            header = tiff_header(file)
+        else:
+            with Image.open(file, formats=readable_formats()) as image:
+                width, height = image.size
+                header = ImageHeader((height, width), exif_orientation(image), image.format)
     except (UnidentifiedImageError, KeyError, TypeError, SyntaxError, struct.error) as error:
         size = file.seek(0, os.SEEK_END)
         raise ValueError(f'{name} is damaged or not an image ({size} bytes)') from error
@@ -180,8 +185,8 @@ def header_of(file: BinaryIO, name: str) -> ImageHeader:
     return header
 
 
-def _tiff_header(file: BinaryIO) -> ImageHeader:
-    """The header by its tags: Pillow does not know all the kinds of samples that OpenCV does."""
+def tiff_header(file: BinaryIO) -> ImageHeader:
+    """Read a TIFF file's header by its tags: Pillow does not know all samples that OpenCV does."""
     start = file.read(8)
     if start[2] == 43:
         start += file.read(8)
@@ -200,24 +205,18 @@ def _tiff_header(file: BinaryIO) -> ImageHeader:
     return ImageHeader(stored, _valid(tags.get(Base.Orientation)), 'TIFF', samples)
 
 
-def _pillow_header(file: BinaryIO) -> ImageHeader:
-    with Image.open(file, formats=_formats()) as image:
-        width, height = image.size
-        return ImageHeader((height, width), _orientation(image), image.format)
-
-
 @cache
-def _formats() -> list[str]:
-    """Those of the formats that this Pillow was built with."""
+def readable_formats() -> list[str]:
+    """Names of the formats beside TIFF that are read, those that this Pillow was built with."""
     Image.init()
     return [name for name in _FORMATS if name in Image.OPEN]
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 where there is no valid one."""
+def exif_orientation(image: Image.Image) -> int:
+    """Read the EXIF orientation, 1 where there is no valid one."""
     try:
         exif = Image.Exif()
-        exif.load(image.info.get('exif') or _png_exif(image))
+        exif.load(image.info.get('exif') or png_exif(image))
         return _valid(exif.get(Base.Orientation))
     # Damaged EXIF data raises whatever Pillow's parser stumbles over.
     except Exception:
@@ -228,8 +227,8 @@ def _valid(orientation: object) -> int:
     return orientation if isinstance(orientation, int) and orientation in _TURNS else 1
 
 
-def _png_exif(image: Image.Image) -> bytes:
-    """The eXIf chunk behind the pixels of a PNG file, where Pillow finds it by decoding them."""
+def png_exif(image: Image.Image) -> bytes:
+    """Read the eXIf chunk behind the pixels of a PNG file, which Pillow does by decoding."""
     if image.format != 'PNG':
         return b''
     image.fp.seek(8)

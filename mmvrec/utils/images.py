@@ -89,11 +89,12 @@ def decode_image(data: bytes, name: str, flags: int = cv2.IMREAD_UNCHANGED) -> n
         ValueError: it is no image, damaged, or too large.
     """
     header = header_of(BytesIO(data), name)
-    decode = _decode_by_pillow if header.is_pillows else _decode_by_opencv
+    decode = decode_by_pillow if header.is_pillows else decode_by_opencv
     return decode(data, name, header, flags)
 
 
-def _decode_by_opencv(data: bytes, name: str, header: ImageHeader, flags: int) -> np.ndarray:
+def decode_by_opencv(data: bytes, name: str, header: ImageHeader, flags: int) -> np.ndarray:
+    """Decode by OpenCV; see :func:`decode_image`."""
     if flags != cv2.IMREAD_UNCHANGED:
         # Which formats OpenCV turns by itself depends on its version, so none is to be.
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
@@ -109,10 +110,18 @@ def _decode_by_opencv(data: bytes, name: str, header: ImageHeader, flags: int) -
     return ~pixels if header.tiff.white_is_zero and pixels.dtype == np.uint16 else pixels
 
 
-def _decode_by_pillow(data: bytes, name: str, header: ImageHeader, flags: int) -> np.ndarray:
-    """As OpenCV would decode it, were it able to; transparency is dropped."""
+def decode_by_pillow(data: bytes, name: str, header: ImageHeader, flags: int) -> np.ndarray:
+    """Decode by Pillow, as OpenCV would were it able to; transparency is dropped."""
     try:
-        pixels = _pillow_pixels(data, header)
+        with Image.open(BytesIO(data), formats=[header.format]) as stored:
+            stored.load()
+            # Whether Pillow has turned a TIFF file by now depends on its version.
+            image = ImageOps.exif_transpose(stored) if header.tiff else stored
+            if image.mode in ('1', 'LA'):
+                image = image.convert('L')
+            elif image.mode not in ('L', 'F') and not image.mode.startswith('I'):
+                image = image.convert('RGB')
+            pixels = np.asarray(image)
     # Pillow's decoders raise what they stumble over.
     except Exception as error:
         raise ValueError(f'{_damaged(name, data, header)}: {error}') from error
@@ -124,18 +133,6 @@ def _decode_by_pillow(data: bytes, name: str, header: ImageHeader, flags: int) -
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
         return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
     return np.ascontiguousarray(pixels[..., ::-1] if pixels.ndim == 3 else pixels)
-
-
-def _pillow_pixels(data: bytes, header: ImageHeader) -> np.ndarray:
-    """Upright pixels, RGB or numbers."""
-    with Image.open(BytesIO(data), formats=[header.format]) as stored:
-        stored.load()
-        # Whether Pillow has turned a TIFF file by now depends on its version.
-        image = ImageOps.exif_transpose(stored) if header.tiff else stored
-        if image.mode in ('1', 'LA'):
-            return np.asarray(image.convert('L'))
-        is_numbers = image.mode in ('L', 'F') or image.mode.startswith('I')
-        return np.asarray(image if is_numbers else image.convert('RGB'))
 
 
 def _damaged(name: str, data: bytes, header: ImageHeader) -> str:
@@ -190,7 +187,11 @@ def to_rgb(image: np.ndarray, name: str = 'the image', bit_depth: int | None = N
     """
     check_bit_depth(bit_depth)
     if image.dtype == np.uint16:
-        image = _to_eight_bits(image, name, bit_depth or _FULL_DEPTH)
+        bits = bit_depth or _FULL_DEPTH
+        most = 2**bits - 1
+        if image.max() > most:
+            raise ValueError(f'{name} has values up to {image.max()}, more than {bits} bits hold')
+        image = ((255 * image.astype(np.uint32) + most // 2) // most).astype(np.uint8)
     if image.dtype != np.uint8:
         raise ValueError(f'{name} has {image.dtype} pixels; convert it to 8 or 16 bit integers')
     if image.ndim == 2:
@@ -203,10 +204,3 @@ def to_rgb(image: np.ndarray, name: str = 'the image', bit_depth: int | None = N
     if conversion is None:
         raise ValueError(f'{name} has {image.shape[2]} channels; 1, 3 or 4 are expected')
     return cv2.cvtColor(image, conversion)
-
-
-def _to_eight_bits(image: np.ndarray, name: str, bits: int) -> np.ndarray:
-    most = 2**bits - 1
-    if image.max() > most:
-        raise ValueError(f'{name} has values up to {image.max()}, more than {bits} bits hold')
-    return ((255 * image.astype(np.uint32) + most // 2) // most).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Files of results: what they are called, and what they may not overwrite."""
+"""Output files: portable names that differ, and no overwriting of inputs."""
 
 import os
 import re
@@ -44,11 +44,11 @@ def output_names(files: Sequence[str | Path | None], unnamed: str = 'array') -> 
             kind.append('/'.join([*folders, _portable(name)]))
     numbers = Counter(map(_key, stems))
     names = [s if numbers[_key(s)] == 1 else w for s, w in zip(stems, whole, strict=True)]
-    return _numbered(names)
+    return number_repeated(names)
 
 
 def _portable(name: str, folder: bool = False) -> str:
-    """A part of a name that every system can write, within the length that all allow."""
+    """Make a part of a name that every system can write, within the length that all allow."""
     safe = _FORBIDDEN.sub('_', name).rstrip('. ') or '_'
     if _DEVICES.fullmatch(safe):
         safe = f'_{safe}'
@@ -63,7 +63,8 @@ def _portable(name: str, folder: bool = False) -> str:
     return f'{start}_{crc32(data):08x}'
 
 
-def _numbered(names: Sequence[str]) -> list[str]:
+def number_repeated(names: Sequence[str]) -> list[str]:
+    """Number names that a file system may take for one before them: ``a``, ``a_1``, ``A_2``."""
     taken: set[str] = set()
     following: Counter[str] = Counter()
     unique = []
@@ -78,7 +79,7 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 
 def _key(name: str) -> str:
-    """Equal where a file system may take two names for one."""
+    """Fold a name so that those are equal that a file system may take for one."""
     return unicodedata.normalize('NFC', name).casefold()
 
 
@@ -96,7 +97,7 @@ def refuse_overwriting(outputs: Iterable[str | Path], inputs: Iterable[str | Pat
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
-    """The same for all names of a file; None where there is none."""
+    """Identify a file, the same by all of its names; None where there is none."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError):

@@ -19,7 +19,7 @@ def is_debris(path: Path) -> bool:
 
 
 def walk_files(folder: str | Path, suffixes: Sequence[str] | None = None) -> list[Path]:
-    """All files under a folder, at any depth, linked files and folders included.
+    """List all files under a folder, at any depth, linked files and folders included.
 
     Args:
         folder (str | Path): the folder.
@@ -36,14 +36,14 @@ def walk_files(folder: str | Path, suffixes: Sequence[str] | None = None) -> lis
 
 
 def glob_files(folder: str | Path, pattern: str) -> list[Path]:
-    """What matches a pattern under a folder, sorted; debris (:func:`is_debris`) is left aside."""
+    """List what matches a pattern under a folder, sorted, but debris (:func:`is_debris`)."""
     return sorted(path for path in Path(folder).glob(pattern) if not is_debris(path))
 
 
 def files_by_stem(
     folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES
 ) -> dict[str, list[Path]]:
-    """Files under a folder by their path in it without suffix, with ``/`` between its parts.
+    """Group files under a folder by path without suffix, with ``/`` between its parts.
 
     Args:
         folder (str | Path): the folder, see :func:`walk_files`; one that is missing is empty.
@@ -52,10 +52,10 @@ def files_by_stem(
     Returns:
         dict[str, list[Path]]: sorted; the files of one stem differ in their suffix.
     """
-    found = defaultdict(list)
+    files = defaultdict(list)
     for path in walk_files(folder, suffixes) if Path(folder).is_dir() else ():
-        found[path.relative_to(folder).with_suffix('').as_posix()].append(path)
-    return dict(found)
+        files[path.relative_to(folder).with_suffix('').as_posix()].append(path)
+    return dict(files)
 
 
 def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
@@ -74,7 +74,7 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
 
 
 def inside(folder: str | Path, name: str, *roots: str | Path) -> str:
-    """The path of file ``name`` of ``folder``, without ``..``, if it lies under one of ``roots``.
+    """Get the path of file ``name`` of ``folder``, without ``..``, if under one of ``roots``.
 
     Links are not followed: they are put into a dataset by its owner, not by an annotation file.
 
@@ -87,6 +87,19 @@ def inside(folder: str | Path, name: str, *roots: str | Path) -> str:
     if not any(absolute.is_relative_to(os.path.abspath(root)) for root in roots):
         raise ValueError(f'{name!r} leads out of the dataset folder')
     return normal
+
+
+def paths_in(folders: Sequence[str | Path], name: str, root: str | Path) -> list[str]:
+    """Get paths of ``name`` in the folders out of which, and of ``root``, it does not lead.
+
+    Raises:
+        ValueError: it leads out of all of them.
+    """
+    paths = []
+    for folder in folders:
+        with suppress(ValueError):
+            paths.append(inside(folder, name, root, folder))
+    return paths or [inside(folders[-1], name, root, folders[-1])]
 
 
 class ListedImages:
@@ -104,7 +117,7 @@ class ListedImages:
         self.root = Path(root)
 
     def find(self, name: str, *folders: str | Path) -> str:
-        """Path of an image.
+        """Find the path of an image.
 
         Args:
             name (str): as the annotation file has it.
@@ -121,7 +134,7 @@ class ListedImages:
         absolute = PurePosixPath(portable).is_absolute() or bool(PureWindowsPath(name).drive)
         last = PurePosixPath(portable).name
         spellings = [last] if absolute else dict.fromkeys((name, portable))
-        places = [place for spelling in spellings for place in self._places(spelling, folders)]
+        places = [p for spelling in spellings for p in paths_in(folders, spelling, self.root)]
         for place in places:
             if os.path.lexists(place):
                 return place
@@ -134,14 +147,6 @@ class ListedImages:
         if absolute and not elsewhere:
             raise ValueError(f'{name!r} leads out of the dataset folder, which has no {last!r}')
         return str(elsewhere[0]) if elsewhere else places[0]
-
-    def _places(self, name: str, folders: Sequence[str | Path]) -> list[str]:
-        """Paths of a name in the folders out of which, and of the root, it does not lead."""
-        places = []
-        for folder in folders:
-            with suppress(ValueError):
-                places.append(inside(folder, name, self.root, folder))
-        return places or [inside(folders[-1], name, self.root, folders[-1])]
 
     @cached_property
     def _by_name(self) -> dict[str, list[Path]]:

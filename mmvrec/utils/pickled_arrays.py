@@ -63,7 +63,7 @@ class _Array:
 def array_of(
     content: object, dtype: object, shape: object, order: object, *_: object
 ) -> np.ndarray:
-    """An array of what a pickle says about it.
+    """Make an array of what a pickle says about it.
 
     Args:
         content (object): bytes.
@@ -94,15 +94,15 @@ def _scalar(dtype: object, content: object = None) -> float | int | bool | str |
     return array_of(content, dtype, (), 'C').item()
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    """Bytes of the protocols 0 to 2; another encoding would be looked for among modules."""
+def encode_latin1(text: str, encoding: str) -> bytes:
+    """Make bytes of the protocols 0 to 2; another encoding would be looked for among modules."""
     if encoding != 'latin1':
         raise ValueError('it would load an encoding')
     return text.encode('latin1')
 
 
-def _no_bytes(*arguments: object) -> bytes:
-    """Empty bytes of the protocols 0 to 2; a number would be a length."""
+def empty_bytes(*arguments: object) -> bytes:
+    """Make empty bytes of the protocols 0 to 2; a number would be a length."""
     if arguments:
         raise ValueError('it would take memory')
     return b''
@@ -111,8 +111,8 @@ def _no_bytes(*arguments: object) -> bytes:
 #: What the pickles of MMDetection's ``tools/test.py --out`` are made of, and nothing else.
 DETECTION_NAMES = {
     **TORCH_NAMES,
-    ('__builtin__', 'bytes'): Function(_no_bytes),
-    ('_codecs', 'encode'): Function(_encode),
+    ('__builtin__', 'bytes'): Function(empty_bytes),
+    ('_codecs', 'encode'): Function(encode_latin1),
     ('numpy', 'dtype'): Function(PickledDType),
     ('numpy', 'ndarray'): 'numpy.ndarray',
     ('numpy._core.multiarray', '_reconstruct'): Function(_Array),
@@ -127,7 +127,7 @@ DETECTION_NAMES = {
 
 
 def pickled_array(value: object) -> object:
-    """The array that an array or tensor of a pickle stands for; anything else as it is.
+    """Get the array that a pickle's array or tensor stands for; anything else as it is.
 
     Raises:
         ValueError: the values of a tensor are missing.

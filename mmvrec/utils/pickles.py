@@ -99,7 +99,7 @@ def read_pickle(
         ValueError: it is damaged, too large, or names something else.
     """
     try:
-        end = _checked_end(content, start)
+        end = find_end(content, start)
         whole = start == 0 and end == len(content)
         stream = io.BytesIO(content if whole else content[start:end])
         return _Unpickler(stream, names, storage, unknown).load(), end
@@ -120,10 +120,10 @@ class _Unpickler(pickle.Unpickler):
         self._names, self._storage, self._unknown = names, storage, unknown
 
     def find_class(self, module: str, name: str) -> object:
-        found = self._names.get((module, name), self._unknown)
-        if found is None:
+        stand_in = self._names.get((module, name), self._unknown)
+        if stand_in is None:
             raise pickle.UnpicklingError(f'it would run {module}.{name}')
-        return found
+        return stand_in
 
     def persistent_load(self, pid: object) -> object:
         if self._storage is None:
@@ -131,8 +131,8 @@ class _Unpickler(pickle.Unpickler):
         return self._storage(pid)
 
 
-def _tables() -> tuple[list[int], dict[int, int], dict[int, int]]:
-    """Of every instruction the bytes of its argument, of its count, and its number of lines."""
+def instruction_sizes() -> tuple[list[int], dict[int, int], dict[int, int]]:
+    """List for every instruction the bytes of its argument or of its count, or its lines."""
     fixed, counted, lines = [-1] * 256, {}, {}
     for opcode in pickletools.opcodes:
         code, size = ord(opcode.code), 0 if opcode.arg is None else opcode.arg.n
@@ -147,12 +147,12 @@ def _tables() -> tuple[list[int], dict[int, int], dict[int, int]]:
     return fixed, counted, lines
 
 
-_FIXED, _COUNTED, _LINES = _tables()
+_FIXED, _COUNTED, _LINES = instruction_sizes()
 _STOP, _PUT, _BINPUT, _LONG_BINPUT, _MEMOIZE = (ord(code) for code in '.pqr\x94')
 
 
-def _checked_end(content: bytes, start: int) -> int:
-    """Where a pickle ends; see that no instruction takes memory that the file does not have.
+def find_end(content: bytes, start: int) -> int:
+    """Find the end of a pickle, no instruction of which takes memory that the file does not have.
 
     Python's unpickler makes a table as long as the highest number under which an object is kept,
     some gigabytes for nine bytes. Picklers number objects one after the other.

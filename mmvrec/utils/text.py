@@ -1,4 +1,4 @@
-"""Names and messages from files, made harmless where they are shown."""
+"""Escaping of names and messages from files where they are shown."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ _MARKDOWN = re.compile(r'[\\`*<>\[\]|]')
 
 
 def printable(text: object, keep: str = '') -> str:
-    r"""A text in which characters that are not seen are escapes, as ``\x1b``.
+    r"""Write characters that are not seen as escapes, as ``\x1b``.
 
     Args:
         text (object): anything that has a text, of any origin.
@@ -30,22 +30,22 @@ def printable(text: object, keep: str = '') -> str:
 
 
 def error_line(error: Exception) -> str:
-    """``error: …``, as every command prints an exception; its line breaks stay."""
+    """Format ``error: …``, as every command prints an exception; its line breaks stay."""
     # The text of a KeyError is that of its argument, in quotes.
     message = error.args[0] if isinstance(error, KeyError) and error.args else error
     return 'error: ' + printable(message, keep='\n')
 
 
 def rich_text(text: object) -> Text:
-    """A text for a table of Rich, without its markup: ``[bold]`` stays what it is."""
+    """Make a text for a table of Rich, without its markup: ``[bold]`` stays what it is."""
     return Text(printable(text))
 
 
 def markdown_cell(text: object) -> str:
-    """A text for a table or line of Markdown, without its markup."""
+    """Escape a text for a table or line of Markdown, without its markup."""
     return _MARKDOWN.sub(r'\\\g<0>', printable(text))
 
 
 def literal(text: object) -> str:
-    """A text for Matplotlib, without its formulas: ``$`` stays what it is."""
+    """Escape a text for Matplotlib, without its formulas: ``$`` stays what it is."""
     return printable(text).replace('$', r'\$')

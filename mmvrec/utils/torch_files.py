@@ -136,7 +136,7 @@ def read_torch_file(path: str | Path) -> object:
     with Path(path).open('rb') as file:
         is_archive = file.read(len(ZIP)) == ZIP
     if is_archive:
-        return _read_archive(Path(path))
+        return read_archive(Path(path))
     return read_torch_bytes(read_bytes(path, MAX_BYTES))
 
 
@@ -170,7 +170,7 @@ def read_torch_bytes(content: bytes) -> object:
 
 
 def _storage(pid: object, storages: dict[object, Storage]) -> Storage:
-    """The storage that a persistent id names, by its key."""
+    """Get the storage that a persistent id names, by its key."""
     if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != 'storage' or any(pid[5:]):
         raise ValueError('it refers to something other than a storage')
     _, dtype, key, _, length = pid[:5]
@@ -181,7 +181,12 @@ def _storage(pid: object, storages: dict[object, Storage]) -> Storage:
     return storages[key]
 
 
-def _read_archive(path: Path) -> object:
+def read_archive(path: Path) -> object:
+    """Read an archive of torch.save or TorchScript; see :func:`read_torch_file`.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     storages: dict[object, Storage] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -194,7 +199,7 @@ def _read_archive(path: Path) -> object:
                 storage.fill(records.read(f'data/{key}'))
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
         raise ValueError(f'its archive is damaged: {error}') from error
-    return dict(_attributes(state)) if isinstance(state, Inert) else state
+    return dict(module_tensors(state)) if isinstance(state, Inert) else state
 
 
 class _Records:
@@ -222,8 +227,8 @@ class _Records:
         return self._archive.read(info)
 
 
-def _attributes(module: Inert) -> Iterator[tuple[str, PickledTensor]]:
-    """Tensors of a TorchScript module and of those in it, by name."""
+def module_tensors(module: Inert) -> Iterator[tuple[str, PickledTensor]]:
+    """Yield the tensors of a TorchScript module and of those in it, by name."""
     waiting, seen = [('', module)], 0
     while waiting:
         prefix, part = waiting.pop()

@@ -1,4 +1,4 @@
-"""One picture with examples of every class of a dataset."""
+"""Contact sheets: examples of every class of a dataset in one picture."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ _TILE = 176
 _GAP = 8
 _CAPTION = 20
 _HEADING = 30
+_ROW_HEIGHT = _TILE + _CAPTION + _GAP
 _HEADING_SIZE = 14
 _CAPTION_SIZE = 10
 _BACKGROUND = 'white'
@@ -65,12 +66,12 @@ def draw_contact_sheet(samples: Iterable[dict], path: str | Path, columns: int =
     """
     classes: dict[tuple[str, str], list[tuple[Image.Image, str]]] = defaultdict(list)
     for sample in samples:
-        tile = Image.fromarray(_make_tile(sample['img'], sample['instance_mask']))
+        tile = Image.fromarray(make_tile(sample['img'], sample['instance_mask']))
         classes[sample['task'], sample['label_name']].append((tile, sample['caption']))
     if not classes:
         raise ValueError('a contact sheet needs at least one instance')
     columns = min(columns, max(map(len, classes.values())))
-    heights = [_HEADING + -(-len(tiles) // columns) * _row_height() for tiles in classes.values()]
+    heights = [_HEADING + -(-len(tiles) // columns) * _ROW_HEIGHT for tiles in classes.values()]
     size = (_GAP + columns * (_TILE + _GAP), sum(heights) + _GAP)
     if size[0] * size[1] > MAX_PIXELS:
         raise ValueError(
@@ -82,7 +83,7 @@ def draw_contact_sheet(samples: Iterable[dict], path: str | Path, columns: int =
     letters = lettering(names)
     top = 0
     for name, tiles, height in zip(names, classes.values(), heights, strict=True):
-        _draw_class(sheet, top, letters.names[name], tiles, columns, letters.font)
+        draw_class(sheet, top, letters.names[name], tiles, columns, letters.font)
         top += height
     with atomic_write(path) as temporary:
         sheet.save(temporary)
@@ -116,11 +117,7 @@ def draw_dataset_sheet(
     draw_contact_sheet(samples(), path)
 
 
-def _row_height() -> int:
-    return _TILE + _CAPTION + _GAP
-
-
-def _draw_class(
+def draw_class(
     sheet: Image.Image,
     top: int,
     name: str,
@@ -128,13 +125,23 @@ def _draw_class(
     columns: int,
     letters: Font,
 ) -> None:
+    """Draw one class on a sheet: its name, and below it its pictures with their captions.
+
+    Args:
+        sheet (Image.Image): RGB, drawn on.
+        top (int): row at which the name begins, pixels.
+        name (str): the heading.
+        tiles (list): pictures, 176 pixels square, and their captions.
+        columns (int): pictures beside each other.
+        letters (Font): of heading and captions.
+    """
     draw = ImageDraw.Draw(sheet)
     font = letters.for_pillow(_HEADING_SIZE)
     draw.text((_GAP, top + 7), _fit(draw, name, font, sheet.width - 2 * _GAP), _INK, font)
     font = letters.for_pillow(_CAPTION_SIZE)
     for index, (tile, caption) in enumerate(tiles):
         row, column = divmod(index, columns)
-        x, y = _GAP + column * (_TILE + _GAP), top + _HEADING + row * _row_height()
+        x, y = _GAP + column * (_TILE + _GAP), top + _HEADING + row * _ROW_HEIGHT
         sheet.paste(tile, (x, y))
         draw.rectangle((x - 1, y - 1, x + _TILE, y + _TILE), outline=_FRAME)
         text = _fit(draw, letters.drawable(caption), font, _TILE)
@@ -153,7 +160,16 @@ def _fit(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, wid
     return f'{head}…{tail}'
 
 
-def _make_tile(img: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def make_tile(img: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Cut an instance out with context, and outline its mask.
+
+    Args:
+        img (np.ndarray): uint8, RGB, (H, W, 3).
+        mask (np.ndarray): uint8, (H, W), non-zero is the defect.
+
+    Returns:
+        np.ndarray: uint8, RGB, (176, 176, 3).
+    """
     x, y, width, height = cv2.boundingRect((mask != 0).astype(np.uint8))
     side = max(_LEAST_SIDE, round(_CONTEXT * max(width, height)))
     left, top = x + (width - side) // 2, y + (height - side) // 2
@@ -169,7 +185,7 @@ def _resize(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def _crop(pixels: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
-    """A square of an image, grey where it leaves it (black for a mask)."""
+    """Crop a square of an image, grey where it leaves it (black for a mask)."""
     height, width = pixels.shape[:2]
     fill = 0 if pixels.ndim == 2 else 225
     square = np.full((side, side, *pixels.shape[2:]), fill, np.uint8)

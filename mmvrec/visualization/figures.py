@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -23,7 +24,7 @@ _LEAST_POINTS = 3
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches that no window manager knows of."""
+    """Make a figure of so many inches that no window manager knows of."""
     figure = Figure(figsize=(width, height), dpi=110, layout='constrained')
     FigureCanvasAgg(figure)
     return figure
@@ -32,7 +33,7 @@ def new_figure(width: float, height: float) -> Figure:
 def draw_confusion(
     labels: Sequence[int], predictions: Sequence[int], class_names: Sequence[str]
 ) -> Figure:
-    """Confusion matrix: of the queries of each class (row) the share of each answer (column).
+    """Draw a confusion matrix: of the queries of each class (row) the shares of answers.
 
     Classes that are neither true nor predicted anywhere are left out.
 
@@ -46,15 +47,15 @@ def draw_confusion(
     """
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-    found = sorted({*labels, *predictions})
-    numbered = len(found) <= _MAX_NUMBERED
-    counts = confusion_matrix(labels, predictions, labels=found)
+    occurring = sorted({*labels, *predictions})
+    numbered = len(occurring) <= _MAX_NUMBERED
+    counts = confusion_matrix(labels, predictions, labels=occurring)
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    side = min(2.5 + _CELL_INCHES * len(found) * (1 if numbered else 0.4), _MOST_INCHES)
+    side = min(2.5 + _CELL_INCHES * len(occurring) * (1 if numbered else 0.4), _MOST_INCHES)
     letters = lettering(class_names)
     figure = new_figure(side + 0.8, side)
     axes = figure.subplots()
-    names = [letters.for_matplotlib(class_names[i]) for i in found]
+    names = [letters.for_matplotlib(class_names[i]) for i in occurring]
     ConfusionMatrixDisplay(shares, display_labels=names).plot(
         ax=axes,
         cmap='Blues',
@@ -91,7 +92,7 @@ def draw_embeddings(
     right: Sequence[bool],
     class_names: Sequence[str],
 ) -> Figure:
-    """t-SNE of features of length 1, support and queries together (Figure 5 of the paper).
+    """Draw t-SNE of features of length 1, support and queries together (paper, Figure 5).
 
     Args:
         embeddings (Sequence[Embedding]): a panel each.
@@ -112,7 +113,7 @@ def draw_embeddings(
     groups = np.concatenate([np.full(len(support_labels), 2), np.asarray(right, int)])
     for axes, embedding in zip(panels, embeddings, strict=True):
         points = tsne(torch.cat([embedding.support, embedding.query]))
-        _draw_points(axes, points, labels, groups, class_names)
+        draw_points(axes, points, labels, groups, len(class_names))
         axes.set(title=embedding.title, xticks=[], yticks=[])
     letters = lettering(class_names)
     handles = [
@@ -150,9 +151,20 @@ def tsne(feats: Tensor) -> np.ndarray:
     return TSNE(perplexity=perplexity, init='pca', random_state=0).fit_transform(unit)
 
 
-def _draw_points(axes, points, labels, groups, class_names) -> None:
+def draw_points(
+    axes: Axes, points: np.ndarray, labels: np.ndarray, groups: np.ndarray, num_classes: int
+) -> None:
+    """Draw points by class and group.
+
+    Args:
+        axes (Axes): drawn on.
+        points (np.ndarray): float, (P, 2).
+        labels (np.ndarray): class of every point, which gives its colour, integer, (P,).
+        groups (np.ndarray): 0 for queries answered wrongly, 1 rightly, 2 for support, (P,).
+        num_classes (int): N.
+    """
     styles = [('x', 45, 1.6), ('o', 16, 0.0), ('*', 170, 0.8)]
-    for label in range(len(class_names)):
+    for label in range(num_classes):
         for group, (marker, size, width) in enumerate(styles):
             chosen = points[(labels == label) & (groups == group)]
             edge = {'edgecolors': 'black'} if marker == '*' else {}

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -51,18 +52,18 @@ class Font:
         return self.characters.issuperset(map(ord, printable(text)))
 
     def drawable(self, text: object) -> str:
-        r"""A text in which characters that the font lacks are escapes, as ``\u5212``."""
+        r"""Write characters of a text that the font lacks as escapes, as ``\u5212``."""
         return ''.join(
             c if ord(c) in self.characters else c.encode('unicode_escape').decode()
             for c in printable(text)
         )
 
     def for_pillow(self, size: float) -> ImageFont.FreeTypeFont:
-        """The font at a size in pixels."""
+        """Load the font at a size in pixels."""
         return ImageFont.truetype(self.path, size)
 
     def for_matplotlib(self, size: float | None = None) -> FontProperties:
-        """The font at a size in points. Defaults to None: Matplotlib's."""
+        """Describe the font at a size in points. Defaults to None: Matplotlib's."""
         return FontProperties(fname=self.path, size=size)
 
 
@@ -86,7 +87,7 @@ class Lettering:
         return ', '.join(f'{drawn} = {name}' for drawn, name in pairs if drawn != name)
 
     def for_matplotlib(self, name: str) -> str:
-        """What is drawn for a name, for Matplotlib's artists."""
+        """Get what is drawn for a name, for Matplotlib's artists."""
         return literal(self.names[name])
 
 
@@ -97,8 +98,8 @@ def lettering(names: Sequence[str]) -> Lettering:
         names (Sequence[str]): class names, in an order of their own; they are numbered by it.
 
     Returns:
-        Lettering: the font with which most of them can be drawn. Those that cannot are told as a
-        warning, once.
+        Lettering: the font with which most of them can be drawn. Those that cannot are logged as
+        a warning, once.
 
     Raises:
         ValueError: ``MMVREC_FONT`` names no font.
@@ -107,7 +108,7 @@ def lettering(names: Sequence[str]) -> Lettering:
 
 
 def font_for(text: str) -> Font:
-    """The font that has most of the characters of a text; see :func:`lettering`."""
+    """Find the font that has most of the characters of a text; see :func:`lettering`."""
     return _best_font(sorted(set(printable(text))), os.environ.get(FONT_VARIABLE))
 
 
@@ -132,7 +133,7 @@ def _lettering(names: tuple[str, ...], own: str | None) -> Lettering:
 
 def _best_font(names: Sequence[str], own: str | None) -> Font:
     best, most = None, -1
-    for path in _font_files(own):
+    for path in font_files(own):
         font = Font.read(path)
         number = sum(map(font.has, names))
         if number > most:
@@ -142,27 +143,26 @@ def _best_font(names: Sequence[str], own: str | None) -> Font:
     return best
 
 
-def _font_files(own: str | None) -> Iterable[Path]:
-    """Candidates, the preferred ones first; the system is looked through only when it must be."""
+def font_files(own: str | None) -> Iterable[Path]:
+    """Yield candidates, the preferred first; the system is looked through only when it must be."""
     if own:
         yield Path(own)
         return
     yield Path(matplotlib.get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
-    yield from _system_fonts()
+    yield from system_fonts()
 
 
 @cache
-def _system_fonts() -> list[Path]:
+def system_fonts() -> list[Path]:
+    """Find the fonts of the system that can be used, the most legible first."""
+
     def key(path: Path) -> tuple:
         name = path.name.lower().replace('sansserif', '')
         return sum(part in name for part in _LESS_LEGIBLE), path.name, path
 
-    return sorted((path for path in map(Path, findSystemFonts()) if _is_font(path)), key=key)
-
-
-def _is_font(path: Path) -> bool:
-    try:
-        Font.read(path)
-    except ValueError:
-        return False
-    return True
+    fonts = []
+    for path in map(Path, findSystemFonts()):
+        # Bitmaps and collections are listed too.
+        with suppress(ValueError):
+            fonts.append(Font.read(path).path)
+    return sorted(fonts, key=key)

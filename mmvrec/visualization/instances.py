@@ -8,7 +8,7 @@ from mmvrec.visualization.outline import draw_outline
 
 
 def central_views(view_boxes: np.ndarray, bbox: np.ndarray) -> list[int]:
-    """Of the views of every size the one most central on the box, the widest first.
+    """Find the view of every size that is most central on the box, the widest first.
 
     Args:
         view_boxes (np.ndarray): shape (V, 4), x1, y1, x2, y2 of the crops in image pixels.
@@ -27,7 +27,7 @@ def central_views(view_boxes: np.ndarray, bbox: np.ndarray) -> list[int]:
 
 
 def outlined(view: Tensor, side: int) -> np.ndarray:
-    """A view with the outline of its mask.
+    """Draw the outline of its mask on a view.
 
     Args:
         view (Tensor): uint8, shape (C, S, S), RGB, with C = 4 also the mask.
@@ -45,7 +45,7 @@ def outlined(view: Tensor, side: int) -> np.ndarray:
 
 
 def outlined_views(item: dict, side: int) -> list[np.ndarray]:
-    """The central view of every size of an instance, the widest first.
+    """Draw the central view of every size of an instance, the widest first.
 
     Args:
         item (dict): a packed item of a dataset: ``inputs`` uint8 (V, 3 or 4, S, S), and

@@ -1,4 +1,4 @@
-"""An image with its instances and what they were taken for."""
+"""Predictions drawn on an image: boxes, outlines, labels and scores."""
 
 from collections.abc import Mapping, Sequence
 
@@ -44,9 +44,11 @@ def draw_predictions(
         np.ndarray: uint8, RGB, (S * H, S * W, 3) with a whole number S, 1 for images whose shorter
         side has more than 320 pixels.
     """
-    scale = _enlargement(*image.shape[:2])
+    sides = image.shape[:2]
+    most = min(_MAX_SCALE, _LONG_SIDE // max(sides))
+    scale = max(1, min(round(_SHORT_SIDE / min(sides)), most))
     canvas = Visualizer()
-    picture = _with_outlines(image, scale, records, results, classes)
+    picture = enlarge_and_outline(image, scale, records, results, classes)
     canvas.set_image(picture)
     size = float(np.clip(_TEXT_SHARE * min(picture.shape[:2]), *_TEXT_LIMITS))
     letters = lettering(classes)
@@ -58,35 +60,35 @@ def draw_predictions(
         if record['mask'] is None:
             canvas.draw_bboxes(np.array([[x1, y1, x2, y2]]), edge_colors=colour, line_widths=1.5)
         text = f'{letters.for_matplotlib(result["label"])} {100 * result["score"]:.0f} %'
-        y, alignment = _text_place(y1, y2, height, room=2 * size)
+        # Above the box; else below it; else within it, at its top.
+        is_below = y1 <= 2 * size and y2 < height - 2 * size
         # Towards the middle of the image.
         to_left = x1 + x2 > width
         canvas.draw_texts(
             f'unknown ({text})' if result['unknown'] else text,
-            np.array([x2 if to_left else x1, y]),
+            np.array([x2 if to_left else x1, y2 if is_below else y1]),
             font_sizes=size,
             font_properties=letters.font.for_matplotlib(),
             colors='white',
-            vertical_alignments=alignment,
+            vertical_alignments='bottom' if y1 > 2 * size else 'top',
             horizontal_alignments='right' if to_left else 'left',
             bboxes={'facecolor': np.array(colour) / 255, 'alpha': 0.8, 'pad': 1, 'linewidth': 0},
         )
     return canvas.get_image()
 
 
-def _enlargement(height: int, width: int) -> int:
-    most = min(_MAX_SCALE, _LONG_SIDE // max(height, width))
-    return max(1, min(round(_SHORT_SIDE / min(height, width)), most))
+def enlarge_and_outline(
+    image: np.ndarray,
+    scale: int,
+    records: Sequence[Mapping],
+    results: Sequence[Mapping],
+    classes: Sequence[str],
+) -> np.ndarray:
+    """Enlarge an image ``scale`` times and outline the masks on it; see :func:`draw_predictions`.
 
-
-def _text_place(y1: float, y2: float, height: int, room: float) -> tuple[float, str]:
-    """Above the box; else below it; else within it, at its top: position and alignment."""
-    if y1 > room:
-        return y1, 'bottom'
-    return (y2, 'top') if y2 < height - room else (y1, 'top')
-
-
-def _with_outlines(image, scale, records, results, classes) -> np.ndarray:
+    Returns:
+        np.ndarray: uint8, RGB, (scale * H, scale * W, 3).
+    """
     size = (scale * image.shape[1], scale * image.shape[0])
     drawn = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
     thickness = max(1, round(min(size) / 300))

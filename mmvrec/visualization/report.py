@@ -1,4 +1,4 @@
-"""One page about a run: numbers, figures, and the mistakes in pictures."""
+"""HTML report of a run: numbers, figures, and the mistakes in pictures."""
 
 import base64
 import io
@@ -93,8 +93,7 @@ def write_report(
     """
     path = Path(path)
     figures = {
-        task.name: {caption: _png_of_figure(f) for caption, f in task.figures.items()}
-        for task in tasks
+        task.name: {caption: figure_png(f) for caption, f in task.figures.items()} for task in tasks
     }
     files = []
     for task, part in zip(tasks, file_names([task.name for task in tasks]), strict=True):
@@ -106,7 +105,7 @@ def write_report(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, finalize=_shown
     )
-    environment.filters |= {'png': _as_url, 'jpg': lambda image: _as_url(_jpeg(image), 'jpeg')}
+    environment.filters |= {'png': data_url, 'jpg': jpeg_url}
     html = environment.get_template(TEMPLATE).render(
         title=title, facts=facts, tasks=tasks, figures=figures
     )
@@ -121,7 +120,7 @@ def _shown(value: object) -> object:
 
 
 def file_names(texts: Sequence[str]) -> list[str]:
-    """Texts as parts of file names, see :func:`file_name`, numbered where they would be alike."""
+    """Make texts parts of file names, see :func:`file_name`, numbered where they are alike."""
     names = [file_name(text) for text in texts]
     times = Counter(name.casefold() for name in names)
     return [
@@ -131,23 +130,26 @@ def file_names(texts: Sequence[str]) -> list[str]:
 
 
 def file_name(text: str) -> str:
-    """A text as part of a file name: letters, digits and hyphens, and not too many."""
+    """Make a text part of a file name: letters, digits and hyphens, and not too many."""
     words = ''.join(letter if letter.isalnum() else ' ' for letter in text).split()
     # File systems allow 255 bytes, and a letter may have four.
     return '-'.join(words)[:_LONGEST_NAME]
 
 
-def _png_of_figure(figure: Figure) -> bytes:
+def figure_png(figure: Figure) -> bytes:
+    """Encode a figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     return buffer.getvalue()
 
 
-def _jpeg(image: np.ndarray) -> bytes:
+def jpeg_url(image: np.ndarray) -> str:
+    """Encode an image, uint8 RGB, as the data URL of a JPEG."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, 'JPEG', quality=85)
-    return buffer.getvalue()
+    return data_url(buffer.getvalue(), 'jpeg')
 
 
-def _as_url(content: bytes, kind: str = 'png') -> str:
+def data_url(content: bytes, kind: str = 'png') -> str:
+    """Encode the bytes of an image as a data URL, which a page can hold."""
     return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'

@@ -1,4 +1,4 @@
-"""What pages tell of a fitted head on labelled queries."""
+"""Recall per class and notes on figures, for report pages."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from mmvrec.visualization.fonts import lettering
 def recalls(
     labels: Sequence[int], predictions: Sequence[int], names: Sequence[str], episodes: int = 1
 ) -> list[tuple[str, int, float]]:
-    """Class, queries per episode and recall in percent, of the classes that have queries."""
+    """Compute class, queries per episode and recall in percent, of classes with queries."""
     labels, predictions = np.asarray(labels), np.asarray(predictions)
-    found = []
+    rows = []
     for index, name in enumerate(names):
-        own = predictions[labels == index]
-        if len(own):
-            found.append((name, len(own) // episodes, 100 * float((own == index).mean())))
-    return found
+        answers = predictions[labels == index]
+        if len(answers):
+            rows.append((name, len(answers) // episodes, 100 * float((answers == index).mean())))
+    return rows
 
 
 def figure_notes(names: Sequence[str]) -> list[str]:
-    """What the numbers of classes in figures mean, where no font has the names' characters."""
+    """Say what numbers of classes in figures mean, where no font has the names' characters."""
     legend = lettering(names).legend
     return [f'In the figures {legend}.'] if legend else []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 
 from mmvrec.utils.files import atomic_write
 from mmvrec.utils.text import literal
@@ -55,7 +56,7 @@ def draw_views(
         for axes in axes_row[len(row) :]:
             axes.set_axis_off()
         for axes, index in zip(axes_row, row, strict=False):
-            _draw_view(axes, views[index], view_boxes[index])
+            draw_view(axes, views[index], view_boxes[index])
         side = int(view_boxes[row[0]][2] - view_boxes[row[0]][0])
         axes_row[0].set_ylabel(f'{side} px', fontsize=8)
     figure.subplots_adjust(
@@ -84,7 +85,7 @@ def _check_views(views: torch.Tensor, view_boxes: np.ndarray) -> None:
 
 
 def _rows(view_boxes: np.ndarray) -> list[range]:
-    """Indices of the views in each row: one crop size, at most ``_MAX_COLUMNS`` views."""
+    """Group the views by row: one crop size, at most ``_MAX_COLUMNS`` views."""
     sides = view_boxes[:, 2] - view_boxes[:, 0]
     starts = [0, *(np.flatnonzero(np.diff(sides)) + 1).tolist(), len(sides)]
     return [
@@ -94,7 +95,14 @@ def _rows(view_boxes: np.ndarray) -> list[range]:
     ]
 
 
-def _draw_view(axes, view: torch.Tensor, box: np.ndarray) -> None:
+def draw_view(axes: Axes, view: torch.Tensor, box: np.ndarray) -> None:
+    """Draw one view with the outline of its mask, and above it the coordinates of its crop.
+
+    Args:
+        axes (Axes): drawn on.
+        view (Tensor): uint8, (C, H, W), see :func:`draw_views`.
+        box (np.ndarray): x1, y1, x2, y2 of the crop in image pixels, (4,).
+    """
     pixels = view.permute(1, 2, 0).numpy()
     axes.imshow(pixels[..., :3])
     if pixels.shape[2] == 4:

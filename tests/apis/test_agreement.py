@@ -1,12 +1,10 @@
 """The inferencer gives the scores of tools/test.py on the same support and query instances."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import mmengine
 import pytest
+from forks import run_script
 from mmengine.config import Config
 
 from mmvrec.apis import DefectInferencer
@@ -35,12 +33,13 @@ def test_scores_are_those_of_the_protocol(tmp_path, name):
     config = f'mvrec/{name}_1shot_synthetic.py'
     options = {f'{x}_dataloader.{k}': v for x in ('train', 'test') for k, v in OPTIONS.items()}
     options |= {'test_cfg.episodes': 1, 'train_cfg.max_iters': 20}
-    command = [sys.executable, REPO / 'tools/test.py', config, '--out', 'p.pkl', '--cfg-options']
-    command += [
+    arguments = [
         f'{key}={value}'.replace(' ', '').replace("'", '') for key, value in options.items()
     ]
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    done = run_script(
+        REPO / 'tools/test.py', config, '--out', 'p.pkl', '--cfg-options', *arguments, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
     expected = {p['instance_id']: p for p in mmengine.load(tmp_path / 'p.pkl')}
 
     cfg = Config.fromfile(config_file(config))

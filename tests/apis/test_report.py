@@ -2,13 +2,12 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import dataset_layouts as layouts
 import numpy as np
 import pytest
+from forks import run_script
 from mmengine.config import Config
 from scipy.stats import binomtest
 
@@ -160,10 +159,8 @@ def test_demo_from_a_folder_to_a_report(mtd, tmp_path):
     script = ROOT / 'demo/own_images.py'
     code = [line for line in script.read_text().splitlines() if line.strip()]
     assert len(code) <= 30
-    run = subprocess.run(
-        [sys.executable, script, mtd, tmp_path / 'out'],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
-    )  # fmt: skip
+    run = run_script(script, mtd, tmp_path / 'out', cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
     numbers, answer = run.stdout.splitlines()[-3], run.stdout.splitlines()[-1]
     assert re.search(r"'accuracy': (\d+\.\d+)", run.stdout), numbers
     assert re.fullmatch(r'\w+ [01]\.\d\d (un)?known', answer)

@@ -1,6 +1,7 @@
 """The user's own code, named with ``--import``."""
 
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -73,6 +74,20 @@ def own(tmp_path, monkeypatch) -> Path:
     yield tmp_path
     for name in {'own_layout', 'own_backbone'} & (set(sys.modules) - loaded):
         del sys.modules[name]
+
+
+def test_conversion_of_a_layout_of_ones_own(own, monkeypatch, capsys):
+    tool = Path(__file__).parents[2] / 'tools/dataset_converters/to_coco.py'
+    command = [str(tool), 'NamedImages', 'data', 'coco.json']
+    monkeypatch.setattr(sys, 'argv', command)
+    with pytest.raises(SystemExit, match="no dataset format 'NamedImages'"):
+        runpy.run_path(str(tool), run_name='__main__')
+    monkeypatch.setattr(sys, 'argv', [*command, '--import', 'own_layout.py'])
+    runpy.run_path(str(tool), run_name='__main__')
+    content = json.loads(Path('coco.json').read_text())
+    assert [one['name'] for one in content['categories']] == ['dent', 'scratch']
+    assert [one['category_id'] for one in content['annotations']] == [1] * 4 + [2] * 4
+    assert {tuple(one['bbox']) for one in content['annotations']} == {(8.0, 8.0, 32.0, 32.0)}
 
 
 def test_a_layout_of_ones_own(own, capsys):

@@ -1,11 +1,11 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import dataset_layouts as layouts
 import pytest
 from dataset_battery import ids_of
+from forks import run_script
 from mmengine.config import Config
 from PIL import Image
 
@@ -32,9 +32,8 @@ def overrides(root: Path, *settings: str) -> list[str]:
     ]
 
 
-def run(tool: str, *args: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / 'tools' / 'misc' / tool), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+def run(tool: str, *args: object) -> CompletedProcess:
+    return run_script(ROOT / 'tools' / 'misc' / tool, *args, cwd=ROOT)
 
 
 @pytest.mark.parametrize('name', LAYOUTS)

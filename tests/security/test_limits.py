@@ -17,7 +17,7 @@ from mmvrec.datasets import HeatMaps, LabelMeDefects
 from mmvrec.datasets.formats.heat_maps import read_heat_map
 from mmvrec.datasets.mask_instances import read_mask
 from mmvrec.structures import FeatureBank
-from mmvrec.utils.files import read_npy, read_npz
+from mmvrec.utils.array_files import read_npy, read_npz
 from mmvrec.utils.images import image_shape, read_image, read_pixels
 
 MEBIBYTE = 2**20

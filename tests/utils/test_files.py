@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 
-import numpy as np
 import pytest
 
 from mmvrec.utils.files import (
@@ -19,7 +18,6 @@ from mmvrec.utils.files import (
     check_unused,
     read_bytes,
     read_json,
-    read_npy,
     sha256_file,
     write_json,
 )
@@ -191,19 +189,6 @@ def test_a_device_is_not_replaced(tmp_path):
     for path in (tmp_path / 'pipe', '/dev/null'):
         with pytest.raises(ValueError, match='is a device or pipe'):
             check_output(path)
-
-
-def test_npy(tmp_path):
-    values = np.arange(6, dtype=np.float16).reshape(2, 3)
-    np.save(tmp_path / 'a.npy', values)
-    assert read_npy(tmp_path / 'a.npy').dtype == np.float16
-    assert (read_npy(tmp_path / 'a.npy') == values).all()
-    data = (tmp_path / 'a.npy').read_bytes()
-    np.save(tmp_path / 'object.npy', np.array([{}]), allow_pickle=True)
-    for bad in (b'', data[:-1], b'PK' + data, (tmp_path / 'object.npy').read_bytes()):
-        (tmp_path / 'a.npy').write_bytes(bad)
-        with pytest.raises(ValueError, match=r'a\.npy is not a readable npy file'):
-            read_npy(tmp_path / 'a.npy')
 
 
 @pytest.mark.parametrize('content', [b'', b'abc', b'x' * 1_000_003])

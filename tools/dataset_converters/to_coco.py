@@ -1,11 +1,12 @@
 """Write the instances of a dataset in any format as one COCO file.
 
     to_coco.py LabelMeDefects DATA_ROOT OUT.json [--options categories=[bottle] …]
-        [--single-class defect]
+        [--single-class defect] [--import MODULE]
 
 The formats are the registered datasets, e.g. LabelMeDefects, YoloDefects, PascalVOC, CsvDefects,
-MaskFolders, HeatMaps, ClassFolders, MTD. The images stay where they are; ``CocoDefects`` finds them
-and the result in DATA_ROOT where OUT.json is DATA_ROOT/annotations.json.
+MaskFolders, HeatMaps, ClassFolders, MTD, and your own by ``--import``. The images stay where they
+are; ``CocoDefects`` finds them and the result in DATA_ROOT where OUT.json is
+DATA_ROOT/annotations.json.
 """
 
 import argparse
@@ -13,9 +14,10 @@ import sys
 
 from mmengine.registry import init_default_scope
 
+from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import build_dataset
 from mmvrec.datasets.formats.coco_export import to_coco
-from mmvrec.utils.arguments import KeyValueAction
+from mmvrec.utils.arguments import KeyValueAction, add_import_option
 from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.text import error_line
 
@@ -32,10 +34,12 @@ def main() -> None:
     parser.add_argument(
         '--single-class', metavar='NAME', help='write all instances as of one class, for a detector'
     )
+    add_import_option(parser)
     args = parser.parse_args()
     init_default_scope('mmvrec')
     try:
         check_output(args.out)
+        import_modules(args.imports)
         content = to_coco(
             build_dataset(args.format, args.data_root, args.options), args.single_class
         )

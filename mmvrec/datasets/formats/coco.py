@@ -99,25 +99,26 @@ class CocoDefects(SingleFileDefects):
 
     def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the annotations in the order of the file."""
-        content = _read_coco(self.open_folder())
-        categories = self._read_categories(content['categories'])
-        images = self._read_images(content['images'])
+        content = read_coco(self.open_folder())
+        categories = self.read_categories(content['categories'])
+        images = self.read_images(content['images'])
         for identity, annotation in self._by_id('annotations', content['annotations']).items():
             try:
-                record = self._make_record(identity, annotation, images, categories)
+                record = self.make_record(identity, annotation, images, categories)
             except (ValueError, OSError) as error:
                 self.report(self.ann_file, f'annotation {identity}', str(error))
                 continue
             if self.classes is None or record['label_name'] in self.classes:
                 yield record
 
-    def _find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
+    def find_classes(self, records: list[InstanceRecord]) -> dict[str, list[str]]:
+        """List those of ``classes`` in its order, or see the base class."""
         if self.classes is None:
-            return super()._find_classes(records)
+            return super().find_classes(records)
         return {record['task']: self.classes for record in records}
 
     def _by_id(self, what: str, entries: list) -> dict[int | str, dict]:
-        """Entries by their id; entries without or with a repeated id are problems."""
+        """Index entries by their id; entries without or with a repeated id are problems."""
         known = {}
         for index, entry in enumerate(entries):
             identity = _whole(entry.get('id')) if isinstance(entry, dict) else None
@@ -129,8 +130,8 @@ class CocoDefects(SingleFileDefects):
                 known[identity] = entry
         return known
 
-    def _read_images(self, entries: list) -> dict[int | str, _Image | str]:
-        """Images by id; of one that cannot be used, what is wrong with it."""
+    def read_images(self, entries: list) -> dict[int | str, _Image | str]:
+        """Read the images by id; of one that cannot be used, what is wrong with it."""
         images: dict[int | str, _Image | str] = {}
         first: dict[str, int | str] = {}
         for identity, entry in self._by_id('images', entries).items():
@@ -161,7 +162,12 @@ class CocoDefects(SingleFileDefects):
             )
         return _Image(name, self.image_path(name), declared, entry)
 
-    def _read_categories(self, entries: list) -> dict[int | str, str]:
+    def read_categories(self, entries: list) -> dict[int | str, str]:
+        """Read the names of the categories, by id.
+
+        Raises:
+            ValueError: there is none for one of ``classes``.
+        """
         names = {}
         for identity, entry in self._by_id('categories', entries).items():
             name = entry.get('name')
@@ -179,9 +185,20 @@ class CocoDefects(SingleFileDefects):
             )
         return names
 
-    def _make_record(
+    def make_record(
         self, identity: int | str, annotation: dict, images: dict, categories: dict
     ) -> InstanceRecord:
+        """Make the record of an annotation.
+
+        Args:
+            identity (int | str): id of the annotation.
+            annotation (dict): its entry.
+            images (dict): see :meth:`read_images`.
+            categories (dict): see :meth:`read_categories`.
+
+        Raises:
+            ValueError: it cannot be used.
+        """
         image = _look_up(images, annotation, 'image_id')
         label_name = _look_up(categories, annotation, 'category_id')
         if isinstance(image, str):
@@ -202,7 +219,13 @@ class CocoDefects(SingleFileDefects):
         }
 
 
-def _read_coco(path: Path) -> dict:
+def read_coco(path: Path) -> dict:
+    """Read a COCO detection file.
+
+    Raises:
+        ValueError: it is no JSON file, or lacks one of the lists ``images``, ``annotations`` and
+            ``categories``.
+    """
     try:
         content = read_json(path)
     except ValueError as error:
@@ -214,7 +237,7 @@ def _read_coco(path: Path) -> dict:
 
 
 def _look_up(table: dict, annotation: dict, key: str) -> object:
-    """The entry that an annotation names; some exporters write ids as numbers here, text there."""
+    """Look up what an annotation names; exporters write ids as numbers here, text there."""
     identity = _whole(annotation.get(key))
     if _is_id(identity):
         spellings = [identity, str(identity)]
@@ -232,5 +255,5 @@ def _is_id(value: object) -> bool:
 
 
 def _whole(value: object) -> object:
-    """A value of JSON; an integer that was written as a float is one."""
+    """Convert an integer that was written as a float; other values of JSON stay."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,4 +1,4 @@
-"""From any dataset of defect instances to a COCO file."""
+"""Export of any dataset of defect instances to a COCO file."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from mmvrec.utils.paths import inside
 
 
 def to_coco(dataset: DefectDataset, single_class: str | None = None) -> dict:
-    """The instances of a dataset as the content of a COCO detection file.
+    """Convert the instances of a dataset to the content of a COCO detection file.
 
     Masks are written as compressed RLE of the pixels that this package draws, so that
     :class:`CocoDefects` reads exactly them; instances without mask get none. Tasks go into the

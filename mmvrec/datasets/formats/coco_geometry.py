@@ -15,7 +15,7 @@ _LONGEST_OUTLINE = 2**22
 
 
 def read_geometry(annotation: dict, height: int, width: int) -> dict:
-    """Box and mask of an annotation.
+    """Read box and mask of an annotation.
 
     Polygons are filled by pycocotools, as everywhere with COCO, and cut at the border before. A
     box without mask that CVAT has turned (``attributes.rotation``) becomes a mask.
@@ -31,20 +31,20 @@ def read_geometry(annotation: dict, height: int, width: int) -> dict:
     Raises:
         ValueError: they cannot be used.
     """
-    bbox = _read_bbox(annotation.get('bbox'))
+    bbox = read_bbox(annotation.get('bbox'))
     segmentation = annotation.get('segmentation')
     if isinstance(segmentation, dict) and segmentation:
         return _with_mask(bbox, _read_mask(segmentation, height, width))
-    polygons = _read_polygons(segmentation)
+    polygons = read_polygons(segmentation)
     if not polygons and bbox is not None:
-        polygons = _turned(bbox, annotation.get('attributes'))
+        polygons = turned_box(bbox, annotation.get('attributes'))
         if not polygons:
             return {'bbox': bbox, 'mask': None}
         bbox = [*polygons[0].min(0).tolist(), *polygons[0].max(0).tolist()]
     if not polygons:
         raise ValueError('it has neither a bbox nor a segmentation')
     cuts = [cut_at_border(points, height, width, 'the polygon') for points in polygons]
-    geometry = _with_mask(bbox, _fill([points for points, _ in cuts], height, width))
+    geometry = _with_mask(bbox, fill_polygons([points for points, _ in cuts], height, width))
     if any(is_cut for _, is_cut in cuts):
         geometry['is_cut'] = True
     return geometry
@@ -60,8 +60,8 @@ def _with_mask(bbox: list[float] | None, rle: dict) -> dict:
     return {'bbox': bbox, 'mask': {'type': 'rle', 'size': rle['size'], 'counts': counts}}
 
 
-def _read_bbox(bbox: object) -> list[float] | None:
-    """Corners x1, y1, x2, y2 of a COCO box, None when there is none."""
+def read_bbox(bbox: object) -> list[float] | None:
+    """Read the corners x1, y1, x2, y2 of a COCO box, None when there is none."""
     if bbox is None or bbox == []:
         return None
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
@@ -78,8 +78,8 @@ def _read_mask(rle: dict, height: int, width: int) -> dict:
     return read_rle(rle.get('counts'), height, width)
 
 
-def _read_polygons(segmentation: object) -> list[np.ndarray]:
-    """Points (N, 2) of the polygons of a segmentation; none where it is empty in any way."""
+def read_polygons(segmentation: object) -> list[np.ndarray]:
+    """Read the points (N, 2) of a segmentation's polygons; none where it is empty in any way."""
     if segmentation is None or segmentation in ('', {}):
         return []
     if not isinstance(segmentation, list):
@@ -103,8 +103,8 @@ def _read_polygon(part: object) -> np.ndarray:
     return np.array(part, np.float64).reshape(-1, 2)
 
 
-def _turned(bbox: list[float], attributes: object) -> list[np.ndarray]:
-    """The polygon of a box that CVAT has turned, clockwise about its centre, else none."""
+def turned_box(bbox: list[float], attributes: object) -> list[np.ndarray]:
+    """Turn a box as CVAT does, clockwise about its centre, to a polygon; none where upright."""
     degrees = attributes.get('rotation') if isinstance(attributes, dict) else None
     if degrees is None:
         return []
@@ -119,7 +119,12 @@ def _turned(bbox: list[float], attributes: object) -> list[np.ndarray]:
     return [np.round(corners @ np.array([[cos, sin], [-sin, cos]]) + centre, 3)]
 
 
-def _fill(polygons: list[np.ndarray], height: int, width: int) -> dict:
+def fill_polygons(polygons: list[np.ndarray], height: int, width: int) -> dict:
+    """Draw polygons, points (N, 2), as one compressed RLE.
+
+    Raises:
+        ValueError: their outlines are longer than any mask's.
+    """
     sides = [np.diff(points, axis=0, append=points[:1]) for points in polygons]
     length = sum(float(np.abs(side).max(1).sum()) for side in sides)
     if length > _LONGEST_OUTLINE:

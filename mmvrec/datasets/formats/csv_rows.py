@@ -3,8 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from reprlib import repr as short
 
@@ -16,18 +15,8 @@ _BOX = ('x1', 'y1', 'x2', 'y2')
 _SIZE = ('imageHeight', 'imageWidth')
 
 
-@contextmanager
-def _long_csv_fields() -> Iterator[None]:
-    # A polygon fills one field, and the csv module's default limit is 131072 characters.
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)
-
-
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict]:
-    """Rows of a CSV file, as dictionaries of strings.
+    """Read the rows of a CSV file, as dictionaries of strings.
 
     Raises:
         ValueError: some of ``columns`` are missing, it is not UTF-8, or no file to be read.
@@ -37,10 +26,14 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict]:
     header = text.partition('\n')[0]
     # Spreadsheets separate by semicolons where the comma is the decimal point.
     separator = max(_SEPARATORS, key=header.count)
-    with _long_csv_fields():
+    # A polygon fills one field, and the csv module's default limit is 131072 characters.
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
         reader = csv.DictReader(io.StringIO(text, newline=''), delimiter=separator)
         present = reader.fieldnames or ()
         rows = list(reader)
+    finally:
+        csv.field_size_limit(limit)
     missing = [name for name in columns if name not in present]
     if missing:
         raise ValueError(f'columns {missing} are missing, it has {list(present)[:20]}')
@@ -59,7 +52,7 @@ def check_filled(row: dict, columns: Sequence[str]) -> None:
 
 
 def parse_geometry(row: dict) -> dict:
-    """Image size, box and polygon of a row.
+    """Parse image size, box and polygon of a row.
 
     Args:
         row (dict): strings ``x1``, ``y1``, ``x2``, ``y2`` in pixels; and where they are known
@@ -80,13 +73,18 @@ def parse_geometry(row: dict) -> dict:
         except ValueError as error:
             raise ValueError(f'{name} is not a number: {row[name]!r}') from error
     return {
-        'img_shape': _img_shape(numbers),
+        'img_shape': declared_shape(numbers),
         'bbox': [numbers[name] for name in _BOX],
-        'mask': _polygon(row.get('points')),
+        'mask': parse_polygon(row.get('points')),
     }
 
 
-def _img_shape(numbers: dict[str, float]) -> tuple[int, int] | None:
+def declared_shape(numbers: dict[str, float]) -> tuple[int, int] | None:
+    """Check the height and width that a row declares; None where it declares neither.
+
+    Raises:
+        ValueError: they are not those of an image.
+    """
     if not any(name in numbers for name in _SIZE):
         return None
     height, width = (numbers.get(name, 0.0) for name in _SIZE)
@@ -97,7 +95,12 @@ def _img_shape(numbers: dict[str, float]) -> tuple[int, int] | None:
     return int(height), int(width)
 
 
-def _polygon(text: str | None) -> dict | None:
+def parse_polygon(text: str | None) -> dict | None:
+    """Parse the JSON list of points of a row as the mask of a record; None where it is empty.
+
+    Raises:
+        ValueError: it is no such list.
+    """
     if not text:
         return None
     try:

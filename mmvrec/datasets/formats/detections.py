@@ -1,4 +1,4 @@
-"""Files with the boxes and masks that a detector has found."""
+"""Files of detections: COCO results and the pickles of MMDetection."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class Detection:
     mask: dict | list | None = None
 
     def geometry(self, height: int, width: int) -> dict:
-        """Box and mask on an image, as records have them.
+        """Fit box and mask to an image, as records have them.
 
         Args:
             height (int): of the image, pixels.
@@ -79,14 +79,15 @@ def read_detections(path: str | Path, image_file: str | Path | None = None) -> l
     if not path.is_file():
         raise FileNotFoundError(f'no file of detections at {path}')
     is_pickle = path.suffix in ('.pkl', '.pickle')
-    entries = _read_pickle(path) if is_pickle else _read_json(path)
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f'{path} is no list of detections')
+    entries = read_entries(path, is_pickle)
     names = {} if image_file is None else image_names(image_file)
-    found, problems = [], []
+    detections, problems = [], []
     for index, entry in enumerate(entries):
         try:
-            found += _of_sample(entry, names) if is_pickle else [_of_result(entry, names)]
+            if is_pickle:
+                detections += detections_of_sample(entry, names)
+            else:
+                detections.append(detection_of_result(entry, names))
         except KeyError as error:
             problems.append(f'  entry {index}: it has no {error}')
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
@@ -96,29 +97,34 @@ def read_detections(path: str | Path, image_file: str | Path | None = None) -> l
         raise ValueError(
             f'{path}: {len(problems)} entries cannot be used\n' + '\n'.join(problems[:10]) + more
         )
-    return found
+    return detections
 
 
-def _read_json(path: Path) -> object:
+def read_entries(path: Path, is_pickle: bool) -> list[dict]:
+    """Read the entries of a file of detections, see :func:`read_detections`.
+
+    Raises:
+        ValueError: it cannot be read, or is no list of dictionaries.
+    """
     try:
-        return read_json(path)
+        if is_pickle:
+            entries, _ = read_pickle(read_bytes(path), DETECTION_NAMES)
+        else:
+            entries = read_json(path)
     except ValueError as error:
-        raise ValueError(
-            f'{path} is neither a JSON file nor a pickle (.pkl) of detections: {error}'
-        ) from error
-
-
-def _read_pickle(path: Path) -> object:
-    try:
-        return read_pickle(read_bytes(path), DETECTION_NAMES)[0]
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is no pickle of MMDetection's tools/test.py --out: {error}"
-        ) from error
+        expected = (
+            "no pickle of MMDetection's tools/test.py --out"
+            if is_pickle
+            else 'neither a JSON file nor a pickle (.pkl) of detections'
+        )
+        raise ValueError(f'{path} is {expected}: {error}') from error
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f'{path} is no list of detections')
+    return entries
 
 
 def image_names(path: str | Path) -> dict:
-    """File names of the images of a COCO file, by id.
+    """Read the file names of the images of a COCO file, by id.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -135,7 +141,7 @@ def image_names(path: str | Path) -> dict:
 
 
 def box_of(entry: Mapping) -> list[float]:
-    """Corners x1, y1, x2, y2 of the box of a COCO entry, or else of the box around its mask.
+    """Read the corners x1, y1, x2, y2 of a COCO entry's box, else of that around its mask.
 
     Raises:
         ValueError: it has neither, or one that cannot be read.
@@ -158,7 +164,7 @@ def box_of(entry: Mapping) -> list[float]:
 
 
 def entry_geometry(entry: Mapping, height: int, width: int) -> dict:
-    """Box and mask of a COCO entry on its image, see :meth:`Detection.geometry`.
+    """Read box and mask of a COCO entry on its image, see :meth:`Detection.geometry`.
 
     Masks may be arrays as well, as those of SAM are.
     """
@@ -176,8 +182,8 @@ def _geometry(bbox: Sequence[float], mask: dict | list | None, height: int, widt
     return {'bbox': cut, 'mask': None}
 
 
-def _of_result(entry: dict, names: dict) -> Detection:
-    """A detection from an entry of COCO results."""
+def detection_of_result(entry: dict, names: dict) -> Detection:
+    """Read a detection from an entry of COCO results; ``names`` are those of images, by id."""
     image = _name(entry, names)
     try:
         box, mask = box_of(entry), _read_mask(entry.get('segmentation'))
@@ -186,8 +192,8 @@ def _of_result(entry: dict, names: dict) -> Detection:
     return _checked(image, box, entry['score'], mask)
 
 
-def _of_sample(sample: dict, names: dict) -> Iterator[Detection]:
-    """Detections of one image from MMDetection's ``DetDataSample.to_dict()``."""
+def detections_of_sample(sample: dict, names: dict) -> Iterator[Detection]:
+    """Read the detections of one image from MMDetection's ``DetDataSample.to_dict()``."""
     image = sample.get('img_path')
     if not isinstance(image, str) or not image:
         image = _name({'image_id': sample['img_id']}, names)
@@ -219,7 +225,7 @@ def _name(entry: dict, names: dict) -> str:
 
 
 def _read_mask(mask: object) -> dict | list | None:
-    """A mask as :class:`Detection` has it; polygons are checked when their image is known."""
+    """Read a mask as :class:`Detection` has it; polygons are checked with their image."""
     if isinstance(mask, np.ndarray | torch.Tensor):
         pixels = as_array(mask)
         if pixels.ndim != 2:

@@ -9,21 +9,13 @@ import cv2
 import numpy as np
 import torch
 
-from mmvrec.datasets.formats.label_folders import (
-    pair_problem,
-    report_loose,
-    report_others,
-    subfolders,
-)
+from mmvrec.datasets.formats.label_folders import report_loose, subfolders
 from mmvrec.datasets.formats.mask_folders import MaskFolders
 from mmvrec.datasets.mask_instances import connected_components
 from mmvrec.registry import DATASETS
 from mmvrec.structures import InstanceRecord
-from mmvrec.utils.files import read_npy
+from mmvrec.utils.array_files import read_npy
 from mmvrec.utils.images import image_shape, read_pixels
-from mmvrec.utils.paths import files_by_stem
-
-MAP_SUFFIXES = ('.npy', '.png', '.tif', '.tiff')
 
 
 @DATASETS.register_module()
@@ -59,6 +51,10 @@ class HeatMaps(MaskFolders):
         "  data_root/heat_maps/bottle/test/broken_large/000.tiff (map_dir='heat_maps/')"
     )
 
+    MASK_KIND = 'heat-map'
+    MASK_SUFFIXES = ('.npy', '.png', '.tif', '.tiff')
+    MASK_ENDING = ''
+
     def __init__(
         self,
         data_root: str | None = None,
@@ -82,7 +78,7 @@ class HeatMaps(MaskFolders):
             )
 
     def read_values(self, mask_path: Path, img_path: Path) -> np.ndarray:
-        """The heat-map at the size of its image; see the base class."""
+        """Read the heat-map at the size of its image; see the base class."""
         if not mask_path.is_file():
             raise ValueError(f'{mask_path}: not a regular file but a pipe or device, or a link')
         values = heat_map_values(read_heat_map(mask_path), image_shape(img_path))
@@ -101,29 +97,13 @@ class HeatMaps(MaskFolders):
             maps = all_maps / images.relative_to(self.data_root)
             report_loose(self, images)
             report_loose(self, maps)
-            labels = {found.name for folder in (images, maps) for found in subfolders(folder)}
+            labels = {path.name for folder in (images, maps) for path in subfolders(folder)}
             for label in sorted(labels - {self.GOOD}):
-                yield from self._read_folder(name, images / label, maps / label)
-
-    def _read_folder(self, name: str, images: Path, maps: Path) -> Iterator[InstanceRecord]:
-        if not maps.is_dir():
-            self.report(images, '', f'not used: no folder {maps} of its heat-maps', False)
-            return
-        if self.is_mixed(maps):
-            return
-        report_others(self, maps, 'heat-maps', MAP_SUFFIXES)
-        found = files_by_stem(maps, MAP_SUFFIXES)
-        pictures = files_by_stem(images)
-        for stem in sorted(set(pictures) - set(found)):
-            self.report(pictures[stem][0], '', f'not used: no heat-map {maps / stem}.*', False)
-        for stem, paths in found.items():
-            message = pair_problem('heat-maps', paths, pictures.get(stem, []), images / stem)
-            if message:
-                self.report(paths[0], '', message)
-                continue
-            img_id = f'{name}/{images.name}/{stem}'
-            for record in self.mask_records(paths, pictures[stem][0], img_id, images.name):
-                yield {**record, 'task': name}
+                if not (maps / label).is_dir():
+                    message = f'not used: no folder {maps / label} of its heat-maps'
+                    self.report(images / label, '', message, fatal=False)
+                elif not self.is_mixed(maps / label):
+                    yield from self.read_class(name, images / label, maps / label)
 
 
 def heat_map_masks(
@@ -133,7 +113,7 @@ def heat_map_masks(
     connectivity: int = 8,
     size: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Masks of the instances in one heat-map, as :class:`DefectInferencer` takes them.
+    """Separate the instances in one heat-map, as :class:`DefectInferencer` takes masks.
 
     .. code-block:: python
 
@@ -156,8 +136,8 @@ def heat_map_masks(
         ValueError: see :func:`heat_map_values`.
     """
     values = heat_map_values(heat_map, size)
-    found = connected_components(values > threshold, connectivity, min_area)
-    return np.array(found, bool).reshape(-1, *values.shape)
+    masks = connected_components(values > threshold, connectivity, min_area)
+    return np.array(masks, bool).reshape(-1, *values.shape)
 
 
 def heat_map_values(

@@ -8,7 +8,7 @@ from mmvrec.utils.paths import IMAGE_SUFFIXES, glob_files, walk_files
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; hidden ones and debris are left away."""
+    """List the folders in a folder, sorted; hidden ones and debris are left away."""
     return [path for path in glob_files(folder, '*') if path.is_dir()]
 
 
@@ -29,7 +29,7 @@ def report_others(
 
 
 def pair_problem(what: str, paths: list[Path], images: list[Path], place: Path) -> str | None:
-    """Why the masks or maps of one stem and the images of it are no pair; None where they are."""
+    """Say why the masks or maps of a stem and its images are no pair; None where they are."""
     if not images:
         return f'it has no image {place}.*'
     for kind, files in ((what, paths), ('images', images)):

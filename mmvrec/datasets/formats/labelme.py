@@ -19,6 +19,8 @@ from mmvrec.utils.files import read_json
 from mmvrec.utils.images import MAX_PIXELS, decode_image, image_shape, is_image_size
 from mmvrec.utils.paths import ListedImages, walk_files
 
+#: A JSON file with none of these is of another program.
+_OWN_KEYS = {'shapes', 'imagePath'}
 #: Corners of the polygon that stands for a circle.
 _CIRCLE_CORNERS = 64
 #: How many points a shape of a kind has; a polygon has any number of them.
@@ -73,18 +75,23 @@ class LabelMeDefects(DefectDataset):
         for path in paths:
             try:
                 content = read_json(path)
-                if _is_foreign(content):
+                if not isinstance(content, dict) or not content.keys() & _OWN_KEYS:
                     self.report(path, '', 'not used: not a LabelMe file', fatal=False)
                     continue
                 if not isinstance(content.get('shapes'), list):
                     raise ValueError('not a LabelMe file: it has no list "shapes"')
-                image = self._read_image_entry(path, content, images)
+                image = self.read_image_entry(path, content, images)
             except (ValueError, OSError) as error:
                 self.report(path, '', str(error))
                 continue
-            yield from self._read_shapes(path, image, content['shapes'])
+            yield from self.read_shapes(path, image, content['shapes'])
 
-    def _read_image_entry(self, path: Path, content: dict, images: ListedImages) -> dict:
+    def read_image_entry(self, path: Path, content: dict, images: ListedImages) -> dict:
+        """Read what is common to the instances of a JSON file, as records have it.
+
+        Raises:
+            ValueError: it names no image, or a size that no image has.
+        """
         file = self._find_image(path, content, images)
         size = tuple(content.get(key) for key in ('imageHeight', 'imageWidth'))
         if size == (None, None):
@@ -120,13 +127,20 @@ class LabelMeDefects(DefectDataset):
             ) from error
         return file
 
-    def _read_shapes(self, path: Path, image: dict, shapes: list) -> Iterator[InstanceRecord]:
+    def read_shapes(self, path: Path, image: dict, shapes: list) -> Iterator[InstanceRecord]:
+        """Read the shapes of a JSON file, those of a group as one instance.
+
+        Args:
+            path (Path): the file.
+            image (dict): see :meth:`read_image_entry`.
+            shapes (list): as the file has them.
+        """
         groups: dict[object, list[InstanceRecord]] = {}
         for index, shape in enumerate(shapes):
             instance = f'{image["img_id"]}#{index}'
             try:
-                label, group = _label_of(shape), _group_of(shape)
-                geometry = _read_geometry(shape, *image['img_shape'])
+                label, group = label_and_group(shape)
+                geometry = shape_geometry(shape, *image['img_shape'])
             except (ValueError, TypeError) as error:
                 self.report(path, instance, str(error))
                 continue
@@ -135,34 +149,29 @@ class LabelMeDefects(DefectDataset):
             groups.setdefault(key, []).append(record)
         for records in groups.values():
             try:
-                yield _joined(records)
+                yield join_shapes(records)
             except ValueError as error:
                 self.report(path, records[0]['instance_id'], str(error))
 
 
-def _is_foreign(content: object) -> bool:
-    """Whether a JSON file is of another program: it has nothing of LabelMe."""
-    return not isinstance(content, dict) or not content.keys() & {'shapes', 'imagePath'}
+def label_and_group(shape: object) -> tuple[str, int | float | str | None]:
+    """Read the label of a shape, and what joins it with others; None if it stands alone.
 
-
-def _label_of(shape: object) -> str:
+    Raises:
+        TypeError: they are not as LabelMe writes them.
+    """
     if not isinstance(shape, dict):
         raise TypeError(f'a shape must be an object, got {short(shape)}')
-    label = shape.get('label')
+    label, group = shape.get('label'), shape.get('group_id')
     if not isinstance(label, str):
         raise TypeError(f'the label must be a string, got {short(label)}')
-    return label.strip()
-
-
-def _group_of(shape: dict) -> int | float | str | None:
-    group = shape.get('group_id')
     if not isinstance(group, int | float | str | None):
         raise TypeError(f'the group_id must be a number, got {short(group)}')
-    return group
+    return label.strip(), group
 
 
-def _read_geometry(shape: dict, height: int, width: int) -> dict:
-    """Box and mask of a shape; ``ValueError`` when it is none with an area."""
+def shape_geometry(shape: dict, height: int, width: int) -> dict:
+    """Read box and mask of a shape; ``ValueError`` when it is none with an area."""
     kind = shape.get('shape_type') or 'polygon'
     if kind != 'polygon' and (not isinstance(kind, str) or kind not in _POINTS):
         raise ValueError(
@@ -172,26 +181,23 @@ def _read_geometry(shape: dict, height: int, width: int) -> dict:
     if kind != 'polygon' and len(points) not in _POINTS[kind]:
         needed = ' or '.join(map(str, _POINTS[kind]))
         raise ValueError(f'a {kind} needs {needed} points, got {len(points)}')
-    if kind == 'rectangle' and _is_upright(points):
+    # Two or four corners of an upright rectangle are those of its bounds.
+    at_bounds = (points == points.min(axis=0)) | (points == points.max(axis=0))
+    if kind == 'rectangle' and at_bounds.all():
         return {'bbox': _box(points), 'mask': None}
     if kind == 'mask':
-        return _embedded_mask(shape, points, height, width)
+        return embedded_mask(shape, points, height, width)
     if kind == 'circle':
-        points = _circle(points, height, width)
+        points = circle_polygon(points, height, width)
     return {'bbox': _box(points), 'mask': {'type': 'polygon', 'points': [points.tolist()]}}
-
-
-def _is_upright(corners: np.ndarray) -> bool:
-    """Whether two or four corners of a rectangle are those of their bounds."""
-    return bool(((corners == corners.min(axis=0)) | (corners == corners.max(axis=0))).all())
 
 
 def _box(points: np.ndarray) -> list[float]:
     return [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
 
 
-def _circle(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A circle as polygon; it may leave the image, but its centre lies in it."""
+def circle_polygon(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Draw a circle as polygon; it may leave the image, but its centre lies in it."""
     centre, rim = points
     try:
         # Beside the middle of the image: the rule is for areas, and refuses a point on the border.
@@ -203,8 +209,8 @@ def _circle(points: np.ndarray, height: int, width: int) -> np.ndarray:
     return circle.clip(0, [width, height])
 
 
-def _embedded_mask(shape: dict, points: np.ndarray, height: int, width: int) -> dict:
-    """A mask shape: a PNG in base64 at the place of its box."""
+def embedded_mask(shape: dict, points: np.ndarray, height: int, width: int) -> dict:
+    """Read a mask shape: a PNG in base64 at the place of its box."""
     try:
         data = base64.b64decode(shape.get('mask') or '', validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
@@ -223,8 +229,8 @@ def _embedded_mask(shape: dict, points: np.ndarray, height: int, width: int) -> 
     return {'bbox': mask_bbox(mask), 'mask': encode_mask(mask)}
 
 
-def _joined(records: list[InstanceRecord]) -> InstanceRecord:
-    """One instance of the shapes of a group: its polygons, or what covers all of them."""
+def join_shapes(records: list[InstanceRecord]) -> InstanceRecord:
+    """Make one instance of the shapes of a group: its polygons, or what covers all of them."""
     first = records[0]
     if len(records) == 1:
         return first
@@ -234,12 +240,8 @@ def _joined(records: list[InstanceRecord]) -> InstanceRecord:
     if all(mask is not None and mask['type'] == 'polygon' for mask in masks):
         points = [polygon for mask in masks for polygon in mask['points']]
         return {**first, 'bbox': box, 'mask': {'type': 'polygon', 'points': points}}
-    return {**first, 'bbox': box, 'mask': _union(records)}
-
-
-def _union(records: list[InstanceRecord]) -> dict:
     for record in records:
         # What lies far outside cannot be drawn.
         cut_box(record['bbox'], *record['img_shape'])
     drawn = [decode_mask(r['mask'], r['bbox'], *r['img_shape']) for r in records]
-    return encode_mask(np.maximum.reduce(drawn))
+    return {**first, 'bbox': box, 'mask': encode_mask(np.maximum.reduce(drawn))}

@@ -14,7 +14,7 @@ from mmvrec.datasets.formats.label_folders import (
 from mmvrec.datasets.mask_instances import MaskImageDefects
 from mmvrec.registry import DATASETS
 from mmvrec.structures import InstanceRecord
-from mmvrec.utils.paths import files_by_stem
+from mmvrec.utils.paths import IMAGE_SUFFIXES, files_by_stem
 
 
 @DATASETS.register_module()
@@ -43,6 +43,11 @@ class MaskFolders(MaskImageDefects):
         '  data_root/bottle/test/broken_large/000.png\n'
         '  data_root/bottle/ground_truth/broken_large/000_mask.png'
     )
+    #: What masks are called in messages.
+    MASK_KIND = 'mask'
+    #: How their files end: suffixes, and what stands before one.
+    MASK_SUFFIXES: tuple[str, ...] = IMAGE_SUFFIXES
+    MASK_ENDING = '_mask'
     #: Folders that hold defects of several classes.
     MIXED = ('combined',)
     #: Folder of the images without defect.
@@ -64,7 +69,7 @@ class MaskFolders(MaskImageDefects):
             folders = subfolders(product / 'ground_truth')
             for folder in folders:
                 if not self.is_mixed(folder):
-                    yield from self._read_class(name, product, folder)
+                    yield from self.read_class(name, product / 'test' / folder.name, folder)
             with_masks = {self.GOOD, *(folder.name for folder in folders)}
             images = product / 'test'
             report_loose(self, images)
@@ -86,7 +91,7 @@ class MaskFolders(MaskImageDefects):
         return True
 
     def products(self, part: str) -> dict[str, Path]:
-        """Folders of the chosen products by name; a product is a folder with a folder ``part``.
+        """Find the chosen products by name: the folders with a folder ``part``.
 
         Raises:
             FileNotFoundError: there is none, or one that ``categories`` names is missing.
@@ -109,20 +114,28 @@ class MaskFolders(MaskImageDefects):
             )
         return {name: products[name] for name in names}
 
-    def _read_class(self, name: str, product: Path, folder: Path) -> Iterator[InstanceRecord]:
-        images = product / 'test' / folder.name
-        report_others(self, folder, 'masks')
-        masks = defaultdict(list)
-        for stem, paths in files_by_stem(folder).items():
-            masks[stem.removesuffix('_mask')] += paths
+    def read_class(self, product: str, images: Path, masks: Path) -> Iterator[InstanceRecord]:
+        """Read the masks of one class, and report what has no partner.
+
+        Args:
+            product (str): name of the product, the task.
+            images (Path): folder of the images; its name is the class.
+            masks (Path): folder of the masks.
+        """
+        kind, ending = self.MASK_KIND, self.MASK_ENDING
+        report_others(self, masks, f'{kind}s', self.MASK_SUFFIXES)
+        files = defaultdict(list)
+        for stem, paths in files_by_stem(masks, self.MASK_SUFFIXES).items():
+            files[stem.removesuffix(ending)] += paths
         pictures = files_by_stem(images)
-        for stem in sorted(set(pictures) - set(masks)):
-            self.report(pictures[stem][0], '', f'not used: no mask {folder / stem}_mask.*', False)
-        for stem, paths in masks.items():
-            message = pair_problem('masks', paths, pictures.get(stem, []), images / stem)
+        for stem in sorted(set(pictures) - set(files)):
+            message = f'not used: no {kind} {masks / stem}{ending}.*'
+            self.report(pictures[stem][0], '', message, fatal=False)
+        for stem, paths in files.items():
+            message = pair_problem(f'{kind}s', paths, pictures.get(stem, []), images / stem)
             if message:
                 self.report(paths[0], '', message)
                 continue
-            img_id = f'{name}/{folder.name}/{stem}'
-            for record in self.mask_records(paths, pictures[stem][0], img_id, folder.name):
-                yield {**record, 'task': name}
+            img_id = f'{product}/{images.name}/{stem}'
+            for record in self.mask_records(paths, pictures[stem][0], img_id, images.name):
+                yield {**record, 'task': product}

@@ -41,7 +41,7 @@ class SingleFileDefects(DefectDataset):
     ):
         if not isinstance(ann_file, str | os.PathLike | None):
             raise ValueError(f'ann_file must be the name of a file, got {ann_file!r:.80}')
-        prefix = _read_prefix(data_prefix)
+        prefix = read_prefix(data_prefix)
         super().__init__(
             data_root=data_root,
             ann_file=str(ann_file or ''),
@@ -57,13 +57,13 @@ class SingleFileDefects(DefectDataset):
         """
         kind = type(self).__name__
         if not self.ann_file:
-            self.ann_file = str(self._find_annotations())
+            self.ann_file = str(self.find_annotations())
         path = Path(self.ann_file)
         if not path.is_file():
             raise FileNotFoundError(f'{kind}: no annotation file {path}\n{self.LAYOUT}')
         prefix = self.data_prefix.get('img')
         if prefix is None:
-            self._folders = _image_folders(path, Path(self.data_root))
+            self._folders = image_folders(path, Path(self.data_root))
         elif os.path.isdir(prefix) or self.annotations_only:
             self._folders = [Path(prefix)]
         else:
@@ -73,12 +73,18 @@ class SingleFileDefects(DefectDataset):
         return path
 
     def image_path(self, name: str) -> str:
-        """Path of an image that the annotation file lists; see :meth:`ListedImages.find`."""
+        """Find an image that the annotation file lists; see :meth:`ListedImages.find`."""
         if name not in self._paths:
             self._paths[name] = self._images.find(name, *self._folders)
         return self._paths[name]
 
-    def _find_annotations(self) -> Path:
+    def find_annotations(self) -> Path:
+        """Find the only file with a usual name.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: there are several.
+        """
         root = Path(self.data_root)
         for patterns in self.ANN_FILES:
             paths = _files(root, patterns)
@@ -96,8 +102,12 @@ class SingleFileDefects(DefectDataset):
         )
 
 
-def _read_prefix(prefix: object) -> str | None:
-    """The folder of the images in any spelling of ``data_prefix``."""
+def read_prefix(prefix: object) -> str | None:
+    """Read the folder of the images from any spelling of ``data_prefix``; None where it has none.
+
+    Raises:
+        ValueError: it is no name of a folder.
+    """
     if isinstance(prefix, Mapping) and set(prefix) in ({'img'}, {'img_path'}, set()):
         prefix = next(iter(prefix.values()), None)
     if not isinstance(prefix, str | os.PathLike | None):
@@ -117,8 +127,8 @@ def _files(root: Path, patterns: Sequence[str]) -> list[Path]:
     )
 
 
-def _image_folders(ann_file: Path, root: Path) -> list[Path]:
-    """Where the images of an annotation file can be, the likeliest first."""
+def image_folders(ann_file: Path, root: Path) -> list[Path]:
+    """Find the folders where the images of an annotation file can be, the likeliest first."""
     beside = ann_file.parent
     if beside.name.lower() == 'annotations':
         beside = beside.parent

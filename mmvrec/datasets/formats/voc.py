@@ -50,7 +50,7 @@ class VOCDefects(DefectDataset):
 
     @abstractmethod
     def xml_folders(self) -> list[XmlFolder]:
-        """Folders of the layout that ``data_root`` has; ``FileNotFoundError`` if it has none."""
+        """List the folders of ``data_root``'s layout; ``FileNotFoundError`` if it has none."""
 
     def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the XML files, ordered by the id of their image."""
@@ -75,15 +75,15 @@ class VOCDefects(DefectDataset):
                 message = f'{used[image]} is of the same image {image}; keep one of them'
                 self.report(path, img_id, message)
             else:
-                yield from self._read_objects(img_id, path, root, image, img_shape)
+                yield from self.read_objects(img_id, path, root, image, img_shape)
 
     def _find_image(self, img_id: str, root: Element, images: '_FolderOfImages') -> Path | None:
-        found = images.of_stem(img_id)
-        if len(found) > 1:
-            names = list(map(str, found))
+        files = images.of_stem(img_id)
+        if len(files) > 1:
+            names = list(map(str, files))
             raise ValueError(f'several images have its name: {names}; keep one')
-        if found:
-            return found[0]
+        if files:
+            return files[0]
         if self.annotations_only:
             return Path(images.folder, f'{img_id}.jpg')
         name = (root.findtext('filename') or '').strip()
@@ -92,7 +92,7 @@ class VOCDefects(DefectDataset):
         path = images.listed.find(name, Path(images.folder, img_id).parent, images.folder)
         return Path(path) if os.path.lexists(path) else None
 
-    def _read_objects(
+    def read_objects(
         self,
         img_id: str,
         path: Path,
@@ -100,6 +100,15 @@ class VOCDefects(DefectDataset):
         image: Path,
         img_shape: tuple[int, int] | None,
     ) -> Iterator[InstanceRecord]:
+        """Read the objects of an XML file.
+
+        Args:
+            img_id (str): id of the image.
+            path (Path): the XML file.
+            root (Element): its content.
+            image (Path): the image.
+            img_shape (tuple[int, int], optional): height and width that the file declares.
+        """
         seen = set()
         for index, element in enumerate(root.iter('object')):
             instance = f'{img_id}#{index}'
@@ -139,7 +148,7 @@ class _FolderOfImages:
             self._by_stem[path.rpartition('/')[2]] += files
 
     def of_stem(self, img_id: str) -> list[Path]:
-        """Images of the path of an XML file, else those of its stem in any folder."""
+        """Get the images of the path of an XML file, else those of its stem in any folder."""
         return self._by_path.get(img_id) or self._by_stem.get(img_id.rpartition('/')[2], [])
 
 
@@ -185,7 +194,7 @@ class PascalVOC(VOCDefects):
         super().__init__(data_root=data_root, **kwargs)
 
     def xml_folders(self) -> list[XmlFolder]:
-        """The one folder of each."""
+        """List the one folder of each."""
         annotations = self.folder(self.ann_dir)
         if not self.annotations_only:
             self.folder(self.img_dir)

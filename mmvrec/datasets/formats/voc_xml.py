@@ -42,22 +42,19 @@ def read_xml(path: Path) -> Element:
     """
     try:
         data = read_bytes(path)
-        return ElementTree.fromstring(_decode(data))
+        declared = _DECLARED.match(data[:200])
+        encoding = declared[1].decode().lower() if declared else 'utf-8'
+        if encoding in ('utf-8', 'utf8') and is_chinese(data):
+            encoding = 'gbk'
+        # Encodings that are not listed are left to the parser.
+        text = data.decode(_ENCODINGS[encoding]) if encoding in _ENCODINGS else data
+        return ElementTree.fromstring(text)
     except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
         raise ValueError(f'not a usable XML file: {error!r}') from error
 
 
-def _decode(data: bytes) -> str | bytes:
-    """Text of an XML file in a Chinese or other eastern encoding; others are left to the parser."""
-    declared = _DECLARED.match(data[:200])
-    encoding = declared[1].decode().lower() if declared else 'utf-8'
-    if encoding in ('utf-8', 'utf8') and is_chinese(data):
-        encoding = 'gbk'
-    return data.decode(_ENCODINGS[encoding]) if encoding in _ENCODINGS else data
-
-
 def declared_shape(root: Element) -> tuple[int, int] | None:
-    """Height and width that the file declares; None where it tells none, or zero.
+    """Read the height and width that the file declares; None where it tells none, or zero.
 
     Raises:
         ValueError: they are not those of an image.
@@ -79,7 +76,7 @@ def declared_shape(root: Element) -> tuple[int, int] | None:
 
 
 def parse_object(element: Element) -> dict:
-    """``label_name``, ``bbox`` and ``mask`` of an object, as records have them.
+    """Parse an object into ``label_name``, ``bbox`` and ``mask``, as records have them.
 
     The mask is its ``<polygon>`` or ``<robndbox>``, the box its ``<bndbox>``, else the bounds of
     the mask.
@@ -88,7 +85,7 @@ def parse_object(element: Element) -> dict:
         ValueError: it has none of them, or what it has is not made of numbers.
     """
     polygons = [_read_polygon(polygon) for polygon in element.findall('polygon')]
-    polygons += [_read_turned_box(box) for box in element.findall('robndbox')]
+    polygons += [read_turned_box(box) for box in element.findall('robndbox')]
     box = element.find('bndbox')
     if box is not None:
         bbox = _numbers(box, ('xmin', 'ymin', 'xmax', 'ymax'))
@@ -116,7 +113,7 @@ def _numbers(element: Element, names: tuple[str, ...]) -> list[float]:
 
 
 def _read_polygon(element: Element) -> np.ndarray:
-    """Points ``<x1>``, ``<y1>``, ``<x2>``, … or ``<pt><x>…</x><y>…</y></pt>``, (N, 2)."""
+    """Read points ``<x1>``, ``<y1>``, ``<x2>``, … or ``<pt><x>…</x><y>…</y></pt>``, (N, 2)."""
     points = [_numbers(point, ('x', 'y')) for point in element if point.tag in ('pt', 'point')]
     numbers = {child.tag[1:] for child in element if re.fullmatch('[xy][0-9]+', child.tag)}
     points += [_numbers(element, (f'x{n}', f'y{n}')) for n in sorted(numbers, key=int)]
@@ -125,8 +122,8 @@ def _read_polygon(element: Element) -> np.ndarray:
     return as_points(points)
 
 
-def _read_turned_box(element: Element) -> np.ndarray:
-    """Corners of a box turned about its centre by an angle in radians, clockwise, (4, 2)."""
+def read_turned_box(element: Element) -> np.ndarray:
+    """Read the corners, (4, 2), of a box turned clockwise about its centre by radians."""
     x, y, width, height, angle = _numbers(element, ('cx', 'cy', 'w', 'h', 'angle'))
     if not (width > 0 and height > 0 and abs(angle) <= 2 * math.pi):
         raise ValueError(

@@ -60,7 +60,7 @@ class YoloDefects(DefectDataset):
             # A data.yaml is for all labels. Of two lists it is not known which labels each is for.
             message = f'not used: its names are not those of {names.path}'
             self.report(path, '', message, fatal=names.path.name in NAME_LISTS)
-        files = self._pair_files()
+        files = self.pair_files()
         if not files:
             raise FileNotFoundError(
                 f'YoloDefects: no text file in a folder "labels" of {self.data_root!r}, nor beside '
@@ -69,16 +69,16 @@ class YoloDefects(DefectDataset):
         for path, image in files.items():
             yield from self._read_file(path, image, names)
 
-    def _pair_files(self) -> dict[Path, Path]:
-        """Image of every text file that has one; the others are reported."""
+    def pair_files(self) -> dict[Path, Path]:
+        """Find the image of every text file that has one; the others are reported."""
         files, used = {}, {}
         pictures = files_by_stem(self.data_root)
         for path in walk_files(self.data_root, ['.txt']):
             if path.name in NAME_LISTS:
                 continue
-            images = _images_of(path.relative_to(self.data_root), pictures)
+            images = images_of_labels(path.relative_to(self.data_root), pictures)
             if len(images) != 1:
-                self._report_unpaired(path, images)
+                self.report_unpaired(path, images)
             elif images[0] in used:
                 message = f'{used[images[0]]} is of the same image {images[0]}; keep one of them'
                 self.report(path, '', message)
@@ -86,13 +86,16 @@ class YoloDefects(DefectDataset):
                 files[path], used[images[0]] = images[0], path
         return files
 
-    def _report_unpaired(self, path: Path, images: list[Path]) -> None:
+    def report_unpaired(self, path: Path, images: list[Path]) -> None:
+        """Report a text file of no image or of several, unless it is no file of labels."""
         name = path.name.lower()
         if 'labels' not in path.relative_to(self.data_root).parts[:-1] and not images:
             if name in _NO_LABELS or name.startswith(_ABOUT):
                 return
             try:
-                if not _has_labels(path):
+                # Labels begin with a class and four numbers.
+                fields = next(iter(_read_lines(path)), '').split()
+                if len(fields) < 5 or any(field[0] not in '-.0123456789' for field in fields):
                     self.report(path, '', 'not used: no image of its name, no labels', fatal=False)
                     return
             except (ValueError, OSError) as error:
@@ -116,7 +119,7 @@ class YoloDefects(DefectDataset):
         for index, line in enumerate(lines):
             instance = f'{img_id}#{index}'
             try:
-                label, geometry = _read_line(line, names, height, width)
+                label, geometry = read_line(line, names, height, width)
             except ValueError as error:
                 self.report(path, instance, f'{error}: {line.strip():.80}')
                 continue
@@ -132,8 +135,8 @@ class YoloDefects(DefectDataset):
             }
 
 
-def _images_of(path: Path, pictures: dict[str, list[Path]]) -> list[Path]:
-    """Images of the path of a text file: beside it, or with ``images`` for ``labels``."""
+def images_of_labels(path: Path, pictures: dict[str, list[Path]]) -> list[Path]:
+    """Find the images of the path of a text file: beside it, or with ``images`` for ``labels``."""
     parts = list(path.with_suffix('').parts)
     stems = ['/'.join(parts)]
     # The last one: a dataset may lie in a folder that is called labels itself.
@@ -147,14 +150,19 @@ def _read_lines(path: Path) -> list[str]:
     return list(filter(str.strip, read_bytes(path).decode('utf-8-sig').splitlines()))
 
 
-def _has_labels(path: Path) -> bool:
-    """Whether a text file looks like labels: a class and four numbers in its first line."""
-    fields = next(iter(_read_lines(path)), '').split()
-    return len(fields) >= 5 and all(field[0] in '-.0123456789' for field in fields)
+def read_line(line: str, names: YoloNames, height: int, width: int) -> tuple[str, dict]:
+    """Read a line as class, and ``bbox`` and ``mask`` of a record.
 
+    Args:
+        line (str): not empty.
+        names (YoloNames): of the classes.
+        height (int): of the image, pixels.
+        width (int): of the image, pixels.
 
-def _read_line(line: str, names: YoloNames, height: int, width: int) -> tuple[str, dict]:
-    label, values = _read_fields(line, names)
+    Raises:
+        ValueError: it is no box or polygon of a class, in shares of the image.
+    """
+    label, values = read_fields(line, names)
     if names.keypoints and len(values) in (4, 4 + names.keypoints):
         values = values[:4]
     elif names.keypoints:
@@ -162,7 +170,7 @@ def _read_line(line: str, names: YoloNames, height: int, width: int) -> tuple[st
             f'expected 4 numbers of a box, and {names.keypoints} of its keypoints (kpt_shape in '
             f'{names.path.name}), got {len(values)}'
         )
-    corners = _corners(values)
+    corners = read_corners(values)
     if max(abs(value) for corner in corners for value in corner) > _PIXELS:
         raise ValueError('coordinates must be shares of the image, 0 to 1')
     # Files have six decimals: rounded, whole pixels are whole again.
@@ -172,7 +180,8 @@ def _read_line(line: str, names: YoloNames, height: int, width: int) -> tuple[st
     return label, {'bbox': [min(xs), min(ys), max(xs), max(ys)], 'mask': mask}
 
 
-def _read_fields(line: str, names: YoloNames) -> tuple[str, list[float]]:
+def read_fields(line: str, names: YoloNames) -> tuple[str, list[float]]:
+    """Split a line into the name of its class and finite numbers; else ``ValueError``."""
     fields = line.split()
     try:
         index, *values = map(float, fields)
@@ -189,8 +198,8 @@ def _read_fields(line: str, names: YoloNames) -> tuple[str, list[float]]:
     return names.by_index[int(index)], values
 
 
-def _corners(values: list[float]) -> list[tuple[float, float]]:
-    """Two corners of a box, or the corners of a polygon, in shares of the image."""
+def read_corners(values: list[float]) -> list[tuple[float, float]]:
+    """Make two corners of a box, or the corners of a polygon, in shares of the image."""
     if len(values) == 4:
         x, y, w, h = values
         if w <= 0 or h <= 0:

@@ -68,7 +68,7 @@ def _read(path: Path) -> tuple[dict[int, str], int]:
             # Empty lines at the end are none; one before is the name of a class that has none.
             names, keypoints = list(map(str.strip, text.rstrip().split('\n'))), 0
         else:
-            names, keypoints = _parse_yaml(text)
+            names, keypoints = parse_yaml(text)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         raise ValueError(f'{path} cannot be read: {error}') from error
     if isinstance(names, list):
@@ -90,7 +90,13 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and name != ''
 
 
-def _parse_yaml(text: str) -> tuple[list | dict, int]:
+def parse_yaml(text: str) -> tuple[list | dict, int]:
+    """Parse names, in a list or by index, and how many numbers keypoints have.
+
+    Raises:
+        ValueError: there are no names, or ``kpt_shape`` is not two numbers.
+        yaml.YAMLError: it is no YAML.
+    """
     # This loader knows no types: all it makes are text, lists and dictionaries.
     content = yaml.load(text, yaml.BaseLoader)
     names = content.get('names') if isinstance(content, dict) else None

@@ -71,7 +71,7 @@ class AITEX(MaskImageDefects):
     def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the masks, ordered by the picture's name."""
         masks = self.folder('Mask_images')
-        pictures = self._list_pictures(masks)
+        pictures = self.picture_stems(masks)
         for stem in pictures:
             image = Path(self.data_root, 'Defect_images', f'{stem}.png')
             match = re.fullmatch(r'\d+_(\d{3})_\d+', stem)
@@ -88,7 +88,8 @@ class AITEX(MaskImageDefects):
             else:
                 self.report(image, stem, 'it has no mask in Mask_images: not used', fatal=False)
 
-    def _list_pictures(self, masks: Path) -> list[str]:
+    def picture_stems(self, masks: Path) -> list[str]:
+        """Find the stems of the pictures, and report files in the folder of masks without one."""
         marked = {path.name.split('_mask')[0] for path in glob_files(masks, '*_mask*.png')}
         if self.annotations_only:
             return sorted(marked)

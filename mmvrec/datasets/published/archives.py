@@ -10,7 +10,7 @@ _PARTS = [f'image.tar.{number:03d}' for number in range(1, 13)]
 
 
 def archive_hints(folder: Path) -> list[str]:
-    """What to do with the archives in a folder, one sentence or a few for each kind.
+    """Say what to do with the archives in a folder, a sentence or a few for each kind.
 
     Args:
         folder (Path): may be missing.
@@ -25,7 +25,7 @@ def archive_hints(folder: Path) -> list[str]:
     # A joined archive beside its parts needs no joining.
     if 'image.tar' in whole:
         parts = []
-    hints = [_hint_of_parts(folder, parts)] if parts else []
+    hints = [parts_hint(folder, parts)] if parts else []
     hints += [
         f'{folder / name} is an archive that may not be extracted yet. Run: '
         f'cd {shlex.quote(str(folder))} && tar -xf {shlex.quote(name)}'
@@ -34,13 +34,14 @@ def archive_hints(folder: Path) -> list[str]:
     return hints
 
 
-def _hint_of_parts(folder: Path, parts: list[str]) -> str:
-    found = f'{folder} holds {len(parts)} of {len(_PARTS)} parts of an archive, {parts[0]} first.'
+def parts_hint(folder: Path, parts: list[str]) -> str:
+    """Say what to do with the parts of an archive, some of which a folder holds."""
+    state = f'{folder} holds {len(parts)} of {len(_PARTS)} parts of an archive, {parts[0]} first.'
     missing = [name for name in _PARTS if name not in parts]
     if missing:
-        return f'{found} Get the others before it can be extracted: {", ".join(missing)}'
+        return f'{state} Get the others before it can be extracted: {", ".join(missing)}'
     return (
-        f'{found} If they are not extracted yet, join and extract them: '
+        f'{state} If they are not extracted yet, join and extract them: '
         f'cd {shlex.quote(str(folder))} && cat image.tar.0* | tar -xf -   '
         '(Windows: copy /b image.tar.0* image.tar, then tar -xf image.tar)'
     )

@@ -43,9 +43,10 @@ class DeepPCB(DefectDataset):
     def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the annotation files, ordered by path."""
         for path in glob_files(self.folder('PCBData'), 'group*/*_not/*.txt'):
-            yield from self._read_txt(path)
+            yield from self.read_txt(path)
 
-    def _read_txt(self, path: Path) -> Iterator[InstanceRecord]:
+    def read_txt(self, path: Path) -> Iterator[InstanceRecord]:
+        """Read the annotation file of one image."""
         folder = path.parent.with_name(path.parent.name.removesuffix('_not'))
         try:
             lines = read_bytes(path).decode('utf-8-sig').splitlines()
@@ -55,7 +56,7 @@ class DeepPCB(DefectDataset):
         for index, line in enumerate(line for line in lines if line.strip()):
             instance = f'{path.stem}#{index}'
             try:
-                bbox, label_name = _parse_line(line)
+                bbox, label_name = parse_line(line)
             except ValueError as error:
                 self.report(path, instance, f'line {line!r}: {error}')
                 continue
@@ -72,7 +73,8 @@ class DeepPCB(DefectDataset):
             }
 
 
-def _parse_line(line: str) -> tuple[list[float], str]:
+def parse_line(line: str) -> tuple[list[float], str]:
+    """Parse ``x1 y1 x2 y2 type``, pixels, as box and class; ``ValueError`` if it cannot be."""
     parts = re.split(r'[,\s]+', line.strip())
     if len(parts) != 5:
         raise ValueError(f'expected 5 numbers "x1 y1 x2 y2 type", got {len(parts)}')

@@ -41,7 +41,7 @@ class HRIPCB(VOCDefects):
     )
 
     def xml_folders(self) -> list[XmlFolder]:
-        """Both have a folder for each class."""
+        """List both folders, which have a folder for each class."""
         annotations = self.folder('Annotations')
         if not self.annotations_only:
             self.folder('images')

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 from mmvrec.datasets.mask_instances import MaskImageDefects
@@ -45,11 +45,11 @@ class MTD(MaskImageDefects):
 
     def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the masks, class by class, ordered by name."""
-        stems = self._list_stems()
-        self._tiles = group_tiles({stem for found in stems.values() for stem in found})
-        for name, found in stems.items():
+        stems = self.picture_stems()
+        self._tiles = group_tiles(set(chain.from_iterable(stems.values())))
+        for name, names in stems.items():
             folder = Path(self.data_root, f'MT_{name}', 'Imgs')
-            for stem in found:
+            for stem in names:
                 image, mask = folder / f'{stem}.jpg', folder / f'{stem}.png'
                 if mask.is_file():
                     yield from self.mask_records([mask], image, f'{name}/{stem}', name)
@@ -57,26 +57,28 @@ class MTD(MaskImageDefects):
                     self.report(image, f'{name}/{stem}', f'it has no mask {mask.name}')
 
     def split_group(self, record: InstanceRecord) -> str:
-        """The tile's number under ``split_by='tile'``."""
+        """Get the tile's number under ``split_by='tile'``."""
         if self.split_by != 'tile':
             return super().split_group(record)
         return f'tile {self._tiles[record["img_id"].split("/")[1]]}'
 
-    def _list_stems(self) -> dict[str, list[str]]:
+    def picture_stems(self) -> dict[str, list[str]]:
+        """Find the stems of the pictures and masks of every class that is there.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
         stems = {}
         for name in self.TASK_CLASSES[self.NAME]:
             folder = Path(self.data_root, f'MT_{name}', 'Imgs')
             if folder.is_dir():
-                stems[name] = sorted({p.stem for p in folder.iterdir() if _is_picture(p)})
+                files = (path for path in folder.iterdir() if not is_debris(path))
+                stems[name] = sorted({f.stem for f in files if f.suffix in ('.jpg', '.png')})
             else:
                 self.report(folder, '', f'no such folder: {name} has no instance', fatal=False)
         if not stems:
             raise FileNotFoundError(f'MTD: no MT_* folder in {self.data_root!r}\n{self.LAYOUT}')
         return stems
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix in ('.jpg', '.png') and not is_debris(path)
 
 
 def group_tiles(stems: set[str]) -> dict[str, int]:
@@ -88,7 +90,8 @@ def group_tiles(stems: set[str]) -> dict[str, int]:
     Returns:
         dict[str, int]: the tile number, from 0, of every name.
     """
-    numbers = {stem: _picture_number(stem) for stem in sorted(stems)}
+    matches = {stem: re.fullmatch(r'exp\d+_num_(\d+)', stem) for stem in sorted(stems)}
+    numbers = {stem: int(match[1]) if match else None for stem, match in matches.items()}
     ordered = sorted((n, stem) for stem, n in numbers.items() if n is not None)
     tiles = {stem: 0 for _, stem in ordered[:1]}
     for (before, stem_before), (number, stem) in pairwise(ordered):
@@ -96,8 +99,3 @@ def group_tiles(stems: set[str]) -> dict[str, int]:
     for stem in (stem for stem, n in numbers.items() if n is None):
         tiles[stem] = max(tiles.values(), default=-1) + 1
     return tiles
-
-
-def _picture_number(stem: str) -> int | None:
-    match = re.fullmatch(r'exp\d+_num_(\d+)', stem)
-    return int(match[1]) if match else None

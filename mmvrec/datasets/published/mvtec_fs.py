@@ -1,6 +1,7 @@
 """MVTec-FS: 14 product categories of MVTec AD with a polygon for every defect instance."""
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -108,19 +109,22 @@ class MVTecFS(DefectDataset):
 
     def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the CSV files, category by category, ``train.csv`` first."""
-        self._check_files()
+        self.check_files()
         records = [
             record
             for category in self.categories
             for split in _FILES
-            for record in self._read_csv(category, split)
+            for record in self.read_csv(category, split)
         ]
-        if not self.annotations_only:
-            self._report_archives(records)
+        paths = {record['img_path'] for record in records}
+        if not self.annotations_only and not all(map(os.path.isfile, paths)):
+            # Said once why images may be missing; which ones are, the base class reports.
+            for hint in archive_hints(Path(self.data_root)):
+                self.report(self.data_root, '', f'images are missing. {hint}')
         yield from records
 
     def make_split(self, records: list[InstanceRecord]) -> dict[str, list[int]]:
-        """The published split, as indices into ``records``."""
+        """Get the published split, as indices into ``records``."""
         return {
             split: [i for i, record in enumerate(records) if record['published_split'] == split]
             for split in _FILES
@@ -129,7 +133,8 @@ class MVTecFS(DefectDataset):
     def _csv_path(self, category: str, split: str) -> Path:
         return Path(self.data_root, 'CONFIG', f'{category}_config1', _FILES[split])
 
-    def _check_files(self) -> None:
+    def check_files(self) -> None:
+        """Raise ``FileNotFoundError`` unless all CSV files are there, and folders of images."""
         missing = {
             category: [p for s in _FILES if not (p := self._csv_path(category, s)).is_file()]
             for category in self.categories
@@ -141,9 +146,10 @@ class MVTecFS(DefectDataset):
             files = '\n  '.join(listed)
             raise FileNotFoundError(f'MVTecFS: missing\n  {files}{hint}\n{self.LAYOUT}')
         if not self.annotations_only:
-            self._check_images()
+            self.check_images()
 
-    def _check_images(self) -> None:
+    def check_images(self) -> None:
+        """Raise ``FileNotFoundError`` unless every category has its folder of images."""
         root = Path(self.data_root)
         missing = [name for name in self.categories if not (root / 'image' / name).is_dir()]
         if not missing:
@@ -157,13 +163,8 @@ class MVTecFS(DefectDataset):
             '\n'.join([f'MVTecFS: no folder\n  {folders}', *hints, self.LAYOUT])
         )
 
-    def _report_archives(self, records: list[InstanceRecord]) -> None:
-        """Say once why images may be missing; which ones are, the base class reports."""
-        if any(not Path(path).is_file() for path in {r['img_path'] for r in records}):
-            for hint in archive_hints(Path(self.data_root)):
-                self.report(self.data_root, '', f'images are missing. {hint}')
-
-    def _read_csv(self, category: str, split: str) -> Iterator[InstanceRecord]:
+    def read_csv(self, category: str, split: str) -> Iterator[InstanceRecord]:
+        """Read the CSV file of a category and half."""
         path = self._csv_path(category, split)
         try:
             rows = read_rows(path, _COLUMNS)
@@ -178,12 +179,9 @@ class MVTecFS(DefectDataset):
             try:
                 check_filled(row, _COLUMNS)
                 geometry = parse_geometry(row)
+                check_image_path(row, category)
             except ValueError as error:
                 self.report(path, instance, f'row {line}: {error}')
-                continue
-            problem = self._row_problem(row, category)
-            if problem:
-                self.report(path, instance, f'row {line}: {problem}')
                 continue
             yield {
                 'img_path': str(Path(self.data_root, 'image', image)),
@@ -196,10 +194,11 @@ class MVTecFS(DefectDataset):
                 **geometry,
             }
 
-    def _row_problem(self, row: dict, category: str) -> str | None:
-        if row['part'] != category:
-            return f'part is {row["part"]!r} in the CSV file of {category!r}'
-        relative = Path(row['img_rel_path'])
-        if relative.is_absolute() or '..' in relative.parts:
-            return f'img_rel_path {row["img_rel_path"]!r} leads out of the image folder'
-        return None
+
+def check_image_path(row: dict, category: str) -> None:
+    """Raise ``ValueError`` unless a row is of an image within the folder of its category."""
+    if row['part'] != category:
+        raise ValueError(f'part is {row["part"]!r} in the CSV file of {category!r}')
+    relative = Path(row['img_rel_path'])
+    if relative.is_absolute() or '..' in relative.parts:
+        raise ValueError(f'img_rel_path {row["img_rel_path"]!r} leads out of the image folder')

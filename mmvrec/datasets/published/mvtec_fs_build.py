@@ -92,16 +92,16 @@ def build_mvtec_fs(
         record = dataset.get_data_info(index)
         instances[record['img_id']].append(record)
     summary = BuildSummary(images=len(instances))
-    sources, problems = _locate(mvtec_ad, instances)
+    sources, problems = locate_images(mvtec_ad, instances)
     for name in track(sources, 'Checking images', disable=not progress):
         problem = _check_image(name, mvtec_ad, sources[name], instances[name], summary)
         if problem:
             problems.append(f'{mvtec_ad / sources[name]}: {problem}')
     if problems:
-        raise ValueError(_refusal(problems, mvtec_ad, Path(annotations)))
-    summary.unused = _unused(mvtec_ad, sources)
+        raise ValueError(refusal_message(problems, mvtec_ad, Path(annotations)))
+    summary.unused = unused_images(mvtec_ad, sources)
     with atomic_folder(out) as folder:
-        for csv in sorted({record['ann_file'] for found in instances.values() for record in found}):
+        for csv in sorted({r['ann_file'] for records in instances.values() for r in records}):
             _place(Path(csv), folder / Path(csv).relative_to(annotations), True)
         for name in track(sources, 'Writing images', disable=not progress):
             linked = _place(mvtec_ad / sources[name], folder / 'image' / name, copy)
@@ -109,8 +109,17 @@ def build_mvtec_fs(
     return summary
 
 
-def _locate(root: Path, names: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
-    """Path in MVTec AD, relative to ``root``, of every image that is there, and what is wrong."""
+def locate_images(root: Path, names: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
+    """Find the images in MVTec AD.
+
+    Args:
+        root (Path): folder of MVTec AD.
+        names (Sequence[str]): what the images are called in MVTec-FS.
+
+    Returns:
+        tuple: path relative to ``root`` of every image that is there, by name; and what is wrong
+        with the others.
+    """
     problems: list[str] = []
     users = defaultdict(list)
     for name in names:
@@ -124,35 +133,30 @@ def _locate(root: Path, names: Sequence[str]) -> tuple[dict[str, Path], list[str
         product, defect, number = match.groups()
         users[Path(product, 'test', defect, number)].append(name)
     sources, missing = {}, defaultdict(list)
-    for path, found in users.items():
-        if len(found) > 1:
+    for path, images in users.items():
+        if len(images) > 1:
             problems.append(
-                f'{" and ".join(found)}: both would be {path} of MVTec AD, so the numbers are not '
+                f'{" and ".join(images)}: both would be {path} of MVTec AD, so the numbers are not '
                 "MVTec AD's, and which image each of them is, is not known"
             )
         elif (root / path).is_file():
-            sources[found[0]] = path
+            sources[images[0]] = path
         else:
-            missing[_missing_part(root, path)].append(found[0])
-    for path, found in missing.items():
-        problems.append(f'{root / path}: not found, needed for {_some(found)}')
+            # Named by the first of the folders on the way to it that is not there.
+            steps = (part for part in reversed(path.parents) if not (root / part).exists())
+            missing[next(steps, path)].append(images[0])
+    for path, images in missing.items():
+        some = images[0]
+        if len(images) > 1:
+            some = f'{len(images)} images, {images[0]} to {images[-1]}'
+        problems.append(f'{root / path}: not found, needed for {some}')
     return sources, problems
-
-
-def _missing_part(root: Path, path: Path) -> Path:
-    """The first of the folders on the way to ``path``, or itself, that is not there."""
-    steps = [*reversed(path.parents), path]
-    return next(step for step in steps if not (root / step).exists() or step == path)
-
-
-def _some(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f'{len(names)} images, {names[0]} to {names[-1]}'
 
 
 def _check_image(
     name: str, root: Path, path: Path, instances: list[dict], summary: BuildSummary
 ) -> str | None:
-    """What is wrong with an image; how it agrees with MVTec AD's mask goes to ``summary``."""
+    """Say what is wrong with an image; its agreement with the mask goes to ``summary``."""
     try:
         shape = read_image(root / path).shape[:2]
     except ValueError as error:
@@ -167,7 +171,7 @@ def _check_image(
     product, _, defect, _ = path.parts
     mask_path = root / product / 'ground_truth' / defect / f'{path.stem}_mask.png'
     try:
-        truth = _read_truth(mask_path, shape)
+        truth = read_truth(mask_path, shape)
     except ValueError as error:
         summary.not_compared[name] = str(error)
         return None
@@ -182,7 +186,12 @@ def _check_image(
     return None
 
 
-def _read_truth(path: Path, shape: tuple[int, int]) -> np.ndarray:
+def read_truth(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    """Read a mask of MVTec AD, bool, (H, W).
+
+    Raises:
+        ValueError: it is missing, empty, or of another size than its image.
+    """
     if not path.is_file():
         raise ValueError(f'no mask {path}')
     truth = read_mask(path) > _THRESHOLD
@@ -193,7 +202,8 @@ def _read_truth(path: Path, shape: tuple[int, int]) -> np.ndarray:
     return truth
 
 
-def _refusal(problems: list[str], mvtec_ad: Path, annotations: Path) -> str:
+def refusal_message(problems: list[str], mvtec_ad: Path, annotations: Path) -> str:
+    """List all problems, and what may be done about them."""
     listed = '\n  '.join(problems)
     hints = [*archive_hints(mvtec_ad), *archive_hints(annotations)]
     return '\n'.join(
@@ -206,7 +216,8 @@ def _refusal(problems: list[str], mvtec_ad: Path, annotations: Path) -> str:
     )
 
 
-def _unused(root: Path, sources: dict[str, Path]) -> list[str]:
+def unused_images(root: Path, sources: dict[str, Path]) -> list[str]:
+    """Find the images beside those that are used, relative to ``root``, sorted."""
     used = set(sources.values())
     folders = sorted({path.parent for path in used})
     present = [path.relative_to(root) for f in folders for path in glob_files(root / f, '*.png')]

@@ -18,7 +18,7 @@ class NEUDET(VOCDefects):
         **kwargs: see :class:`DefectDataset`.
 
     Raises:
-        FileNotFoundError: neither layout is found.
+        FileNotFoundError: neither layout is present.
         ValueError: bad annotations.
     """
 
@@ -44,7 +44,7 @@ class NEUDET(VOCDefects):
     )
 
     def xml_folders(self) -> list[XmlFolder]:
-        """Both halves of either layout."""
+        """List both halves of either layout."""
         pairs = (
             ('ANNOTATIONS', 'IMAGES'),
             ('Validation_Annotations', 'Validation_Images'),
@@ -52,10 +52,10 @@ class NEUDET(VOCDefects):
             ('validation/annotations', 'validation/images'),
         )
         root = Path(self.data_root)
-        found = [pair for pair in pairs if (root / pair[0]).is_dir()]
-        if not found:
+        present = [pair for pair in pairs if (root / pair[0]).is_dir()]
+        if not present:
             raise FileNotFoundError(f'NEUDET: no annotations in {self.data_root!r}\n{self.LAYOUT}')
         if not self.annotations_only:
-            for _, images in found:
+            for _, images in present:
                 self.folder(images)
-        return [XmlFolder(root / annotations, root / images) for annotations, images in found]
+        return [XmlFolder(root / annotations, root / images) for annotations, images in present]

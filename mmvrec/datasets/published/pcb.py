@@ -17,7 +17,7 @@ class PCB(DefectDataset):
         **kwargs: see :class:`DefectDataset`.
 
     Returns:
-        DefectDataset: the dataset found.
+        DefectDataset: the dataset that is there.
 
     Raises:
         FileNotFoundError: neither layout is found.
@@ -28,17 +28,17 @@ class PCB(DefectDataset):
     LAYOUT = f'{HRIPCB.LAYOUT}\n{DeepPCB.LAYOUT}'
 
     def __new__(cls, data_root: str | None = None, **kwargs) -> DefectDataset:
-        """Build the dataset found, as ``pathlib.Path`` builds the path of its platform."""
+        """Build the dataset that is there, as ``pathlib.Path`` builds the path of its platform."""
         data_root = cls.DATA_ROOT if data_root is None else data_root
         markers = {HRIPCB: 'Annotations', DeepPCB: 'PCBData'}
-        found = [kind for kind, folder in markers.items() if Path(data_root, folder).is_dir()]
-        if not found:
+        kinds = [kind for kind, folder in markers.items() if Path(data_root, folder).is_dir()]
+        if not kinds:
             raise FileNotFoundError(
                 f'PCB: neither HRIPCB nor DeepPCB in {data_root!r}\n{cls.LAYOUT}'
             )
-        if len(found) > 1:
+        if len(kinds) > 1:
             raise ValueError(
                 f"PCB: {data_root!r} holds both HRIPCB and DeepPCB; use type='HRIPCB' or "
                 "type='DeepPCB' to say which"
             )
-        return found[0](data_root=data_root, **kwargs)
+        return kinds[0](data_root=data_root, **kwargs)

@@ -56,7 +56,7 @@ REFERENCE_COUNTS: dict[str, dict[str, dict[str, int]]] = {
 
 
 def reference_count(task: str, label: str, split: str) -> int | None:
-    """Published number of instances.
+    """Look up the published number of instances.
 
     Args:
         task (str): name of the task.

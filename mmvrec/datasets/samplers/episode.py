@@ -52,7 +52,7 @@ class EpisodeSampler:
         self.seed = seed
 
     def draw(self, episode: int) -> list[int]:
-        """Indices of the support set of one episode, class by class, K each."""
+        """Draw the support set of one episode as indices, class by class, K each."""
         drawn = []
         for members in self.members:
             shuffled = list(members)

@@ -25,7 +25,10 @@ class ImageGroupedSampler(Sampler):
     def __init__(self, dataset: Sized, seed: int | None = None):
         groups: dict[object, list[int]] = {}
         for index in range(len(dataset)):
-            groups.setdefault(_image_of(dataset, index), []).append(index)
+            record = dataset.get_data_info(index) if hasattr(dataset, 'get_data_info') else {}
+            image = record.get('img_id')
+            # An item of no image is a group of its own.
+            groups.setdefault(('item', index) if image is None else image, []).append(index)
         self._order = [index for group in groups.values() for index in group]
 
     def __iter__(self) -> Iterator[int]:
@@ -35,12 +38,3 @@ class ImageGroupedSampler(Sampler):
     def __len__(self) -> int:
         """Number of indices, that of the dataset."""
         return len(self._order)
-
-
-def _image_of(dataset: Sized, index: int) -> object:
-    """Id of the image of an item, or something unique to the item."""
-    if hasattr(dataset, 'get_data_info'):
-        image = dataset.get_data_info(index).get('img_id')
-        if image is not None:
-            return image
-    return ('item', index)

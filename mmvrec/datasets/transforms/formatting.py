@@ -33,7 +33,7 @@ class PackViews(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Pack."""
+        """Pack the views."""
         if 'views' not in results:
             raise KeyError("PackViews needs 'views'; put MultiViewRegionContext before it")
         sample = DataSample(metainfo={key: results[key] for key in META_KEYS if key in results})

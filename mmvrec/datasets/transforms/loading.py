@@ -11,7 +11,7 @@ from mmvrec.registry import TRANSFORMS
 from mmvrec.structures.masks import FOREGROUND, decode_mask
 from mmvrec.utils.images import check_bit_depth, read_pixels, to_rgb
 
-#: Values of 16-bit images below 2 to the power of this are told.
+#: Values of 16-bit images below 2 to the power of this are logged.
 _CAMERA_BITS = 12
 
 
@@ -21,7 +21,7 @@ class LoadDefectImage(BaseTransform):
 
     Cameras of 10 or 12 bits store their values in 16-bit files, which look black when they are
     scaled from the full range: ``bit_depth`` says it, and where it is not given, the first such
-    file is told as a warning.
+    file is logged as a warning.
 
     The last decoded image is kept, so that instances of one image that follow each other
     (:class:`mmvrec.datasets.samplers.ImageGroupedSampler`) decode it once. It is read-only, because
@@ -66,14 +66,14 @@ class LoadDefectImage(BaseTransform):
             key = (str(path), stat.st_mtime_ns, stat.st_size)
         if key is None or key != self._key:
             pixels = read_pixels(path)
-            self._warn_of_few_bits(pixels, path)
+            self.warn_of_few_bits(pixels, path)
             self._image = to_rgb(pixels, str(path), self.bit_depth)
             self._image.flags.writeable = False
             self._key = key
         return self._image
 
-    def _warn_of_few_bits(self, pixels: np.ndarray, path: Path) -> None:
-        """Tell the first 16-bit image whose values look like those of a camera of fewer bits."""
+    def warn_of_few_bits(self, pixels: np.ndarray, path: Path) -> None:
+        """Log the first 16-bit image whose values look like those of a camera of fewer bits."""
         if self._warned or self.bit_depth is not None or pixels.dtype != np.uint16:
             return
         highest = int(pixels.max())
@@ -117,7 +117,7 @@ class LoadInstanceMask(BaseTransform):
         height, width = results['img_shape']
         if results.get('instance_mask') is None:
             results['instance_mask'] = decode_mask(results['mask'], results['bbox'], height, width)
-        _check_mask(results['instance_mask'], height, width)
+        check_mask(results['instance_mask'], height, width)
         return results
 
     def __repr__(self) -> str:
@@ -134,7 +134,8 @@ def _check_image(image: object) -> None:
         raise ValueError(f"'img' must be a uint8 RGB array of shape (H, W, 3), got {got}")
 
 
-def _check_mask(mask: object, height: int, width: int) -> None:
+def check_mask(mask: object, height: int, width: int) -> None:
+    """Raise ``ValueError`` unless it is a mask with foreground, uint8 {0, 255}, (height, width)."""
     is_mask = isinstance(mask, np.ndarray) and mask.dtype == np.uint8
     if not is_mask or mask.shape != (height, width):
         got = f'{mask.dtype} of shape {mask.shape}' if isinstance(mask, np.ndarray) else type(mask)

@@ -101,7 +101,7 @@ class MultiViewRegionContext(BaseTransform):
             'resize': resize,
             'backend': backend,
         }
-        _check_settings(self.settings)
+        check_settings(self.settings)
         self.mask_mode = mask_mode
         self.sides = (RELEASED_SIDE, img_size) if resize == 'two_step' else (img_size,)
 
@@ -114,16 +114,29 @@ class MultiViewRegionContext(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the views and their boxes."""
-        image, mask = self._inputs(results)
-        grids = self._grids(check_bbox(results['bbox']), *image.shape[:2])
-        boxes = [crop_boxes(*grid) for grid in grids]
-        region = cut_region(image, mask, self._reach(np.concatenate(boxes)))
-        variants = len(self.settings['rotations']) * len(self.settings['flips'])
-        results['views'] = self._views(region, grids)
-        results['view_boxes'] = np.concatenate(boxes).repeat(variants, axis=0)
+        image, mask = self.read_inputs(results)
+        s = self.settings
+        steps = s['offsets'], s['offset_divisor']
+        x1, y1, x2, y2 = bbox = check_bbox(results['bbox'])
+        # Per scale the first columns, the first rows and the side of its crops.
+        grids = [
+            (crop_starts(x1, x2, size, *steps), crop_starts(y1, y2, size, *steps), size)
+            for size in crop_sizes(s['scales'], s['scale_unit'], bbox, *image.shape[:2])
+        ]
+        boxes = np.concatenate([crop_boxes(*grid) for grid in grids])
+        reach = boxes
+        if not all(map(is_right_angle, s['rotations'])):
+            # Half of (sqrt(2) - 1) sides to the corners, and two pixels for the bicubic filter.
+            margin = np.ceil((boxes[:, 2:3] - boxes[:, :1]) * 0.2072).astype(np.int64) + 2
+            reach = boxes + margin * np.array([-1, -1, 1, 1])
+        region = cut_region(image, mask, reach)
+        results['views'] = self.make_views(region, grids)
+        variants = len(s['rotations']) * len(s['flips'])
+        results['view_boxes'] = boxes.repeat(variants, axis=0)
         return results
 
-    def _inputs(self, results: dict) -> tuple[np.ndarray, np.ndarray | None]:
+    def read_inputs(self, results: dict) -> tuple[np.ndarray, np.ndarray | None]:
+        """Check and give image and mask; the mask is None where alpha does not hold it."""
         needed = {'img': 'LoadDefectImage', 'bbox': 'a dataset of defect instances'}
         if self.mask_mode == 'instance':
             needed['instance_mask'] = "LoadInstanceMask (or mask_mode='foreground')"
@@ -140,35 +153,15 @@ class MultiViewRegionContext(BaseTransform):
                 )
         return image, mask
 
-    def _grids(
-        self, bbox: list[float], height: int, width: int
-    ) -> list[tuple[list[int], list[int], int]]:
-        """Per scale the first columns, the first rows and the side of its crops."""
-        s = self.settings
-        steps = s['offsets'], s['offset_divisor']
-        x1, y1, x2, y2 = bbox
-        return [
-            (crop_starts(x1, x2, size, *steps), crop_starts(y1, y2, size, *steps), size)
-            for size in crop_sizes(s['scales'], s['scale_unit'], bbox, height, width)
-        ]
-
-    def _reach(self, boxes: np.ndarray) -> np.ndarray:
-        """The boxes, widened by what turned crops see beyond them."""
-        if all(map(is_right_angle, self.settings['rotations'])):
-            return boxes
-        # Half of (sqrt(2) - 1) sides to the corners, and two pixels for the bicubic filter.
-        margin = np.ceil((boxes[:, 2:3] - boxes[:, :1]) * 0.2072).astype(np.int64) + 2
-        return boxes + margin * np.array([-1, -1, 1, 1])
-
-    def _views(self, region: Region, grids: list) -> torch.Tensor:
-        """Views of all scales, uint8, shape (V, C, img_size, img_size)."""
+    def make_views(self, region: Region, grids: list) -> torch.Tensor:
+        """Cut the views of all scales, uint8, shape (V, C, img_size, img_size)."""
         s = self.settings
         channels = 3 if self.mask_mode == 'none' else 4
         side, crops = self.sides[-1], len(s['offsets']) ** 2
         shape = (len(grids), crops, len(s['rotations']), len(s['flips']), channels, side, side)
         views = torch.empty(shape, dtype=torch.uint8)
         for scale, grid in enumerate(grids):
-            for rotation, turned in enumerate(self._turned_crops(region, grid)):
+            for rotation, turned in enumerate(self.turned_crops(region, grid)):
                 for flip, name in enumerate(s['flips']):
                     flipped = turned.flip(_FLIP_DIMS[name]) if name != 'none' else turned
                     views[scale, :, rotation, flip, : flipped.shape[1]] = flipped
@@ -176,8 +169,8 @@ class MultiViewRegionContext(BaseTransform):
             views[..., 3, :, :] = 255
         return views.flatten(0, 3)
 
-    def _turned_crops(self, region: Region, grid: tuple) -> Iterator[torch.Tensor]:
-        """Per rotation the crops of one scale, uint8, shape (y * x, C, img_size, img_size)."""
+    def turned_crops(self, region: Region, grid: tuple) -> Iterator[torch.Tensor]:
+        """Yield per rotation the crops of one scale, uint8, (y * x, C, img_size, img_size)."""
         xs, ys, size = grid
         backend = self.settings['backend']
         resize_all = torch_crops if backend == 'torch' else pillow_crops
@@ -210,7 +203,7 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _check_settings(s: dict) -> None:
+def check_settings(s: dict) -> None:
     """Refuse settings that are not as documented, showing the right form."""
     for key, choices in _CHOICES.items():
         if s[key] not in choices:

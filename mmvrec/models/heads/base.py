@@ -12,7 +12,6 @@ from torch import Tensor
 
 from mmvrec.models.heads.info import HeadInfo
 from mmvrec.models.heads.scores import log_merge_by_entropy, probabilities
-from mmvrec.models.heads.stack import HeadStack
 from mmvrec.models.heads.state import frozen
 
 VIEW_MERGING = ('feature', 'logits', 'entropy')
@@ -39,7 +38,7 @@ class FewShotHead(BaseModule):
     #: Name of the method, and address of its paper.
     method = ''
     paper = ''
-    #: Whether :meth:`loss` is to be minimised after :meth:`fit`.
+    #: Whether it is to be trained after :meth:`fit`, as a :class:`TrainedHead` is.
     trains = False
     #: Whether :meth:`fit` needs the text features of the classes.
     needs_text = False
@@ -47,11 +46,9 @@ class FewShotHead(BaseModule):
     takes_prior = False
     #: Whether the answer to a query depends on the queries beside it.
     transductive = False
-    #: Whether the support set can change without training: a new head is fitted and takes over
-    #: (:meth:`take_over`) what the old one has learnt.
+    #: Whether the support set can change without training: a new head is fitted, and takes over
+    #: what a trained one has learnt (:meth:`TrainedHead.take_over`).
     incremental = True
-    #: How several heads of this kind are trained together.
-    stack_type = HeadStack
 
     def __init__(self, merge_views: str = 'feature', view_indices: Sequence[int] | None = None):
         super().__init__()
@@ -118,17 +115,6 @@ class FewShotHead(BaseModule):
                 self.text_feats.copy_(F.normalize(text_feats.to(self.text_feats), dim=-1))
         self._fit(feats, labels, num_classes)
         return self
-
-    def take_over(self, trained: 'FewShotHead', rows: Sequence[int | None]) -> None:
-        """Take what another head has learnt, for a support set that has changed since.
-
-        Called on a fitted head; one that does not train has nothing to take.
-
-        Args:
-            trained (FewShotHead): the other head, of the same channels.
-            rows (Sequence[int | None]): of every support instance its row in the support set of
-                ``trained``; None of one that is new.
-        """
 
     @torch.no_grad()
     def leave_out_scores(
@@ -222,7 +208,7 @@ class FewShotHead(BaseModule):
         """
 
     def select_views(self, feats: Tensor) -> Tensor:
-        """The views that this head looks at, (B, V, C) to (B, V', C).
+        """Select the views that this head looks at, (B, V, C) to (B, V', C).
 
         Raises:
             ValueError: there are not so many views.
@@ -246,7 +232,7 @@ class FewShotHead(BaseModule):
 
     @abstractmethod
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features.
+        """Compute logits of single features.
 
         Args:
             feats (Tensor): float, (..., C).
@@ -255,31 +241,12 @@ class FewShotHead(BaseModule):
             Tensor: float, (..., N).
         """
 
-    def loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """What training minimises: the sum of these, on the support set.
-
-        Args:
-            feats (Tensor): view features, float, (M, V, C).
-            labels (Tensor): class indices, int64, (M,).
-
-        Returns:
-            dict[str, Tensor]: scalars, each weighted already, with names that begin with ``loss``.
-
-        Raises:
-            NotImplementedError: the head is training-free.
-        """
-        return self._loss(self.select_views(feats), labels)
-
-    def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """What :meth:`loss` does, in a subclass that trains, with the views that it looks at."""
-        raise NotImplementedError(f'{type(self).__name__} is training-free')
-
     def embed(self, feats: Tensor) -> Tensor:
-        """Features as the head compares them, (..., C) to (..., C); here as they are."""
+        """Embed features as the head compares them, (..., C) to (..., C); here unchanged."""
         return feats
 
     def forward(self, feats: Tensor) -> Tensor:
-        """Scores of queries.
+        """Score queries.
 
         Args:
             feats (Tensor): view features, float, (B, V, C).
@@ -291,7 +258,7 @@ class FewShotHead(BaseModule):
         return scores.softmax(-1) if self.merge_views == 'entropy' else scores
 
     def _scores(self, feats: Tensor) -> Tensor:
-        """Logits of the views that the head looks at, merged, (B, V, C) to (B, N)."""
+        """Merge the logits of the views that the head looks at, (B, V, C) to (B, N)."""
         if self.merge_views == 'feature':
             return self.class_logits(feats.mean(1))
         logits = self.class_logits(feats)
@@ -299,7 +266,7 @@ class FewShotHead(BaseModule):
 
     @torch.no_grad()
     def log_scores(self, feats: Tensor) -> Tensor:
-        """What :func:`probabilities` takes, computed in double precision.
+        """Compute what :func:`probabilities` takes, in double precision.
 
         Args:
             feats (Tensor): view features, float, (B, V, C).
@@ -315,7 +282,7 @@ class FewShotHead(BaseModule):
         return precise._scores(precise.select_views(feats.to(device).double()))
 
     def predict(self, feats: Tensor, temperature: float = 1.0) -> Tensor:
-        """Class probabilities of queries in the order of their logits, see :func:`probabilities`.
+        """Compute class probabilities in the order of the logits, see :func:`probabilities`.
 
         Args:
             feats (Tensor): view features, float, (B, V, C).

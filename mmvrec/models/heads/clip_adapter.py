@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmvrec.models.heads.trained import TrainedHead
 from mmvrec.models.heads.zero_shot import ZeroShotHead
 from mmvrec.registry import MODELS
 
 
 @MODELS.register_module()
-class CLIPAdapterHead(ZeroShotHead):
+class CLIPAdapterHead(TrainedHead, ZeroShotHead):
     """`CLIP-Adapter <https://arxiv.org/abs/2110.04544>`_ (IJCV 2024), its visual adapter.
 
     A bottleneck of two linear layers without bias, each with a ReLU, is trained on the features;
@@ -30,7 +31,6 @@ class CLIPAdapterHead(ZeroShotHead):
 
     method = 'CLIP-Adapter'
     paper = 'https://arxiv.org/abs/2110.04544'
-    trains = True
     incremental = False
 
     def __init__(self, ratio: float = 0.2, reduction: int = 4, init_seed: int = 0, **kwargs):
@@ -64,10 +64,10 @@ class CLIPAdapterHead(ZeroShotHead):
         return self.ratio * adapted + (1 - self.ratio) * feats
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N)."""
+        """Compute logits of single features, (..., C) to (..., N)."""
         return self.text_logits(self.embed(feats))
 
     def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy of all support views."""
+        """Compute the cross-entropy of all support views."""
         views, labels = feats.flatten(0, 1), labels.repeat_interleave(feats.shape[1])
         return {'loss_ce': F.cross_entropy(self.class_logits(views), labels)}

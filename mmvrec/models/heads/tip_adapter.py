@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mmvrec.models.heads.cached_support import CachedSupportHead
 from mmvrec.models.heads.kernel_ridge import cosine_kernel
+from mmvrec.models.heads.trained import TrainedHead
 from mmvrec.models.heads.zero_shot import ZeroShotHead
 from mmvrec.registry import MODELS
 
@@ -39,13 +40,13 @@ class TipAdapterHead(CachedSupportHead, ZeroShotHead):
         self.beta = beta
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N)."""
+        """Compute logits of single features, (..., C) to (..., N)."""
         affinity = cosine_kernel(F.normalize(feats, dim=-1), self.support_keys, self.beta)
         return self.text_logits(feats) + self.alpha * affinity @ self.support_values
 
 
 @MODELS.register_module()
-class TipAdapterFHead(TipAdapterHead):
+class TipAdapterFHead(TrainedHead, TipAdapterHead):
     """`Tip-Adapter-F <https://arxiv.org/abs/2111.03930>`_ (ECCV 2022): the keys are trained.
 
     The cached keys are the weights of a linear layer that is trained with the cross-entropy of all
@@ -57,7 +58,6 @@ class TipAdapterFHead(TipAdapterHead):
 
     method = 'Tip-Adapter-F'
     paper = 'https://arxiv.org/abs/2111.03930'
-    trains = True
     incremental = False
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
@@ -65,6 +65,6 @@ class TipAdapterFHead(TipAdapterHead):
         self.support_keys.requires_grad_()
 
     def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy of all support views."""
+        """Compute the cross-entropy of all support views."""
         views, labels = feats.flatten(0, 1), labels.repeat_interleave(feats.shape[1])
         return {'loss_ce': F.cross_entropy(self.class_logits(views), labels)}

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmvrec.models.heads.trained import TrainedHead
 from mmvrec.models.heads.zip_adapter import ZipAdapterHead
 from mmvrec.models.heads.zip_adapter_stack import ZipAdapterStack
 from mmvrec.models.losses import batch_hard_triplet_loss
@@ -16,7 +17,7 @@ TRAINABLE = ('keys', 'projection')
 
 
 @MODELS.register_module()
-class ZipAdapterFHead(ZipAdapterHead):
+class ZipAdapterFHead(TrainedHead, ZipAdapterHead):
     """Fine-tuned Zip-Adapter, equations 4 to 6 of `MVREC <https://arxiv.org/abs/2412.16897>`_.
 
     Keys and projection are trained on all support views at once: cross-entropy of their logits plus
@@ -41,7 +42,6 @@ class ZipAdapterFHead(ZipAdapterHead):
 
     method = 'Zip-Adapter-F'
     paper = 'https://arxiv.org/abs/2412.16897'
-    trains = True
     stack_type = ZipAdapterStack
 
     def __init__(
@@ -82,7 +82,7 @@ class ZipAdapterFHead(ZipAdapterHead):
                 self.support_keys[row] = trained.support_keys[known]
 
     def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy and weighted triplet loss of all support views."""
+        """Compute cross-entropy and weighted triplet loss of all support views."""
         views, labels = feats.flatten(0, 1), labels.repeat_interleave(feats.shape[1])
         projected = self.projection(views)
         losses = {'loss_ce': F.cross_entropy(self.attend(projected), labels)}

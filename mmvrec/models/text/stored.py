@@ -1,5 +1,6 @@
 """Text features from a file, made once with the text tower or elsewhere."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
-from mmvrec.utils.files import atomic_write, read_npz
+from mmvrec.utils.array_files import read_npz
+from mmvrec.utils.files import atomic_write
 
 #: Written by numpy as one string per class: "task<TAB>class", as in feature banks.
 _SEPARATOR = '\t'
@@ -86,7 +88,7 @@ def _read(ann_file: str) -> tuple[dict[str, Tensor], Provenance]:
     if not np.isfinite(feats).all() or not feats.any(1).all():
         raise ValueError(f'{path}: text_feats have rows that are zero, NaN or infinite')
     keys = [str(name) for name in names]
-    repeated = sorted({key for key in keys if keys.count(key) > 1})
+    repeated = sorted(key for key, number in Counter(keys).items() if number > 1)
     if repeated:
         raise ValueError(f'{path}: class names must be unique, repeated: {repeated[:5]}')
     tensors = torch.from_numpy(feats.astype(np.float32))

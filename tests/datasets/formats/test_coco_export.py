@@ -1,8 +1,6 @@
 """Any dataset as COCO, and back."""
 
 import json
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import dataset_layouts as layouts
 import numpy as np
 import pytest
 from dataset_battery import records_of
+from forks import run_script
 from pycocotools.coco import COCO
 
 from mmvrec.datasets import (
@@ -89,8 +88,9 @@ def test_images_elsewhere_are_refused(tmp_path):
 def test_tool(tmp_path):
     layouts.write_yolo(tmp_path / 'data')
     tool = Path(__file__).parents[3] / 'tools/dataset_converters/to_coco.py'
-    command = [sys.executable, tool, 'YoloDefects', 'data', 'all.json']
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    command = [tool, 'YoloDefects', 'data', 'all.json']
+    done = run_script(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert "{'images': 4, 'annotations': 8, 'categories': 2}" in done.stdout
     written = json.loads((tmp_path / 'all.json').read_text())
     assert written == to_coco(YoloDefects(str(tmp_path / 'data')))
@@ -99,8 +99,9 @@ def test_tool(tmp_path):
 def test_tool_of_a_single_class(tmp_path):
     layouts.write_yolo(tmp_path / 'data')
     tool = Path(__file__).parents[3] / 'tools/dataset_converters/to_coco.py'
-    command = [sys.executable, tool, 'YoloDefects', 'data', 'one.json', '--single-class', 'defect']
-    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    command = [tool, 'YoloDefects', 'data', 'one.json', '--single-class', 'defect']
+    done = run_script(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / 'one.json').read_text())
     everything = to_coco(YoloDefects(str(tmp_path / 'data')))
     assert written['categories'] == [{'id': 1, 'name': 'defect'}]
@@ -114,11 +115,9 @@ def test_tool_of_a_single_class(tmp_path):
 def test_tool_takes_the_arguments_of_the_dataset(tmp_path):
     layouts.write_heat_maps(tmp_path / 'data')
     tool = Path(__file__).parents[3] / 'tools/dataset_converters/to_coco.py'
-    command = [sys.executable, tool, 'HeatMaps', 'data', 'all.json']
+    command = [tool, 'HeatMaps', 'data', 'all.json']
     for options, code in (([], 1), (['--options', 'threshold=0.5', 'min_area=50'], 0)):
-        done = subprocess.run(
-            [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        done = run_script(*command, *options, cwd=tmp_path)
         assert done.returncode == code, done.stderr
         assert (tmp_path / 'all.json').exists() == (code == 0)
         assert 'Traceback' not in done.stderr
@@ -129,10 +128,7 @@ def test_tool_takes_the_arguments_of_the_dataset(tmp_path):
 def test_tool_tells_what_is_wrong_and_writes_nothing(tmp_path):
     tool = Path(__file__).parents[3] / 'tools/dataset_converters/to_coco.py'
     for name, message in (('YoloDefects', 'no data.yaml or classes.txt'), ('Yolo', 'Yolo')):
-        done = subprocess.run(
-            [sys.executable, tool, name, '.', 'all.json'],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = run_script(tool, name, '.', 'all.json', cwd=tmp_path)
         assert done.returncode == 1
         assert message in done.stderr
         assert 'Traceback' not in done.stderr

@@ -4,8 +4,6 @@ import csv
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import dataset_layouts as layouts
 import numpy as np
 import pytest
 from dataset_battery import records_of
+from forks import run_script
 
 from mmvrec.datasets import MVTecFS
 from mmvrec.datasets.published import mvtec_fs_build
@@ -282,8 +281,8 @@ def test_tool(folders):
     ad_mask(mvtec_ad, '002').unlink()
     for number in range(10, 22):
         layouts.write_image(ad_image(mvtec_ad, f'0{number}'))
-    command = [sys.executable, TOOL, *folders, '--categories', 'bottle']
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [TOOL, *folders, '--categories', 'bottle']
+    done = run_script(*command, cwd=mvtec_ad)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert f'{folders[2]}: 4 images, 4 linked, 0 copied' in lines
@@ -292,7 +291,7 @@ def test_tool(folders):
     assert '1 images not compared with a mask:' in lines
     assert '12 images of MVTec AD that no annotation names:' in lines
     assert lines[-1] == '  … and 2 more'
-    again = subprocess.run([*command, '--copy'], capture_output=True, text=True, check=False)
+    again = run_script(*command, '--copy', cwd=mvtec_ad)
     assert again.returncode == 1
     assert 'exists already' in again.stderr
     assert 'Traceback' not in again.stderr

@@ -1,4 +1,4 @@
-"""The one rule for boxes and polygons that leave their image.
+"""Clipping of boxes and polygons at the border of their image.
 
 Annotation tools and detectors round outwards, so a little is cut off; what lies farther outside was
 made for another image, and is an error. NumPy alone: mmvrec-runtime has a copy of this file, to
@@ -13,7 +13,7 @@ import numpy as np
 def cut_at_border(
     points: np.ndarray, height: int, width: int, what: str = 'it'
 ) -> tuple[np.ndarray, bool]:
-    """Points of a box or polygon, cut at the border of their image.
+    """Cut the points of a box or polygon at the border of their image.
 
     They may leave it by a pixel, or by one percent of its side where that is more.
 
@@ -47,7 +47,7 @@ def cut_at_border(
 
 
 def cut_box(bbox: Sequence[float], height: int, width: int) -> tuple[list[float], bool]:
-    """A box x1, y1, x2, y2 cut at the border of its image; see :func:`cut_at_border`."""
+    """Cut a box x1, y1, x2, y2 at the border of its image; see :func:`cut_at_border`."""
     if all(0 <= v <= side for v, side in zip(bbox, (width, height) * 2, strict=True)):
         return [float(value) for value in bbox], False
     corners = np.asarray(bbox, np.float64).reshape(2, 2)

@@ -13,7 +13,7 @@ import numpy as np
 def crop_sizes(
     scales: Sequence[float], unit: str, bbox: Sequence[float], height: int, width: int
 ) -> list[int]:
-    """Sides of the square crops.
+    """Compute the sides of the square crops.
 
     Args:
         scales (Sequence[float]): one number per crop size, > 0.
@@ -34,7 +34,7 @@ def crop_sizes(
 def crop_starts(
     low: float, high: float, size: int, offsets: Sequence[int], divisor: int
 ) -> list[int]:
-    """First pixels of the crops along one axis.
+    """Compute the first pixels of the crops along one axis.
 
     Floor division throughout, as in the released code: for size 256 and divisor 3, the steps
     -1 and 1 move the crop by -86 and 85 pixels.
@@ -54,7 +54,7 @@ def crop_starts(
 
 
 def crop_boxes(xs: Sequence[int], ys: Sequence[int], size: int) -> np.ndarray:
-    """Boxes of the crops that start at all pairs of ``xs`` and ``ys``.
+    """List the boxes of the crops that start at all pairs of ``xs`` and ``ys``.
 
     Returns:
         np.ndarray: int64, shape (len(ys) * len(xs), 4), x1, y1, x2, y2 (half open); x fastest.
@@ -63,7 +63,7 @@ def crop_boxes(xs: Sequence[int], ys: Sequence[int], size: int) -> np.ndarray:
 
 
 def check_bbox(bbox: Sequence[float]) -> list[float]:
-    """The box as four floats.
+    """Check a box, and convert it to four floats.
 
     Raises:
         ValueError: it is not four finite numbers with x1 <= x2 and y1 <= y2.
@@ -116,7 +116,7 @@ class Region(NamedTuple):
 
 
 def cut_region(image: np.ndarray, mask: np.ndarray | None, boxes: np.ndarray) -> Region:
-    """The part of an image that a set of boxes touches, with the mask as fourth channel.
+    """Cut the part of an image that a set of boxes touches, the mask as fourth channel.
 
     Args:
         image (np.ndarray): uint8, RGB, shape (H, W, 3).

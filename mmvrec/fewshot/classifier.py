@@ -1,0 +1,103 @@
+"""From the labelled instances of one task to a fitted classifier, and to the next one."""
+
+import torch
+from torch import Tensor
+
+from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.rejection import leave_one_out_threshold
+from mmvrec.fewshot.support import make_support
+from mmvrec.models.classifiers import MVRECClassifier
+from mmvrec.models.heads import FewShotHead
+from mmvrec.structures import FeatureBank
+
+
+def fit_classifier(
+    model: MVRECClassifier,
+    bank: FeatureBank,
+    settings: TrainingSettings,
+    quantile: float,
+    calibrate: bool = False,
+    progress: bool = True,
+) -> FittedClassifier:
+    """Fit a head of the model on labelled instances, and train it if it is one that trains.
+
+    Args:
+        model (MVRECClassifier): builds the head, and gives text features where that needs them.
+        bank (FeatureBank): labelled instances of one task, at least two classes.
+        settings (TrainingSettings): how a head is trained.
+        quantile (float): see :func:`leave_one_out_threshold`.
+        calibrate (bool): set the temperature by :func:`held_out_scores`. Defaults to False.
+        progress (bool): show a progress bar for each training. Defaults to True.
+
+    Returns:
+        FittedClassifier: with its support.
+
+    Raises:
+        ValueError: to calibrate, no class has two instances.
+    """
+    support = make_support(model, {bank.task_names[0]: bank})
+    temperature = 1.0
+    if calibrate:
+        held_out = held_out_scores(model.build_head, support, settings, progress=progress)
+        temperature = fit_temperature(*held_out)
+    head = model.build_head().to(support.feats.device)
+    head = fit_head(head, support, settings, 'Training' if progress else None)
+    threshold = leave_one_out_threshold(head, support.feats, support.labels, quantile)
+    return FittedClassifier(head, bank.label_space, bank, temperature, threshold)
+
+
+def adapt_classifier(
+    fitted: FittedClassifier, model: MVRECClassifier, bank: FeatureBank, quantile: float
+) -> FittedClassifier:
+    """Fit a new head on a support set that has changed, keeping what the old one has learnt.
+
+    Args:
+        fitted (FittedClassifier): of the support set before; its head is ``incremental``.
+        model (MVRECClassifier): see :func:`fit_classifier`.
+        bank (FeatureBank): labelled instances of one task; those of before have the same ids.
+        quantile (float): see :func:`leave_one_out_threshold`.
+
+    Returns:
+        FittedClassifier: with the temperature of before; no head is trained.
+    """
+    support = make_support(model, {bank.task_names[0]: bank})
+    head = model.build_head().to(support.feats.device)
+    head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
+    if head.trains:
+        row_of = {identity: row for row, identity in enumerate(fitted.support.ids)}
+        head.take_over(fitted.head, [row_of.get(identity) for identity in bank.ids])
+    threshold = leave_one_out_threshold(head, support.feats, support.labels, quantile)
+    return FittedClassifier(head.eval(), bank.label_space, bank, fitted.temperature, threshold)
+
+
+def restore_head(
+    model: MVRECClassifier, bank: FeatureBank, tensors: dict[str, Tensor]
+) -> FewShotHead:
+    """Build a head with the parameters of one that was fitted on labelled instances.
+
+    Args:
+        model (MVRECClassifier): builds the head.
+        bank (FeatureBank): what it was fitted on.
+        tensors (dict[str, Tensor]): its parameters by name.
+
+    Returns:
+        FewShotHead: on the model's device, in eval mode.
+
+    Raises:
+        ValueError: names or shapes are not those of this head.
+    """
+    head = model.build_head()
+    shape = (len(bank), bank.label_space.num_classes, bank.feats.shape[-1])
+    # Once without memory: what a file names may need more than what it holds.
+    with torch.device('meta'):
+        head.allocate(*shape)
+    needed = {name: tuple(value.shape) for name, value in head.state_dict().items()}
+    present = {name: tuple(value.shape) for name, value in tensors.items()}
+    wrong = sorted(set(needed.items()) ^ set(present.items()))
+    if wrong:
+        raise ValueError(f'parameters differ, as {wrong[:4]}')
+    head.allocate(*shape)
+    head.load_state_dict(tensors)
+    return head.to(model.data_preprocessor.device).eval()
