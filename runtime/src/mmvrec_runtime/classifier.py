@@ -174,12 +174,16 @@ class Classifier:
         """
         write_model(self.path, path or self.path, self.model)
 
+    def embed_views(self, views: np.ndarray) -> np.ndarray:
+        """Features, float32, (N, C), of views, uint8, (N, 4 or 3, S, S)."""
+        with self._lock:
+            return self._session(views)
+
     def _embed(self, pixels: np.ndarray, instance: Instance) -> tuple[np.ndarray, np.ndarray]:
         """View features, float32, (V, C), and boxes of the views, (V, 4)."""
         mask = instance.mask(*pixels.shape[:2])
         views, boxes = make_views(pixels, mask, instance.bbox, self.model.info['views'])
-        with self._lock:
-            return self._session(views), boxes
+        return self.embed_views(views), boxes
 
 
 def _prediction(model: ExportedModel, feats: np.ndarray, neighbours: int) -> dict:
