@@ -26,7 +26,12 @@ def run(args: argparse.Namespace) -> int:
     allow = import_modules(args.imports)
     inferencer = DefectInferencer.load(args.model, device='cpu', allow=allow)
     report = export_classifier(
-        exportable(inferencer), args.out, _samples(inferencer, args), args.engine, args.precision
+        exportable(inferencer),
+        args.out,
+        _samples(inferencer, args),
+        args.engine,
+        args.precision,
+        args.early_exit,
     )
     print(
         f'{args.out}: {len(inferencer.classes)} classes, {args.precision}; of '
@@ -35,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.precision == 'int8':
         print(_eight_bits(report))
+    if args.early_exit:
+        print(f'views per instance on average: {report["expected_views"]:.1f}, by leave-one-out')
     return 0
 
 

@@ -126,6 +126,11 @@ def add_export_arguments(command: argparse.ArgumentParser) -> None:
         default='fp32',
         help='of weights and arithmetic; layers that int8 harms stay in float32 (default: fp32)',
     )
+    command.add_argument(
+        '--early-exit',
+        action='store_true',
+        help='leave views out where the first few decide; the margin is fitted on the support',
+    )
     _add_dataset_options(command)
     add_import_option(command)
     command.set_defaults(module='export')

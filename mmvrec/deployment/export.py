@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
+from mmvrec.deployment.early_exit import fit_margin, view_order
 from mmvrec.deployment.graph import write_graph
 from mmvrec.deployment.heads import exported_head
 from mmvrec.deployment.onnx_file import Exported, write_exported
@@ -59,6 +60,7 @@ def export_classifier(
     samples: Samples,
     engine: str = 'onnx',
     precision: str = 'fp32',
+    early_exit: bool = False,
 ) -> dict[str, object]:
     """Write a classifier to an ONNX file, and check what the file answers.
 
@@ -73,17 +75,25 @@ def export_classifier(
             (default), or ``openvino``.
         precision (str): ``fp32`` (default); ``fp16``, weights and arithmetic in half precision;
             ``int8``, see :func:`quantised_graph`.
+        early_exit (bool): whether the runtime may leave views out, see
+            :mod:`mmvrec.deployment.early_exit`. Defaults to False.
 
     Returns:
-        dict[str, object]: the report of :func:`check_parity`, and for ``int8`` what was quantised.
+        dict[str, object]: the report of :func:`check_parity`, for ``int8`` what was quantised, and
+        for ``early_exit`` the ``expected_views``.
 
     Raises:
         ValueError: an argument is none of these, the classifier cannot be exported, a library is
             missing, or the file does not answer as the classifier does.
     """
-    _check_request(source, path, samples, engine, precision)
+    _check_request(source, path, samples, engine, precision, early_exit)
     settings, arrays = exported_head(source.fitted.head)
     info = {**_info(source, settings), 'engine': engine, 'precision': precision}
+    left_out = None
+    if early_exit or precision == 'int8':
+        left_out = LeaveOneOut(source.support, source.build_head, source.training)
+    if early_exit:
+        info['early_exit'] = _early_exit(info, left_out, source.support)
     reference = _reference(source.backbone, samples)
     with TemporaryDirectory() as folder:
         graph = Path(folder) / 'graph.onnx'
@@ -92,7 +102,6 @@ def export_classifier(
         if precision == 'fp16':
             graph = to_half(graph, graph.with_name('half.onnx'))
         elif precision == 'int8':
-            left_out = LeaveOneOut(source.support, source.build_head, source.training)
             graph, quantised = quantised_graph(
                 graph, samples, reference, source.fitted, left_out, engine
             )
@@ -100,6 +109,8 @@ def export_classifier(
         feats = np.stack([session(views) for views in samples.views])
         report = check_parity(source.fitted, settings, arrays, reference, feats, precision)
         report |= quantised
+        if early_exit:
+            report['expected_views'] = info['early_exit']['expected_views']
         if source.fitted.support is not None:
             arrays = {**arrays, 'support_feats': source.fitted.support.feats.numpy()}
         with atomic_write(path) as temporary:
@@ -107,8 +118,31 @@ def export_classifier(
     return report
 
 
+def _early_exit(info: dict, left_out: LeaveOneOut, support: SupportSet) -> dict[str, object]:
+    """What the runtime needs to leave views out."""
+    head = info['head']
+    if head['merge_views'] != 'logits' or head['groups'] > 1 or head['view_indices'] is not None:
+        raise ValueError(
+            "views can stop early where a head averages the logits of all of them: merge_views='"
+            "logits', without groups and view_indices"
+        )
+    order = view_order(info['views'])
+    margin, views = fit_margin(*left_out.view_logits(support.feats), order)
+    if margin is None:
+        raise ValueError(
+            f'views cannot stop early: of {len(order)}, none can be left out without that right '
+            'labels of the support are lost, or no class has two instances'
+        )
+    return {'margin': margin, 'expected_views': views}
+
+
 def _check_request(
-    source: Exportable, path: str | Path, samples: Samples, engine: str, precision: str
+    source: Exportable,
+    path: str | Path,
+    samples: Samples,
+    engine: str,
+    precision: str,
+    early_exit: bool,
 ) -> None:
     if engine not in ENGINES or precision not in PRECISIONS:
         raise ValueError(
@@ -123,6 +157,8 @@ def _check_request(
             'a unified model that is told the product cannot be exported; export one with a head '
             "per task, or with unified='product_unknown'"
         )
+    if early_exit and source.support is None:
+        raise ValueError('early exit is fitted on the support, which a checkpoint does not hold')
     if precision == 'int8' and (source.support is None or not samples.support_rows):
         raise ValueError(
             'int8 is calibrated on the images of the support; name the dataset that the classes '

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mmvrec.deployment.parity import MAX_OTHER_LABELS
 from mmvrec.deployment.precision import by_damage, prepare, to_int8
@@ -64,6 +66,24 @@ class LeaveOneOut:
                 expected = self.labels[[rows[index] for index in own]]
                 right += labels.eq(expected).tolist()
         return 100 * sum(right) / len(right) if right else None
+
+    @torch.no_grad()
+    def view_logits(self, feats: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of every view of the support instances that can be left out.
+
+        Args:
+            feats (Tensor): view features of the support, float, (M, V, C).
+
+        Returns:
+            tuple[np.ndarray, np.ndarray]: float64, (M', V, N), and class indices, int64, (M',).
+        """
+        if not self.heads:
+            return np.empty((0, *feats.shape[1:])), np.empty(0, np.int64)
+        logits = [
+            deepcopy(head).double().class_logits(feats[out].double()) for out, head in self.heads
+        ]
+        labels = [self.labels[out] for out, _ in self.heads]
+        return torch.cat(logits).numpy(), torch.cat(labels).numpy()
 
 
 def quantised_graph(

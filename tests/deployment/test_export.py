@@ -161,6 +161,11 @@ def test_samples_begin_with_the_support(saved):
     assert samples.support_rows == [1, 0]
 
 
+def test_views_cannot_stop_early_where_the_head_merges_features(tmp_path):
+    with pytest.raises(ValueError, match='where a head averages the logits of all of them'):
+        exported.export(exported.known(), tmp_path / 'm.onnx', early_exit=True)
+
+
 @pytest.mark.parametrize(
     ('views', 'message'), [(dict(rotations=(0, 30)), r'turned by \[30\] degrees cannot')]
 )

@@ -59,10 +59,10 @@ def inferencer(cfg: Config | None = None) -> DefectInferencer:
     return fitted.fit(progress=False)
 
 
-def export(fitted: DefectInferencer, path: Path) -> dict:
+def export(fitted: DefectInferencer, path: Path, **options) -> dict:
     """Write the file; the report of its check."""
     samples = picture_samples(fitted.pictures, fitted.pipeline)
-    return export_classifier(exportable(fitted), path, samples)
+    return export_classifier(exportable(fitted), path, samples, **options)
 
 
 @cache

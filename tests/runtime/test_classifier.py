@@ -90,6 +90,10 @@ def test_an_unknown_engine_is_refused(model):
         (lambda i: i['views'].update(bit_depth=99), 'bit depth'),
         (lambda i: i.pop('views'), r"lacks \['views'\]"),
         (lambda i: i['views'].pop('scales'), 'cannot be used'),
+        (lambda i: i['head'].pop('beta'), 'cannot be used'),
+        (lambda i: i['head'].update(groups=7), 'cannot be used'),
+        (lambda i: i['head'].update(tau=0), 'gives no numbers'),
+        (lambda i: i.update(early_exit={'margin': 'x'}), 'margin of early exit is no number'),
     ],
 )
 def test_metadata_that_cannot_be_is_refused(model, change, message):
@@ -106,3 +110,53 @@ def test_arrays_of_another_shape_are_refused(model):
     write_model(model, model, content)
     with pytest.raises(ValueError, match='another number of classes'):
         Classifier(model)
+
+
+class Views:
+    """Counts the views that are embedded."""
+
+    def __init__(self, session):
+        self.session, self.number = session, 0
+
+    def __call__(self, views: np.ndarray) -> np.ndarray:
+        self.number += len(views)
+        return self.session(views)
+
+
+@pytest.fixture(scope='module')
+def nine_views(tmp_path_factory):
+    """An exported file with nine views of one scale and the default head, left early."""
+    path = tmp_path_factory.mktemp('nine') / 'm.onnx'
+    cfg = exported.config({'type': 'RegionGaussianHead'}, scales=(96,), offsets=(-1, 0, 1))
+    fitted = exported.inferencer(cfg)
+    report = exported.export(fitted, path, early_exit=True)
+    return path, fitted, report
+
+
+def test_the_default_head_answers_as_the_inferencer_where_all_views_are_seen(nine_views):
+    path, fitted, _ = nine_views
+    classifier = Classifier(path, threads=1)
+    classifier.model.info['early_exit']['margin'] = float('inf')
+    image, mask = exported.defect('crack', 11)
+    (answer,), (expected,) = (
+        classifier(image, masks=mask[None]),
+        fitted(image, mask[None], progress=False)[0],
+    )
+    # The order of worth: the centre, then what is one step away, then the corners.
+    order = [4, 1, 3, 5, 7, 0, 2, 6, 8]
+    assert answer['view_boxes'] == [expected['view_boxes'][position] for position in order]
+    close([{**answer, 'view_boxes': 0}], [{**expected, 'view_boxes': 0}])
+
+
+def test_three_views_decide_where_the_label_is_clear_and_the_instance_known(nine_views):
+    path, _, report = nine_views
+    classifier = Classifier(path, threads=1)
+    views = classifier._session = Views(classifier._session)
+    image, mask = exported.defect('crack', 0)
+    classifier.model.info['early_exit']['margin'] = 0.0
+    (answer,) = classifier(image, masks=mask[None])
+    assert (views.number, len(answer['view_boxes'])) == (3, 3)
+    classifier.model.info['threshold'] = 0.0  # Nothing is so typical: all is unknown.
+    (answer,) = classifier(image, masks=mask[None])
+    assert (views.number, len(answer['view_boxes']), answer['unknown']) == (12, 9, True)
+    assert 3 <= report['expected_views'] < 9

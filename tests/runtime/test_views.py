@@ -44,3 +44,7 @@ def test_views_and_boxes_are_the_same_to_the_byte(block):
         views, boxes = make_views(image, mask, bbox, transform.settings)
         np.testing.assert_array_equal(views, results['views'].numpy())
         np.testing.assert_array_equal(boxes, results['view_boxes'])
+        some = rng.permutation(len(views))[:5]
+        own_views, own_boxes = make_views(image, mask, bbox, transform.settings, some)
+        np.testing.assert_array_equal(own_views, views[some])
+        np.testing.assert_array_equal(own_boxes, boxes[some])

@@ -1,6 +1,7 @@
 """An exported classifier, with the answers of mmvrec's inferencer."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -9,6 +10,7 @@ import numpy as np
 from mmvrec_runtime.images import ImageSource, image_name, read_image
 from mmvrec_runtime.instances import Instance, image_instances
 from mmvrec_runtime.model import ExportedModel, read_model, write_model
+from mmvrec_runtime.shared.early_exit import STEPS, lead, view_order
 from mmvrec_runtime.shared.scoring import head_logits, probabilities, similarities, typicality
 from mmvrec_runtime.shared.sessions import Session
 from mmvrec_runtime.support import with_instances, without_instances
@@ -105,7 +107,7 @@ class Classifier:
         model = self.model
         results = []
         for instance in instances:
-            feats, view_boxes = self._embed(pixels, instance)
+            feats, view_boxes = self._look(model, pixels, instance)
             results.append(
                 {
                     'id': name + instance.place,
@@ -179,28 +181,64 @@ class Classifier:
         with self._lock:
             return self._session(views)
 
-    def _embed(self, pixels: np.ndarray, instance: Instance) -> tuple[np.ndarray, np.ndarray]:
-        """View features, float32, (V, C), and boxes of the views, (V, 4)."""
-        mask = instance.mask(*pixels.shape[:2])
-        views, boxes = make_views(pixels, mask, instance.bbox, self.model.info['views'])
+    def _look(
+        self, model: ExportedModel, pixels: np.ndarray, instance: Instance
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features of the views that decide, (v, C), and their boxes, (v, 4)."""
+        order, steps = view_steps(model.info)
+        feats, boxes = [], []
+        for begin, end in pairwise((0, *steps)):
+            own_feats, own_boxes = self._embed(pixels, instance, order[begin:end])
+            feats.append(own_feats)
+            boxes.append(own_boxes)
+            if end < len(order) and decides(model, np.concatenate(feats)):
+                break
+        return np.concatenate(feats), np.concatenate(boxes)
+
+    def _embed(
+        self, pixels: np.ndarray, instance: Instance, positions: Sequence[int] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features, float32, (v, C), and boxes, (v, 4), of the views at some positions, or all."""
+        mask, settings = instance.mask(*pixels.shape[:2]), self.model.info['views']
+        views, boxes = make_views(pixels, mask, instance.bbox, settings, positions)
         return self.embed_views(views), boxes
 
 
+def view_steps(info: dict) -> tuple[list[int], list[int]]:
+    """Views in their order, and after how many of them may be left, all of them last."""
+    order = view_order(info['views'])
+    if info.get('early_exit') is None:
+        return sorted(order), [len(order)]
+    return order, [*(step for step in STEPS if step < len(order)), len(order)]
+
+
+def decides(model: ExportedModel, feats: np.ndarray) -> bool:
+    """Whether the views so far, (v, C), decide: the label is clear and the instance is known."""
+    info = model.info
+    logits = head_logits(feats[None], info['head'], model.arrays)[0]
+    return lead(logits) >= info['early_exit']['margin'] and not _is_unknown(model, feats)
+
+
+def _is_unknown(model: ExportedModel, feats: np.ndarray) -> bool | None:
+    """Whether an instance is less like the support than known ones; None where nothing tells."""
+    info = model.info
+    typical, threshold = typicality(feats[None], info['head'], model.arrays), info['threshold']
+    return None if typical is None or threshold is None else bool(typical[0] < threshold)
+
+
 def _prediction(model: ExportedModel, feats: np.ndarray, neighbours: int) -> dict:
-    """What the classifier makes of one instance, (V, C)."""
+    """What the classifier makes of one instance, by the views that were looked at, (v, C)."""
     info = model.info
     logits = head_logits(feats[None], info['head'], model.arrays)
     scores = probabilities(logits, info['temperature'])[0]
     best = int(scores.argmax())
     nearest = _nearest(model, feats, max(neighbours, 1))
-    typical, threshold = typicality(feats[None], info['head'], model.arrays), info['threshold']
-    is_unknown = None if typical is None or threshold is None else bool(typical[0] < threshold)
     return {
         'label': info['classes'][best],
         'score': float(scores[best]),
         'scores': dict(zip(info['classes'], scores.tolist(), strict=True)),
         'similarity': nearest[0]['similarity'] if nearest else None,
-        'unknown': is_unknown,
+        'unknown': _is_unknown(model, feats),
         'neighbours': nearest[:neighbours],
     }
 

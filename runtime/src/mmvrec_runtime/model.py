@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from mmvrec_runtime.files import atomic_write
+from mmvrec_runtime.shared.early_exit import view_order
 from mmvrec_runtime.shared.onnx_file import Exported, read_exported, write_exported
-from mmvrec_runtime.shared.scoring import FORMS, VIEW_MERGING
+from mmvrec_runtime.shared.scoring import FORMS, VIEW_MERGING, head_logits, typicality
 from mmvrec_runtime.shared.sessions import ENGINES, PRECISIONS
 
 #: Entries of the metadata, and their types.
@@ -58,7 +59,7 @@ def read_model(path: str | Path) -> ExportedModel:
     model = ExportedModel(*read_exported(path))
     try:
         problem = _info_problem(model.info) or _array_problem(model)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         problem = f'its metadata cannot be used: {error!r}'
     if problem:
         raise ValueError(f'{path} is damaged: {problem}')
@@ -91,6 +92,9 @@ def _info_problem(info: dict) -> str | None:
         'it names no known engine and precision': info['engine'] not in ENGINES
         or info['precision'] not in PRECISIONS,
         'its temperature is not positive': not 0 < info['temperature'] < math.inf,
+        'its margin of early exit is no number': not isinstance(
+            info.get('early_exit', {'margin': 0.0})['margin'], float | int
+        ),
         'its head is of no known form': head['form'] not in FORMS
         or head['merge_views'] not in VIEW_MERGING,
     }
@@ -126,4 +130,12 @@ def _array_problem(model: ExportedModel) -> str | None:
     support = arrays.get('support_feats')
     if support is not None and support.shape[:1] != (len(model.info['ids']),):
         return 'its support features differ in number from its ids'
-    return None
+    # An instance of no features, to see that all fits together.
+    nothing = np.zeros((1, len(view_order(model.info['views'])), _channels(arrays)))
+    scores = head_logits(nothing, head, arrays)
+    typicality(nothing, head, arrays)
+    return None if np.isfinite(scores).all() else 'its head gives no numbers'
+
+
+def _channels(arrays: dict[str, np.ndarray]) -> int:
+    return (arrays['weight'] if 'weight' in arrays else arrays['keys']).shape[-1]
