@@ -28,6 +28,7 @@ def config(head: dict | None = None, **views) -> Config:
         'arch': {**TINY_ARCH, 'out_dims': 192},
         'random_seed': 0,
     }
+    cfg.model.prior = None
     cfg.model.head = head or {'type': 'ZipAdapterHead', 'beta': 300.0}
     for transform in cfg.test_dataloader.dataset.pipeline:
         if transform.type == 'MultiViewRegionContext':

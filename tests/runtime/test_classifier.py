@@ -72,6 +72,13 @@ def test_views_without_alpha_and_groups_of_views_are_exported(tmp_path):
     )
 
 
+def test_openvino_answers_alike(model):
+    pytest.importorskip('openvino')
+    image, mask = exported.defect('stain', 4)
+    answers = Classifier(model, engine='openvino', threads=1)(image, masks=mask[None])
+    close(answers, exported.known()(image, mask[None], progress=False)[0])
+
+
 def test_an_unknown_engine_is_refused(model):
     with pytest.raises(ValueError, match=r"must be one of .*, got 'tensorrt'"):
         Classifier(model, engine='tensorrt')

@@ -72,11 +72,11 @@ def export(args: argparse.Namespace) -> dict:
 
 def the_task(model: MVRECClassifier, name: str | None) -> str:
     """The task that is exported: the one that is named, or the only one."""
-    if name is None and len(model.tasks) > 1:
-        raise ValueError(f'the model has the tasks {model.tasks}; name one by --task')
-    if name not in (None, *model.tasks):
-        raise ValueError(f'no task {name!r}; the model has {model.tasks}')
-    return name or model.tasks[0]
+    if name is None and len(model.label_space.tasks) > 1:
+        raise ValueError(f'the model has the tasks {model.label_space.tasks}; name one by --task')
+    if name not in (None, *model.label_space.tasks):
+        raise ValueError(f'no task {name!r}; the model has {model.label_space.tasks}')
+    return name or model.label_space.tasks[0]
 
 
 def samples_of(pool: DefectDataset, task: str, pipeline: list[dict]) -> Samples:

@@ -132,8 +132,9 @@ def _array_problem(model: ExportedModel) -> str | None:
         return 'its support features differ in number from its ids'
     # An instance of no features, to see that all fits together.
     nothing = np.zeros((1, len(view_order(model.info['views'])), _channels(arrays)))
-    scores = head_logits(nothing, head, arrays)
-    typicality(nothing, head, arrays)
+    with np.errstate(all='ignore'):
+        scores = head_logits(nothing, head, arrays)
+        typicality(nothing, head, arrays)
     return None if np.isfinite(scores).all() else 'its head gives no numbers'
 
 
