@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from mmvrec.apis.embedding import Instances
+from mmvrec.datasets import DefectDataset
 from mmvrec.datasets.transforms import LoadDefectImage
 from mmvrec.datasets.transforms.view_geometry import is_right_angle
 from mmvrec.registry import TRANSFORMS
@@ -96,6 +97,22 @@ def dataset_samples(
     views = [instances[index]['inputs'].numpy() for index in range(len(chosen))]
     rows = tuple(row_of.get(record['instance_id']) for record in chosen)
     return Samples(np.stack(views), rows)
+
+
+def task_samples(dataset: DefectDataset, task: str) -> Samples:
+    """Views of instances of a task, as the pipeline of their dataset makes them.
+
+    Args:
+        dataset (DefectDataset): which may generate its images.
+        task (str): the product.
+
+    Returns:
+        Samples: of at most :data:`MAX_SAMPLES` instances, none of which counts as of the support.
+    """
+    rows = [row for row in range(len(dataset)) if dataset.get_data_info(row)['task'] == task]
+    chosen = _spread(rows)[:MAX_SAMPLES]
+    views = np.stack([dataset[row]['inputs'].numpy() for row in chosen])
+    return Samples(views, (None,) * len(chosen))
 
 
 def picture_samples(pictures: Tensor, pipeline: Sequence[dict]) -> Samples:

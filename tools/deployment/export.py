@@ -11,9 +11,8 @@ from tempfile import TemporaryDirectory
 
 from mmengine.config import DictAction
 
-from mmvrec.datasets import DefectDataset
 from mmvrec.deployment.export import Exportable, export_classifier
-from mmvrec.deployment.samples import Samples, dataset_samples
+from mmvrec.deployment.samples import task_samples
 from mmvrec.engine.runner import FewShotRunner
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings
@@ -66,7 +65,7 @@ def export(args: argparse.Namespace) -> dict:
         build_head=model.build_head,
         training=TrainingSettings.from_config(cfg),
     )
-    samples = samples_of(pool, task, source.pipeline)
+    samples = task_samples(pool, task)
     return export_classifier(source, args.out, samples, args.engine, args.precision)
 
 
@@ -77,12 +76,6 @@ def the_task(model: MVRECClassifier, name: str | None) -> str:
     if name not in (None, *model.label_space.tasks):
         raise ValueError(f'no task {name!r}; the model has {model.label_space.tasks}')
     return name or model.label_space.tasks[0]
-
-
-def samples_of(pool: DefectDataset, task: str, pipeline: list[dict]) -> Samples:
-    """Views of instances of a task."""
-    records = [pool.get_data_info(index) for index in range(len(pool))]
-    return dataset_samples([r for r in records if r['task'] == task], pipeline, [])
 
 
 if __name__ == '__main__':
