@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from io import BytesIO
 from typing import NamedTuple
 
@@ -72,56 +73,66 @@ def create_app(classifier: Classifier, limits: Limits | None = None) -> FastAPI:
         FastAPI: broken requests are answered by 400, ones that are too large by 413, ones too many
         by 503, each with ``detail``.
     """
-    limits = limits or Limits()
-    metrics = _Metrics()
+    service = _Service(classifier, limits or Limits())
     app = FastAPI(title='mmvrec-runtime', version=__version__, docs_url=None, redoc_url=None)
-    in_work = 0
+    app.post('/classify')(service.classify)
+    app.get('/health')(service.health)
+    app.get('/metrics')(service.show_metrics)
+    app.middleware('http')(service.count)
+    return app
 
-    @app.post('/classify')
-    async def classify(request: Request, boxes: str | None = None) -> JSONResponse:
-        nonlocal in_work
-        if in_work >= limits.waiting:
-            raise HTTPException(503, f'{in_work} requests are in work; try again')
-        in_work += 1
-        metrics.waiting.set(in_work)
+
+class _Service:
+    """What is behind the addresses."""
+
+    def __init__(self, classifier: Classifier, limits: Limits):
+        self.classifier = classifier
+        self.limits = limits
+        self.metrics = _Metrics()
+        self.in_work = 0
+
+    async def classify(self, request: Request, boxes: str | None = None) -> JSONResponse:
+        if self.in_work >= self.limits.waiting:
+            raise HTTPException(503, f'{self.in_work} requests are in work; try again')
+        self._count_work(1)
         begin = time.perf_counter()
         try:
-            given = _read_boxes(boxes, limits)
-            body = await _read_body(request, limits)
-            instances = await run_in_threadpool(_classify, classifier, body, given, limits)
+            given = _read_boxes(boxes, self.limits)
+            body = await _read_body(request, self.limits)
+            instances = await run_in_threadpool(
+                _classify, self.classifier, body, given, self.limits
+            )
         finally:
-            in_work -= 1
-            metrics.waiting.set(in_work)
-            metrics.seconds.observe(time.perf_counter() - begin)
+            self._count_work(-1)
+            self.metrics.seconds.observe(time.perf_counter() - begin)
         for instance in instances:
-            metrics.instances.labels(instance['label']).inc()
-            metrics.unknown.inc(bool(instance['unknown']))
+            self.metrics.instances.labels(instance['label']).inc()
+            self.metrics.unknown.inc(bool(instance['unknown']))
         return JSONResponse({'instances': instances})
 
-    @app.get('/health')
-    async def health() -> dict:
-        info = classifier.model.info
+    async def health(self) -> dict:
+        info = self.classifier.model.info
         return {
             'status': 'ok',
             'version': __version__,
-            'classes': classifier.classes,
-            'engine': classifier.engine,
+            'classes': self.classifier.classes,
+            'engine': self.classifier.engine,
             'precision': info['precision'],
             'made_by': info['made_by'],
         }
 
-    @app.get('/metrics')
-    async def show_metrics() -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    async def show_metrics(self) -> Response:
+        return Response(generate_latest(self.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    @app.middleware('http')
-    async def count(request: Request, call_next) -> Response:
+    async def count(self, request: Request, call_next: Callable) -> Response:
         response = await call_next(request)
         if request.url.path == '/classify':
-            metrics.requests.labels(response.status_code).inc()
+            self.metrics.requests.labels(response.status_code).inc()
         return response
 
-    return app
+    def _count_work(self, more: int) -> None:
+        self.in_work += more
+        self.metrics.waiting.set(self.in_work)
 
 
 def _read_boxes(text: str | None, limits: Limits) -> list | None:
