@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from mmvrec.deployment.early_exit import fit_margin, view_order
+from mmvrec.deployment.early_exit import exit_steps, fit_margin, view_order
 from mmvrec.deployment.graph import write_graph
 from mmvrec.deployment.heads import exported_head
 from mmvrec.deployment.onnx_file import Exported, write_exported
@@ -127,13 +127,17 @@ def _early_exit(info: dict, left_out: LeaveOneOut, support: SupportSet) -> dict[
             "logits', without groups and view_indices"
         )
     order = view_order(info['views'])
-    margin, views = fit_margin(*left_out.view_logits(support.feats), order)
+    steps = exit_steps(len(order))
+    typical = [left_out.typicality(support.feats, order[:step]) for step in steps]
+    thresholds = [float(np.quantile(t, info['quantile'])) if len(t) else 0.0 for t in typical]
+    known = np.stack(typical, 1) >= thresholds if steps else None
+    margin, views = fit_margin(*left_out.view_logits(support.feats), order, known)
     if margin is None:
         raise ValueError(
             f'views cannot stop early: of {len(order)}, none can be left out without that right '
             'labels of the support are lost, or no class has two instances'
         )
-    return {'margin': margin, 'expected_views': views}
+    return {'margin': margin, 'thresholds': thresholds, 'expected_views': views}
 
 
 def _check_request(

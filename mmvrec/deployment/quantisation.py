@@ -1,7 +1,7 @@
 """Eight bits, as far as the leave-one-out estimate of the support allows."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -84,6 +84,22 @@ class LeaveOneOut:
         ]
         labels = [self.labels[out] for out, _ in self.heads]
         return torch.cat(logits).numpy(), torch.cat(labels).numpy()
+
+    def typicality(self, feats: Tensor, positions: Sequence[int]) -> np.ndarray:
+        """How far the instances of :meth:`view_logits` are like the rest of the support.
+
+        Args:
+            feats (Tensor): view features of the support, float, (M, V, C).
+            positions (Sequence[int]): the views that are looked at.
+
+        Returns:
+            np.ndarray: float64, (M',), see :meth:`FewShotHead.typicality`.
+        """
+        typical = [
+            head.typicality(feats[out][:, positions], feats[~out]).double()
+            for out, head in self.heads
+        ]
+        return torch.cat(typical).numpy() if typical else np.empty(0)
 
 
 def quantised_graph(

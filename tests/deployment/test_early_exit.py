@@ -44,6 +44,9 @@ def test_margin_is_the_least_that_keeps_all_right_labels():
     assert fit_margin(logits, labels, range(9)) == (3.0, (3 + 3 + 9 + 3) / 4)
     # Where nine views are wrong as well, nothing is lost.
     assert fit_margin(logits, np.array([0, 1, 0, 0]), range(9)) == (2.0, 3.0)
+    # The second is not known after three views.
+    known = np.array([[True], [False], [True], [True]])
+    assert fit_margin(logits, labels, range(9), known) == (3.0, (3 + 9 + 9 + 3) / 4)
     # In an order in which the others come first, three views say what nine do.
     assert fit_margin(logits, labels, range(8, -1, -1)) == (3.0, 3.0)
 

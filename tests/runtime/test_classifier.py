@@ -100,7 +100,7 @@ def test_an_unknown_engine_is_refused(model):
         (lambda i: i['head'].pop('beta'), 'cannot be used'),
         (lambda i: i['head'].update(groups=7), 'cannot be used'),
         (lambda i: i['head'].update(tau=0), 'gives no numbers'),
-        (lambda i: i.update(early_exit={'margin': 'x'}), 'margin of early exit is no number'),
+        (lambda i: i.update(early_exit={'margin': 1, 'thresholds': ['x']}), 'no margin and thr'),
     ],
 )
 def test_metadata_that_cannot_be_is_refused(model, change, message):
@@ -160,10 +160,12 @@ def test_three_views_decide_where_the_label_is_clear_and_the_instance_known(nine
     classifier = Classifier(path, threads=1)
     views = classifier._session = Views(classifier._session)
     image, mask = exported.defect('crack', 0)
-    classifier.model.info['early_exit']['margin'] = 0.0
+    early_exit = classifier.model.info['early_exit']
+    early_exit['margin'] = 0.0
     (answer,) = classifier(image, masks=mask[None])
-    assert (views.number, len(answer['view_boxes'])) == (3, 3)
-    classifier.model.info['threshold'] = 0.0  # Nothing is so typical: all is unknown.
+    assert (views.number, len(answer['view_boxes']), answer['unknown']) == (3, 3, False)
+    # Nothing is so typical: all are looked at in full, and unknown.
+    early_exit['thresholds'], classifier.model.info['threshold'] = [0.0], 0.0
     (answer,) = classifier(image, masks=mask[None])
     assert (views.number, len(answer['view_boxes']), answer['unknown']) == (12, 9, True)
     assert 3 <= report['expected_views'] < 9

@@ -10,7 +10,7 @@ import numpy as np
 from mmvrec_runtime.images import ImageSource, image_name, read_image
 from mmvrec_runtime.instances import Instance, image_instances
 from mmvrec_runtime.model import ExportedModel, read_model, write_model
-from mmvrec_runtime.shared.early_exit import STEPS, lead, view_order
+from mmvrec_runtime.shared.early_exit import exit_steps, lead, view_order
 from mmvrec_runtime.shared.scoring import head_logits, probabilities, similarities, typicality
 from mmvrec_runtime.shared.sessions import Session
 from mmvrec_runtime.support import with_instances, without_instances
@@ -185,13 +185,13 @@ class Classifier:
         self, model: ExportedModel, pixels: np.ndarray, instance: Instance
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features of the views that decide, (v, C), and their boxes, (v, 4)."""
-        order, steps = view_steps(model.info)
+        order, ends = view_steps(model.info)
         feats, boxes = [], []
-        for begin, end in pairwise((0, *steps)):
+        for step, (begin, end) in enumerate(pairwise((0, *ends))):
             own_feats, own_boxes = self._embed(pixels, instance, order[begin:end])
             feats.append(own_feats)
             boxes.append(own_boxes)
-            if end < len(order) and decides(model, np.concatenate(feats)):
+            if end < len(order) and decides(model, np.concatenate(feats), step):
                 break
         return np.concatenate(feats), np.concatenate(boxes)
 
@@ -209,21 +209,27 @@ def view_steps(info: dict) -> tuple[list[int], list[int]]:
     order = view_order(info['views'])
     if info.get('early_exit') is None:
         return sorted(order), [len(order)]
-    return order, [*(step for step in STEPS if step < len(order)), len(order)]
+    return order, [*exit_steps(len(order)), len(order)]
 
 
-def decides(model: ExportedModel, feats: np.ndarray) -> bool:
-    """Whether the views so far, (v, C), decide: the label is clear and the instance is known."""
-    info = model.info
-    logits = head_logits(feats[None], info['head'], model.arrays)[0]
-    return lead(logits) >= info['early_exit']['margin'] and not _is_unknown(model, feats)
+def decides(model: ExportedModel, feats: np.ndarray, step: int) -> bool:
+    """Whether the views up to a step, (v, C), decide: the label is clear, the instance known."""
+    early_exit = model.info['early_exit']
+    logits = head_logits(feats[None], model.info['head'], model.arrays)[0]
+    if lead(logits) < early_exit['margin']:
+        return False
+    typical = typicality(feats[None], model.info['head'], model.arrays)
+    return typical is None or bool(typical[0] >= early_exit['thresholds'][step])
 
 
 def _is_unknown(model: ExportedModel, feats: np.ndarray) -> bool | None:
     """Whether an instance is less like the support than known ones; None where nothing tells."""
     info = model.info
     typical, threshold = typicality(feats[None], info['head'], model.arrays), info['threshold']
-    return None if typical is None or threshold is None else bool(typical[0] < threshold)
+    if typical is None or threshold is None:
+        return None
+    # One that was left early was known by the views that were looked at.
+    return len(feats) == len(view_order(info['views'])) and bool(typical[0] < threshold)
 
 
 def _prediction(model: ExportedModel, feats: np.ndarray, neighbours: int) -> dict:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmvrec_runtime.files import atomic_write
-from mmvrec_runtime.shared.early_exit import view_order
+from mmvrec_runtime.shared.early_exit import exit_steps, view_order
 from mmvrec_runtime.shared.onnx_file import Exported, read_exported, write_exported
 from mmvrec_runtime.shared.scoring import FORMS, VIEW_MERGING, head_logits, typicality
 from mmvrec_runtime.shared.sessions import ENGINES, PRECISIONS
@@ -92,9 +92,6 @@ def _info_problem(info: dict) -> str | None:
         'it names no known engine and precision': info['engine'] not in ENGINES
         or info['precision'] not in PRECISIONS,
         'its temperature is not positive': not 0 < info['temperature'] < math.inf,
-        'its margin of early exit is no number': not isinstance(
-            info.get('early_exit', {'margin': 0.0})['margin'], float | int
-        ),
         'its head is of no known form': head['form'] not in FORMS
         or head['merge_views'] not in VIEW_MERGING,
     }
@@ -130,8 +127,15 @@ def _array_problem(model: ExportedModel) -> str | None:
     support = arrays.get('support_feats')
     if support is not None and support.shape[:1] != (len(model.info['ids']),):
         return 'its support features differ in number from its ids'
+    views = len(view_order(model.info['views']))
+    early_exit = model.info.get('early_exit')
+    if early_exit is not None:
+        numbers = [early_exit['margin'], *early_exit['thresholds']]
+        are_numbers = all(isinstance(number, float | int) for number in numbers)
+        if not are_numbers or len(numbers) != 1 + len(exit_steps(views)):
+            return 'its early exit has no margin and thresholds'
     # An instance of no features, to see that all fits together.
-    nothing = np.zeros((1, len(view_order(model.info['views'])), _channels(arrays)))
+    nothing = np.zeros((1, views, _channels(arrays)))
     with np.errstate(all='ignore'):
         scores = head_logits(nothing, head, arrays)
         typicality(nothing, head, arrays)

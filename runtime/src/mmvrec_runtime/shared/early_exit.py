@@ -45,8 +45,16 @@ def lead(logits: np.ndarray) -> np.ndarray:
     return best[..., -1] - best[..., -2]
 
 
+def exit_steps(views: int) -> list[int]:
+    """Numbers of views, of so many, after which may be left."""
+    return [step for step in STEPS if step < views]
+
+
 def fit_margin(
-    logits: np.ndarray, labels: np.ndarray, order: Sequence[int]
+    logits: np.ndarray,
+    labels: np.ndarray,
+    order: Sequence[int],
+    known: np.ndarray | None = None,
 ) -> tuple[float | None, float]:
     """The lead with which may be left, and the views that are looked at then.
 
@@ -55,6 +63,9 @@ def fit_margin(
             float, (M, V, N).
         labels (np.ndarray): class indices, int64, (M,).
         order (Sequence[int]): see :func:`view_order`.
+        known (np.ndarray, optional): whether an instance is like the support after every step of
+            :func:`exit_steps`, bool, (M, steps): where not, it is looked at in full. Defaults to
+            None: all are.
 
     Returns:
         tuple[float | None, float]: the least margin of those observed at which, and at all greater
@@ -62,13 +73,14 @@ def fit_margin(
         none; and the mean number of views, of V.
     """
     views = logits.shape[1]
-    steps = [step for step in STEPS if step < views]
+    steps = exit_steps(views)
     running = np.cumsum(logits[:, order], axis=1) / np.arange(1, views + 1)[:, None]
     is_right = running[:, -1].argmax(1) == labels
     leads = np.stack([lead(running[:, step - 1]) for step in steps] or [np.empty(len(labels))], 1)
     margin, mean = None, float(views)
     for candidate in np.unique(leads)[::-1] if steps else ():
-        counts = np.select(list((leads >= candidate).T), steps, views)
+        may_leave = leads >= candidate if known is None else (leads >= candidate) & known
+        counts = np.select(list(may_leave.T), steps, views)
         left = running[np.arange(len(labels)), counts - 1].argmax(1)
         if (is_right & (left != labels)).mean() > MAX_LOSS:
             break
