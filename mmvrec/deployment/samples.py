@@ -66,6 +66,14 @@ def exported_views(pipeline: Sequence[dict]) -> dict[str, object]:
     return {**views.settings, 'bit_depth': bit_depth}
 
 
+def runtime_pipeline(pipeline: Sequence[dict]) -> list[dict]:
+    """The pipeline with views that Pillow resizes, as the runtime does."""
+    return [
+        {**transform, 'backend': 'pillow'} if 'MultiViewRegionContext' in name else dict(transform)
+        for transform, name in zip(pipeline, _built(pipeline)[1], strict=True)
+    ]
+
+
 def dataset_samples(
     records: Sequence[dict], pipeline: Sequence[dict], support_ids: Sequence[str]
 ) -> Samples:
@@ -88,12 +96,7 @@ def dataset_samples(
     chosen = (_spread(known) + _spread(others))[:MAX_SAMPLES]
     if not chosen:
         raise ValueError('the dataset has no instance to check the export on')
-    # Resized as the runtime does it.
-    as_runtime = [
-        {**transform, 'backend': 'pillow'} if 'MultiViewRegionContext' in name else dict(transform)
-        for transform, name in zip(pipeline, _built(pipeline)[1], strict=True)
-    ]
-    instances = Instances(chosen, as_runtime)
+    instances = Instances(chosen, runtime_pipeline(pipeline))
     views = [instances[index]['inputs'].numpy() for index in range(len(chosen))]
     rows = tuple(row_of.get(record['instance_id']) for record in chosen)
     return Samples(np.stack(views), rows)
@@ -103,7 +106,8 @@ def task_samples(dataset: DefectDataset, task: str) -> Samples:
     """Views of instances of a task, as the pipeline of their dataset makes them.
 
     Args:
-        dataset (DefectDataset): which may generate its images.
+        dataset (DefectDataset): which may generate its images; its pipeline is that of
+            :func:`runtime_pipeline`.
         task (str): the product.
 
     Returns:

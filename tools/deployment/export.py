@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from mmengine.config import DictAction
 
 from mmvrec.deployment.export import Exportable, export_classifier
-from mmvrec.deployment.samples import task_samples
+from mmvrec.deployment.samples import runtime_pipeline, task_samples
 from mmvrec.engine.runner import FewShotRunner
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings
@@ -53,11 +53,12 @@ def export(args: argparse.Namespace) -> dict:
         runner.load_or_resume()
     model: MVRECClassifier = runner.model
     task = the_task(model, args.task)
-    pool = DATASETS.build(cfg.train_dataloader.dataset)
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pool = DATASETS.build({**cfg.train_dataloader.dataset, 'pipeline': runtime_pipeline(pipeline)})
     source = Exportable(
         backbone=model.backbone,
         fitted=FittedClassifier(*model.head_of(task), product=model.product_of(task)),
-        pipeline=cfg.test_dataloader.dataset.pipeline,
+        pipeline=pipeline,
         task=task,
         provenance=model.provenance,
         quantile=0.05,
