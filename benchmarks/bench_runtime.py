@@ -3,9 +3,10 @@
     python benchmarks/bench_runtime.py fp32.onnx int8.onnx --engines onnx openvino --threads 2
 
 For every file and engine: seconds from the command to the answer for one image (a process of its
-own, the image is generated), seconds for one instance in a program that runs already, and the
-greatest memory of the process of the command. Medians; files and engines take turns, so that a
-machine that becomes slower slows all of them.
+own, the image is generated), and how many of them are the CPU's, which other programs hardly
+change; seconds for one instance in a program that runs already; and the greatest memory of the
+process of the command. Medians; files and engines take turns, so that a machine that becomes slower
+slows all of them.
 """
 
 import argparse
@@ -48,19 +49,22 @@ def main() -> None:
             begin = time.perf_counter()
             classifier(pixels, [[200, 150, 300, 220]])
             instances[case].append(time.perf_counter() - begin)
-    print('| file | engine | views | start to answer, s | one instance, s | memory, MB |')
-    print('|---|---|---|---|---|---|')
+    print(
+        '| file | engine | views | start to answer, s | of it CPU, s | one instance, s | memory, MB |'
+    )
+    print('|---|---|---|---|---|---|---|')
     for case in cases:
-        seconds, memory = zip(*commands[case][1:], strict=True)
+        seconds, cpu, memory = zip(*commands[case][1:], strict=True)
         views = len(classifiers[case](pixels)[0]['view_boxes'])
         print(
             f'| {Path(case[0]).name} | {case[1]} | {views} | {statistics.median(seconds):.2f} | '
-            f'{statistics.median(instances[case][1:]):.3f} | {max(memory)} |'
+            f'{statistics.median(cpu):.2f} | {statistics.median(instances[case][1:]):.3f} | '
+            f'{max(memory)} |'
         )
 
 
-def run_command(model: str, engine: str, threads: int, image: Path) -> tuple[float, int]:
-    """Seconds and megabytes of one command that classifies one image."""
+def run_command(model: str, engine: str, threads: int, image: Path) -> tuple[float, float, int]:
+    """Seconds, seconds of the CPU and megabytes of one command that classifies one image."""
     command = [sys.executable, '-m', 'mmvrec_runtime', model, str(image)]
     command += ['--engine', engine, '--threads', str(threads)]
     begin = time.perf_counter()
@@ -68,7 +72,8 @@ def run_command(model: str, engine: str, threads: int, image: Path) -> tuple[flo
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f'{" ".join(command)} failed')
-    return time.perf_counter() - begin, usage.ru_maxrss // 1024
+    seconds = time.perf_counter() - begin
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
 
 
 if __name__ == '__main__':

@@ -53,7 +53,9 @@ def _eight_bits(report: dict) -> str:
         text += f', in float32 {", ".join(kept)}'
     if estimate['fp32'] is None:
         return f'{text}; no class has two instances, so that its accuracy cannot be estimated'
-    return f'{text}; leave-one-out accuracy {estimate["int8"]} %, {estimate["fp32"]} % before'
+    return (
+        f'{text}; leave-one-out accuracy {estimate["int8"]:.1f} %, {estimate["fp32"]:.1f} % before'
+    )
 
 
 def exportable(inferencer: DefectInferencer) -> Exportable:

@@ -61,10 +61,11 @@ def test_command_quantises_on_the_enrolled_dataset(saved, tmp_path, capsys):
     assert main(['export', str(saved / 'm.safetensors'), str(out), *arguments]) == 0
     printed = capsys.readouterr().out
     assert 'm.onnx: 3 classes, int8; of 9 instances 0 have other labels' in printed
-    assert ' of 10 layers in eight bits' in printed
+    assert ' of 11 layers in eight bits' in printed
     checks = read_exported(out).info['checks']
-    # Two layers of four matrices each, the patches and the projection.
-    assert checks['layers'] == 10
+    # Two layers of four matrices each, of which the last has its queries apart, the patches and
+    # the projection.
+    assert checks['layers'] == 11
     assert checks['leave_one_out']['fp32'] - checks['leave_one_out']['int8'] <= 0.5
     assert out.stat().st_size < len(exported.content())
 
@@ -140,7 +141,7 @@ def graph(tmp_path_factory):
 def test_layers_that_suffer_most_stay_in_float(graph):
     path, report = quantised_graph(*graph, FallingEstimate(90, 89, 89.4, 89.5), 'onnx')
     assert path.is_file()
-    assert report['layers'] == 10
+    assert report['layers'] == 11
     assert len(report['float_layers']) == 2
     assert report['leave_one_out'] == {'fp32': 90, 'int8': 89.5}
 
