@@ -49,9 +49,7 @@ def main() -> None:
             begin = time.perf_counter()
             classifier(pixels, [[200, 150, 300, 220]])
             instances[case].append(time.perf_counter() - begin)
-    print(
-        '| file | engine | views | start to answer, s | of it CPU, s | one instance, s | memory, MB |'
-    )
+    print('| file | engine | views | start to answer, s | CPU, s | one instance, s | memory, MB |')
     print('|---|---|---|---|---|---|---|')
     for case in cases:
         seconds, cpu, memory = zip(*commands[case][1:], strict=True)
