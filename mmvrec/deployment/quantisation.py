@@ -114,7 +114,7 @@ def quantised_graph(
 
     Where that costs more than half a point of the leave-one-out accuracy of the support, or other
     labels than :func:`mmvrec.deployment.parity.check_parity` allows, the layers that suffer most
-    stay in float32: a sixteenth of them, then twice as many, up to one half, then three quarters.
+    stay in float32: a sixteenth of them, then twice as many up to one half, then three quarters.
 
     Args:
         graph (Path): in float32; files are written beside it.
@@ -157,6 +157,6 @@ def quantised_graph(
         worst = worst or by_damage(prepared, path, layers, samples.views[0])
     raise ValueError(
         'eight bits cost too much, also with three quarters of the layers in float32: '
-        f'leave-one-out accuracy {accuracy} % instead of {best} %, {100 * other:.1f} % of the labels differ; '
-        'export with --precision fp16'
+        f'leave-one-out accuracy {accuracy} % instead of {best} %, {100 * other:.1f} % of the '
+        'labels differ; export with --precision fp16'
     )
