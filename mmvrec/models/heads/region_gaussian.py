@@ -106,11 +106,11 @@ class RegionGaussianHead(FewShotHead):
         """
         check_instances(feats, labels, num_classes)
         more = GaussianStatistics.of(self.select_views(feats), labels, num_classes)
-        statistics = self._fitted_statistics().plus(more)
+        statistics = required(self.statistics).plus(more)
         missing = (statistics.counts == 0).nonzero().flatten().tolist()
         if missing:
             raise ValueError(f'classes {missing} of {num_classes} have no support instance')
-        return self._resize(statistics, len(labels))
+        return self._solve(statistics, len(labels))
 
     @torch.no_grad()
     def remove(self, feats: Tensor, labels: Tensor) -> 'RegionGaussianHead':
@@ -126,10 +126,10 @@ class RegionGaussianHead(FewShotHead):
         Raises:
             ValueError: the head has not been fitted, or a class has fewer instances.
         """
-        present = self._fitted_statistics()
+        present = required(self.statistics)
         check_instances(feats, labels, len(present.counts))
         less = GaussianStatistics.of(self.select_views(feats), labels, len(present.counts))
-        return self._resize(present.minus(less), -len(labels))
+        return self._solve(present.minus(less), -len(labels))
 
     def remember(self, feats: Tensor, labels: Tensor) -> None:
         """Take the statistics, where the head has only been loaded."""
@@ -137,27 +137,17 @@ class RegionGaussianHead(FewShotHead):
             views = self.select_views(feats)
             self.statistics = GaussianStatistics.of(views, labels, len(self.bias))
 
-    def _fitted_statistics(self) -> GaussianStatistics:
-        if self.statistics is None:
-            raise ValueError(
-                'this head has no statistics of its support set, as after loading a checkpoint; '
-                'fit it on the support set once, then add or remove instances'
-            )
-        return self.statistics
-
-    def _resize(self, statistics: GaussianStatistics, more: int) -> 'RegionGaussianHead':
-        """Take other statistics, with so many instances more."""
-        device = self.weight.device
-        self.allocate(self._allocated[0] + more, *statistics.sums.shape)
-        self.to(device)
-        self._solve(statistics)
-        return self
-
-    def _solve(self, statistics: GaussianStatistics) -> None:
+    def _solve(self, statistics: GaussianStatistics, more: int = 0) -> 'RegionGaussianHead':
+        """Take statistics, of so many instances more than before, and solve."""
+        if more or statistics.sums.shape != self.weight.shape:
+            device = self.weight.device
+            self.allocate(self._allocated[0] + more, *statistics.sums.shape)
+            self.to(device)
         weight, bias = discriminant(statistics.means, self.shrinkage.covariance(statistics))
         self.weight.copy_(weight)
         self.bias.copy_(bias)
         self.statistics = statistics
+        return self
 
     @torch.no_grad()
     def leave_out_scores(
@@ -209,7 +199,7 @@ class RegionGaussianHead(FewShotHead):
         Raises:
             ValueError: the head has only been loaded: it keeps no statistics then.
         """
-        statistics = self._fitted_statistics()
+        statistics = required(self.statistics)
         factor = torch.linalg.cholesky(Shrinkage().covariance(statistics))
         identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
         whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
@@ -241,3 +231,13 @@ def discriminant(means: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
     factor = torch.linalg.cholesky(covariance)
     weight = torch.cholesky_solve(means.T, factor).T
     return weight, -(weight * means).sum(-1) / 2
+
+
+def required(statistics: GaussianStatistics | None) -> GaussianStatistics:
+    """Give the statistics of a head, or raise ``ValueError`` where it was only loaded."""
+    if statistics is None:
+        raise ValueError(
+            'this head has no statistics of its support set, as after loading a checkpoint; '
+            'fit it on the support set once, then add or remove instances'
+        )
+    return statistics
