@@ -10,6 +10,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.fewshot.extraction import iter_features
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.registry import MODELS, TRANSFORMS
@@ -37,15 +38,13 @@ class EmbeddedInstances:
         view_boxes (np.ndarray): x1, y1, x2, y2 of the crops in pixels, (M, V, 4).
         pictures (Tensor): the widest centred view with the outline of the mask, uint8, RGB,
             (M, 96, 96, 3).
+        facts (tuple[InstanceFacts, ...]): what else is known of them.
     """
 
     feats: Tensor
     view_boxes: np.ndarray
     pictures: Tensor
-
-    def select(self, rows: Sequence[int]) -> 'EmbeddedInstances':
-        """Some of the instances, in this order."""
-        return EmbeddedInstances(self.feats[rows], self.view_boxes[rows], self.pictures[rows])
+    facts: tuple[InstanceFacts, ...]
 
 
 class Instances(Dataset):
@@ -76,7 +75,8 @@ class Instances(Dataset):
         except (ValueError, OSError) as error:
             raise ValueError(f'instance {record["instance_id"]}: {error}') from error
         picture = outlined_views(item, PICTURE_SIDE)[0]
-        item['data_samples'].set_metainfo({'picture': picture})
+        facts = InstanceFacts.of(record, item)
+        item['data_samples'].set_metainfo({'picture': picture, 'facts': facts})
         return item
 
 
@@ -141,4 +141,5 @@ def embed(
         feats=torch.cat(parts),
         view_boxes=np.stack([sample.view_boxes for sample in samples]),
         pictures=torch.from_numpy(np.stack([sample.picture for sample in samples])),
+        facts=tuple(sample.facts for sample in samples),
     )

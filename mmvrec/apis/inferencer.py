@@ -1,15 +1,16 @@
 """From images of the user's own to a classifier."""
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
+from torch import Tensor
 
-from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
+from mmvrec.apis.embedding import build_model, embed
+from mmvrec.apis.enrolled import EnrolledSupport
 from mmvrec.apis.image_classifier import ImageClassifier
+from mmvrec.apis.model_card import ModelCard
 from mmvrec.apis.named_files import check_files, file_records
 from mmvrec.apis.output import (
     check_display,
@@ -31,7 +32,7 @@ from mmvrec.datasets import DefectDataset
 from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_head
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental
 from mmvrec.fewshot.fitting import TrainingSettings
-from mmvrec.structures import FeatureBank, describe_sources, usual_spellings
+from mmvrec.structures import FeatureBank, describe_sources
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
 
@@ -77,11 +78,24 @@ class DefectInferencer:
         self.quantile = quantile
         self.model = build_model(cfg, device or get_device())
         self.pipeline = cfg.test_dataloader.dataset.pipeline
-        #: The enrolled instances, and a picture of each, uint8, (M, 96, 96, 3).
-        self.bank = FeatureBank.of_task(task, torch.empty(0, 0, 0), [], [])
-        self.pictures = torch.empty(0, PICTURE_SIDE, PICTURE_SIDE, 3, dtype=torch.uint8)
+        #: What is enrolled.
+        self.enrolled = EnrolledSupport.empty(task)
         #: What answers; None before :meth:`fit`.
         self.fitted: FittedClassifier | None = None
+        #: Whether scores are calibrated, as :meth:`fit` was told.
+        self.calibrate = False
+        #: Of the file that it was loaded from, or was last saved to; None before.
+        self.card: ModelCard | None = None
+
+    @property
+    def bank(self) -> FeatureBank:
+        """The enrolled instances."""
+        return self.enrolled.bank
+
+    @property
+    def pictures(self) -> Tensor:
+        """A picture of each enrolled instance, uint8, (M, 96, 96, 3)."""
+        return self.enrolled.pictures
 
     @property
     def classes(self) -> list[str]:
@@ -131,28 +145,11 @@ class DefectInferencer:
 
     def _add(self, records: list[dict], names: list[str]) -> list[str]:
         ids = [record['instance_id'] for record in records]
-        counts = Counter([*self.bank.ids, *ids])
-        repeated = sorted(identity for identity, number in counts.items() if number > 1)
-        if repeated:
-            raise ValueError(
-                f'instances {repeated[:5]} are enrolled already; those of several folders are told '
-                'apart by their paths if the folder above is the data_root'
-            )
-        names = [*self.bank.label_names, *names]
-        spellings = usual_spellings(names)
-        if spellings:
-            pairs = ', '.join(f'{name!r} and {usual!r}' for name, usual in spellings.items())
-            raise ValueError(
-                f'the labels {pairs} differ only in case, blanks or Unicode form; write a class '
-                'one way'
-            )
-        if not records:
-            return []
-        embedded = embed(self.model, self.pipeline, records)
-        feats = torch.cat([self.bank.feats, embedded.feats]) if len(self.bank) else embedded.feats
-        self.bank = FeatureBank.of_task(self.task, feats, names, [*self.bank.ids, *ids])
-        self.pictures = torch.cat([self.pictures, embedded.pictures])
-        self.fitted = None
+        self.enrolled.check_new(ids, names)
+        if records:
+            embedded = embed(self.model, self.pipeline, records)
+            self.enrolled = self.enrolled.with_instances(ids, names, embedded)
+            self.fitted = None
         return ids
 
     def fit(self, calibrate: bool = False, progress: bool = True) -> 'DefectInferencer':
@@ -176,6 +173,7 @@ class DefectInferencer:
                 f'at least two classes are needed, enrolled are {self.classes}; enroll instances '
                 'of another class'
             )
+        self.calibrate = calibrate
         settings = TrainingSettings.from_config(self.cfg)
         self.fitted = fit_classifier(
             self.model, self.bank, settings, self.quantile, calibrate, progress
@@ -216,18 +214,9 @@ class DefectInferencer:
         """
         if label not in self.classes:
             raise ValueError(f'no class {label!r}; enrolled are {self.classes}')
-        if len(self.classes) < 3:
-            raise ValueError(f'without {label!r} there would be fewer than two classes')
         before = require_incremental(self.fitted)
-        names = self.bank.label_names
-        kept = [row for row, name in enumerate(names) if name != label]
-        self.bank = FeatureBank.of_task(
-            self.task,
-            self.bank.feats[kept],
-            [names[row] for row in kept],
-            [self.bank.ids[row] for row in kept],
-        )
-        self.pictures = self.pictures[kept]
+        own = [row for row, name in enumerate(self.bank.label_names) if name == label]
+        self.enrolled = self.enrolled.without(own)
         self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
 
     def __call__(
@@ -343,27 +332,47 @@ class DefectInferencer:
         records, feats = [records[row] for row in others], embedded.feats[others]
         return page.write(path, records, feats, neighbours, max_mistakes)
 
-    def save(self, path: str | Path) -> None:
+    def refit(self, enrolled: EnrolledSupport | None = None, progress: bool = True) -> None:
+        """Fit on another support set as on the one before; a head that trains is trained anew.
+
+        Args:
+            enrolled (EnrolledSupport, optional): made of :attr:`enrolled`. Defaults to None: what
+                is enrolled now.
+            progress (bool): see :meth:`fit`. Defaults to True.
+
+        Raises:
+            ValueError: see :meth:`fit`.
+        """
+        self.enrolled = self.enrolled if enrolled is None else enrolled
+        self.fit(self.calibrate, progress)
+
+    def save(self, path: str | Path, version: int = 1, change: str = 'enrolled') -> None:
         """Write everything but the backbone's weights to one safetensors file.
+
+        Args:
+            path (str | Path): the file.
+            version (int): see :class:`ModelCard`. Defaults to 1; :func:`write_version` counts.
+            change (str): see :class:`ModelCard`. Defaults to ``enrolled``.
 
         Raises:
             ValueError: nothing is fitted yet, or ``path`` does not end in ``.safetensors``.
         """
         fitted, config = require_fitted(self.fitted), config_to_save(self.cfg)
+        self.card = ModelCard.now(version, change, self.model.provenance['backbone'].licence)
         write_model(
             path,
             SavedModel(
                 config=config,
                 files=file_records(config),
-                task=fitted.support.task_names[0],
+                task=self.task,
                 quantile=self.quantile,
                 threshold=fitted.threshold,
                 temperature=fitted.temperature,
-                bank=fitted.support,
-                pictures=self.pictures,
+                enrolled=self.enrolled,
                 head=fitted.head.state_dict(),
                 weights_digest=self.model.backbone.weights_digest(),
                 weights=describe_sources(**self.model.provenance),
+                card=self.card,
             ),
         )
 
@@ -404,14 +413,16 @@ class DefectInferencer:
                 f'{path} was made with other weights ({saved.weights}) than those that its config '
                 f'now finds ({describe_sources(**loaded.model.provenance)})'
             )
-        if saved.bank.feats.shape[-1] != backbone.out_dims:
+        bank = saved.enrolled.bank
+        if bank.feats.shape[-1] != backbone.out_dims:
             raise ValueError(f'{path} is damaged: its support features are not of its backbone')
         try:
-            head = restore_head(loaded.model, saved.bank, saved.head)
+            head = restore_head(loaded.model, bank, saved.head)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f'{path} is damaged, its head does not fit: {error}') from error
-        loaded.bank, loaded.pictures = saved.bank, saved.pictures
+        loaded.enrolled, loaded.card = saved.enrolled, saved.card
+        loaded.calibrate = saved.temperature != 1
         loaded.fitted = FittedClassifier(
-            head, saved.bank.label_space, saved.bank, saved.temperature, saved.threshold
+            head, bank.label_space, bank, saved.temperature, saved.threshold
         )
         return loaded

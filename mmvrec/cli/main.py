@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     _add_report(
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
     )
+    _add_changes(commands)
     _add_inspect(commands.add_parser('inspect', help='what is in a dataset or in a saved model'))
     return main_parser
 
@@ -86,6 +87,38 @@ def _add_report(command: argparse.ArgumentParser) -> None:
     command.set_defaults(module='report')
 
 
+def _add_changes(commands: argparse._SubParsersAction) -> None:
+    """Add the commands that change a model, and keep the version before beside it."""
+    added = commands.add_parser('add', help='enroll further instances in a saved model')
+    added.add_argument('model', metavar='MODEL.safetensors')
+    added.add_argument(
+        'source', nargs='+', help='FORMAT DATA_ROOT, as of enroll; or images, with --label'
+    )
+    added.add_argument('--label', help='class of all instances of the images')
+    added.add_argument('--boxes', metavar='COCO.json', help='as of classify')
+    _add_dataset_options(added)
+    relabelled = commands.add_parser('relabel', help='give an enrolled instance another class')
+    relabelled.add_argument('model', metavar='MODEL.safetensors')
+    relabelled.add_argument('id', help='of the instance (mmvrec inspect MODEL --instances)')
+    relabelled.add_argument('label', help='its new class')
+    removed = commands.add_parser('remove', help='forget enrolled instances')
+    removed.add_argument('model', metavar='MODEL.safetensors')
+    which = removed.add_mutually_exclusive_group(required=True)
+    which.add_argument('--id', nargs='+', default=(), help='instances')
+    which.add_argument('--image', help='all instances of an image')
+    which.add_argument('--class', dest='label', help='a class')
+    merged = commands.add_parser('merge', help='one model of what two have enrolled')
+    merged.add_argument('model', metavar='A.safetensors', help='its head and settings are taken')
+    merged.add_argument('other', metavar='B.safetensors', help='of the same backbone and views')
+    merged.add_argument('out', metavar='OUT.safetensors')
+    for name, command in {
+        'add': added, 'relabel': relabelled, 'remove': removed, 'merge': merged
+    }.items():  # fmt: skip
+        add_import_option(command)
+        command.add_argument('--device')
+        command.set_defaults(module=name)
+
+
 def _add_inspect(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         'target', metavar='FORMAT', help='as of enroll, with data_root; or MODEL.safetensors alone'
@@ -93,6 +126,7 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
     command.add_argument('data_root', nargs='?', help='folder of the dataset')
     _add_dataset_options(command)
     command.add_argument('--out', metavar='OUT.json', help='write all of it')
+    command.add_argument('--instances', action='store_true', help='list those of a saved model')
     command.add_argument('--sheet', metavar='OUT.png', help='draw examples of every class')
     add_import_option(command)
     command.set_defaults(module='inspection')

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -66,7 +67,8 @@ def relabel(inferencer, names: dict[str, str]) -> None:
     """Fit again with other names of the enrolled classes."""
     bank = inferencer.bank
     labels = [names.get(name, name) for name in bank.label_names]
-    inferencer.bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
+    bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
+    inferencer.enrolled = replace(inferencer.enrolled, bank=bank)
     inferencer.fit()
 
 

@@ -10,6 +10,7 @@ import dataset_layouts as layouts
 import pytest
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.apis.enrolled_data import EnrolledData
 from mmvrec.cli import doctor
 from mmvrec.cli.main import main
 from mmvrec.datasets import LabelMeDefects
@@ -85,7 +86,18 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
     about = json.loads(Path('about.json').read_text())
     config = about.pop('config')
     assert about == {
-        'format_version': 2,
+        'format_version': 3,
+        'card': loaded.card.to_dict(),
+        'data': EnrolledData.of(loaded.enrolled.facts).to_dict()
+        | {
+            'image_sizes': [[64, 48]],
+            'brightness': about['data']['brightness'],
+            'areas': about['data']['areas'],
+        },
+        'instances': [
+            {'id': identity, 'label': label, 'image': 'data/' + identity.partition('#')[0]}
+            for identity, label in zip(loaded.bank.ids, loaded.bank.label_names, strict=True)
+        ],
         'task': 'default',
         'classes': {'dent': 4, 'scratch': 4},
         'threshold': loaded.fitted.threshold,
@@ -97,7 +109,7 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
     assert config['model']['head'] == {'type': 'ZipAdapterFHead'}
     assert re.search('dent .* 4 .*\n.* scratch .* 4 ', out)
     for told in (
-        'format version: 2, task: default',
+        'format version: 3, task: default',
         f'weights: mvrec-tiny (digest {about["weights_digest"]})',
         f'threshold: {loaded.fitted.threshold:.4f} (quantile 0.05)',
         "'type': 'MultiViewRegionContext', 'scales': [128, 192, 256]",

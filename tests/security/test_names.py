@@ -5,6 +5,7 @@ they would do something, as escapes.
 """
 
 import html
+from dataclasses import replace
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -131,7 +132,8 @@ def test_names_of_a_saved_model_cannot_command_a_terminal(tmp_path, monkeypatch,
     bank = inferencer.bank
     labels = [names[name] for name in bank.label_names]
     inferencer.task = COMMANDS[0]
-    inferencer.bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
+    bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
+    inferencer.enrolled = replace(inferencer.enrolled, bank=bank)
     inferencer.fit().save('n.safetensors')
     layouts.write_image(tmp_path / 'a.png')
     for command in (['inspect', 'n.safetensors'], ['classify', 'n.safetensors', 'a.png']):
