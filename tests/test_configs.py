@@ -140,6 +140,7 @@ def small(cfg: Config, folder: Path) -> Config:
             transform.img_size = TINY_ARCH['img_size']
     arch = {**TINY_ARCH, 'out_dims': CLIPText.ARCHS['tiny']['out_dims']}
     cfg.model.backbone = {'type': 'AlphaCLIP', 'arch': arch, 'random_seed': 0}
+    cfg.model.prior = None
     for loader, split in ((cfg.train_dataloader, 'support'), (cfg.test_dataloader, 'query')):
         loader.dataset = synthetic_dataset(
             split=split, instances_per_class=5 if split == 'support' else 1, pipeline=pipeline

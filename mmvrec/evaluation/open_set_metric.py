@@ -22,8 +22,8 @@ class OpenSetAUROC(BaseMetric):
     of a detector (:class:`DetectedInstances`). Mean over tasks of the mean over episodes (and
     classes left out), each also with ``…_std`` (over episodes, of the mean over tasks):
 
-    - ``fewshot/auroc``: area under the ROC curve of the similarity to the nearest support instance;
-      50 is chance;
+    - ``fewshot/auroc``: area under the ROC curve of the head's typicality, for most heads the
+      similarity to the nearest support instance (:meth:`FewShotHead.typicality`); 50 is chance;
     - ``fewshot/auroc_probability``: of the greatest class probability;
     - ``fewshot/known_rejected`` and ``unknown_found``: known and unknown queries that are called
       unknown, at the threshold of :func:`leave_one_out_threshold`; None where no class has two
@@ -40,23 +40,23 @@ class OpenSetAUROC(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
-        """Note how alike each query is to the support set.
+        """Note how typical each query is of the support set.
 
         Args:
             data_batch (object): not used.
             data_samples (Sequence[dict]): with ``task``, ``episode``, ``held_out``, ``gt_label``,
-                ``pred_score``, ``similarity`` and ``unknown``.
+                ``pred_score``, ``typical`` and ``unknown``.
 
         Raises:
             ValueError: the support set was not at hand, as with the model of a checkpoint.
         """
         for sample in data_samples:
-            if 'similarity' not in sample:
+            if 'typical' not in sample:
                 raise ValueError('OpenSetAUROC needs the support sets: test without a checkpoint')
             known = sample['gt_label'].item() != UNLABELLED
             row = (
                 known,
-                sample['similarity'],
+                sample['typical'],
                 sample['pred_score'].max().item(),
                 np.nan if sample['unknown'] is None else float(sample['unknown']),
             )
@@ -97,7 +97,7 @@ def separation(rows: np.ndarray, task: str) -> tuple[float, float, float, float]
     """Compute the four numbers of one fit, in percent.
 
     Args:
-        rows (np.ndarray): float, (Q, 4): whether known, similarity, probability, whether called
+        rows (np.ndarray): float, (Q, 4): whether known, typicality, probability, whether called
             unknown.
         task (str): for the message.
 

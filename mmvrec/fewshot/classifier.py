@@ -44,7 +44,7 @@ def fit_classifier(
         temperature = fit_temperature(*held_out)
     head = model.build_head().to(support.feats.device)
     head = fit_head(head, support, settings, 'Training' if progress else None)
-    threshold = leave_one_out_threshold(bank.feats, bank.labels, quantile)
+    threshold = leave_one_out_threshold(head, support.feats, support.labels, quantile)
     return FittedClassifier(head, bank.label_space, bank, temperature, threshold)
 
 
@@ -68,7 +68,7 @@ def adapt_classifier(
     if head.trains:
         row_of = {identity: row for row, identity in enumerate(fitted.support.ids)}
         head.take_over(fitted.head, [row_of.get(identity) for identity in bank.ids])
-    threshold = leave_one_out_threshold(bank.feats, bank.labels, quantile)
+    threshold = leave_one_out_threshold(head, support.feats, support.labels, quantile)
     return FittedClassifier(head.eval(), bank.label_space, bank, fitted.temperature, threshold)
 
 

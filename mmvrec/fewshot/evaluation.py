@@ -40,12 +40,14 @@ def evaluate_task(unit: EvalUnit) -> list[DataSample]:
         list[DataSample]: ``gt_label`` (or :data:`UNLABELLED`), ``pred_label`` and ``pred_score``
         (probabilities, (N,)) of every query, with ``task``, ``episode``, ``instance_id`` and
         ``class_names`` (of the N classes) as meta information; where the support set is at hand
-        also ``similarity`` to its nearest instance and whether that is too little to be known
-        (``unknown``, see :func:`leave_one_out_threshold`; None where there is no threshold).
+        also ``similarity`` to its nearest instance, how ``typical`` it is of the support
+        (:meth:`FewShotHead.typicality`), and whether that is too little to be known (``unknown``,
+        see :func:`leave_one_out_threshold`; None where there is no threshold).
     """
     bank, fitted = unit.query, unit.fitted
     names, first = fitted.class_names, fitted.first_position(unit.task)
-    similarities = fitted.similarities(bank.feats)
+    similarities, typical = fitted.similarities(bank.feats), fitted.typicality(bank.feats)
+    unknown = fitted.are_unknown(bank.feats)
     samples = []
     for index, (scores, label) in enumerate(
         zip(fitted.scores(bank.feats), bank.labels, strict=True)
@@ -58,8 +60,11 @@ def evaluate_task(unit: EvalUnit) -> list[DataSample]:
             'class_names': names,
         }
         if similarities is not None:
-            similarity = similarities[index].max().item()
-            meta |= {'similarity': similarity, 'unknown': fitted.is_unknown(similarity)}
+            meta |= {
+                'similarity': similarities[index].max().item(),
+                'typical': typical[index].item(),
+                'unknown': unknown[index],
+            }
         sample = DataSample(metainfo=meta)
         sample.set_gt_label(label if label == UNLABELLED else label + first)
         sample.set_pred_score(scores).set_pred_label(scores.argmax())

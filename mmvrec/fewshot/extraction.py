@@ -51,6 +51,7 @@ def build_bank(
     dataset = dataloader.dataset
     if dataset.bank is not None:
         return dataset.bank
+    model.check_prior()
     cache = None
     if cache_dir is not None:
         cache = FeatureCache(*_cache_entry(model, dataset, cache_dir, fp16))
@@ -93,6 +94,7 @@ def iter_features(
     if model.backbone is not None:
         # Before the progress bar, so that what is said of the weights stays readable.
         model.backbone.init_weights()
+        model.check_prior()
     device = model.data_preprocessor.device
     for batch in _with_progress(_own_batches(dataloader), dataloader.dataset, progress):
         samples = batch['data_samples']

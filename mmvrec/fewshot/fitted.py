@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mmvrec.fewshot.estimate import SupportEstimate
 from mmvrec.fewshot.rejection import similarities
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.scores import probabilities
@@ -36,8 +37,8 @@ class Prediction:
         scores (dict[str, float]): probability of every class, in label order.
         similarity (float, optional): to the nearest support instance, in [-1, 1]; None without
             support.
-        unknown (bool, optional): whether that is less than known instances have; None without
-            threshold.
+        unknown (bool, optional): whether it is less typical than known instances are, see
+            :meth:`FittedClassifier.typicality`; None without threshold.
         neighbours (tuple[Neighbour, ...]): the nearest support instances, the nearest first.
     """
 
@@ -63,10 +64,12 @@ class FittedClassifier:
         support (FeatureBank, optional): the labelled instances that queries are compared with, on
             the CPU. Defaults to None: a checkpoint does not tell them.
         temperature (float): of the scores, see :func:`fit_temperature`. Defaults to 1.
-        threshold (float, optional): similarity below which an instance is unknown, see
+        threshold (float, optional): typicality below which an instance is unknown, see
             :func:`leave_one_out_threshold`. Defaults to None: nothing is.
         product (str, optional): the task of all queries, where a head of several tasks is told
             it: scores are those of its classes alone. Defaults to None.
+        estimate (SupportEstimate, optional): what can be expected of it, see :func:`estimate`.
+            Defaults to None.
     """
 
     head: FewShotHead
@@ -75,6 +78,12 @@ class FittedClassifier:
     temperature: float = 1.0
     threshold: float | None = None
     product: str | None = None
+    estimate: SupportEstimate | None = None
+
+    def __post_init__(self):
+        if self.support is not None:
+            device = next(self.head.parameters(), self.support.feats).device
+            self.head.remember(self.support.feats.to(device), self.support.positions.to(device))
 
     @property
     def class_names(self) -> list[str]:
@@ -117,6 +126,16 @@ class FittedClassifier:
         """Cosines with the support instances, (B, V, C) to (B, M); None without support."""
         return None if self.support is None else similarities(feats, self.support.feats)
 
+    def typicality(self, feats: Tensor) -> Tensor | None:
+        """How far instances are like the support, (B, V, C) to (B,); None without support.
+
+        See :meth:`FewShotHead.typicality`.
+        """
+        if self.support is None:
+            return None
+        device = next(self.head.parameters(), feats).device
+        return self.head.typicality(feats.to(device), self.support.feats.to(device)).cpu()
+
     def knows(self, feats: Tensor) -> bool:
         """Whether an instance with these view features, (V, C), is in the support.
 
@@ -124,9 +143,12 @@ class FittedClassifier:
         """
         return bool(torch.isclose(feats, self.support.feats, atol=1e-4).flatten(1).all(1).any())
 
-    def is_unknown(self, similarity: float) -> bool | None:
-        """Whether a similarity is too little to be known; None without threshold."""
-        return None if self.threshold is None else similarity < self.threshold
+    def are_unknown(self, feats: Tensor) -> list[bool | None]:
+        """Whether instances are too little typical to be known; None without threshold."""
+        typical = self.typicality(feats)
+        if typical is None or self.threshold is None:
+            return [None] * len(feats)
+        return (typical < self.threshold).tolist()
 
     def predict(self, feats: Tensor, neighbours: int = 3) -> list[Prediction]:
         """Classify instances.
@@ -141,17 +163,17 @@ class FittedClassifier:
         names = self.class_names
         scores = self.scores(feats)
         nearest = self._nearest(feats, neighbours)
+        unknown = self.are_unknown(feats)
         predictions = []
-        for row, near in zip(scores, nearest, strict=True):
+        for row, near, is_unknown in zip(scores, nearest, unknown, strict=True):
             best = int(row.argmax())
-            similarity = near[0].similarity if near else None
             predictions.append(
                 Prediction(
                     label=names[best],
                     score=float(row[best]),
                     scores=dict(zip(names, row.tolist(), strict=True)),
-                    similarity=similarity,
-                    unknown=None if similarity is None else self.is_unknown(similarity),
+                    similarity=near[0].similarity if near else None,
+                    unknown=is_unknown,
                     neighbours=tuple(near[:neighbours]),
                 )
             )

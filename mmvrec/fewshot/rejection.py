@@ -1,8 +1,10 @@
 """Is an instance like anything in the support set?"""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from mmvrec.fewshot.leave_out import leave_out_blocks
+from mmvrec.models.heads import FewShotHead
 
 
 def similarities(feats: Tensor, support: Tensor) -> Tensor:
@@ -23,15 +25,16 @@ def similarities(feats: Tensor, support: Tensor) -> Tensor:
 
 
 def leave_one_out_threshold(
-    support: Tensor, labels: Tensor, quantile: float = 0.05
+    head: FewShotHead, support: Tensor, labels: Tensor, quantile: float = 0.05
 ) -> float | None:
-    """The similarity below which an instance is unlike the support set.
+    """The typicality below which an instance is unlike the support set.
 
-    Every support instance is compared with all others, as if it were a query; of the greatest
-    similarities that they have so, this is a low quantile. Instances without another of their class
-    do not count: to the rest they are as an unknown class is.
+    Every support instance is judged as if it were a query (:meth:`FewShotHead.typicality`); of
+    what they have so, this is a low quantile. Instances without another of their class do not
+    count: to the rest they are as an unknown class is.
 
     Args:
+        head (FewShotHead): fitted on the support.
         support (Tensor): view features, float, (M, V, C).
         labels (Tensor): class indices, int64, (M,).
         quantile (float): share of known instances that may be rejected, in [0, 1]. Defaults to
@@ -40,8 +43,8 @@ def leave_one_out_threshold(
     Returns:
         float | None: None where no class has two instances.
     """
-    has_other = labels[:, None].eq(labels).sum(1) > 1
-    if not has_other.any():
+    blocks = leave_out_blocks(labels)
+    if not blocks:
         return None
-    nearest = similarities(support, support).fill_diagonal_(-torch.inf).amax(1)[has_other]
-    return float(nearest.quantile(quantile))
+    typical = head.leave_out_typicality(support, labels, blocks)
+    return float(typical[typical.isfinite()].quantile(quantile))

@@ -78,6 +78,15 @@ class FeatureBank:
         return LabelSpace({task: self.class_names[task] for task in self.task_names})
 
     @property
+    def positions(self) -> Tensor:
+        """Position of the class of every instance in :attr:`label_space`, int64, (M,)."""
+        space = self.label_space
+        starts = torch.tensor(
+            [space.range_of(task).start for task in self.tasks], dtype=torch.int64
+        )
+        return torch.where(self.labels == UNLABELLED, UNLABELLED, self.labels + starts)
+
+    @property
     def label_names(self) -> list[str]:
         """Class name of every instance; empty of one without a class."""
         return [

@@ -28,8 +28,8 @@ PROTOCOL = {'shots': 5, 'episodes': 5, 'seed': 0, 'cache_dir': 'work_dirs/featur
 def effective(cfg: Config) -> dict:
     """What runner, loops, model and datasets are built with, as JSON has it.
 
-    Loops have the settings of the protocol, wherever they stand; a text tower that the head does
-    not look at is never built.
+    Loops have the settings of the protocol, wherever they stand; a text tower or a prior that the
+    head does not look at is never built.
     """
     init_default_scope('mmvrec')
     settings = json.loads(json.dumps(cfg.to_dict()))
@@ -38,8 +38,10 @@ def effective(cfg: Config) -> dict:
         settings[loop] = {**protocol, **settings[loop]}
     # Training draws one episode, `episode`.
     del settings['train_cfg']['episodes']
-    if not MODELS.build(settings['model']['head']).needs_text:
-        settings['model'].pop('text', None)
+    head = MODELS.build(settings['model']['head'])
+    for part, is_used in (('text', head.needs_text), ('prior', head.takes_prior)):
+        if not is_used:
+            settings['model'].pop(part, None)
     return {key: value for key, value in settings.items() if key not in VARIABLES}
 
 

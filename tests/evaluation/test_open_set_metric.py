@@ -14,7 +14,7 @@ def sample(known, similarity, unknown, score=0.9, episode=0, held_out='a', task=
         'held_out': held_out,
         'gt_label': torch.tensor([0 if known else UNLABELLED]),
         'pred_score': torch.tensor([score, 1 - score]),
-        'similarity': similarity,
+        'typical': similarity,
         'unknown': unknown,
     }
 
@@ -52,7 +52,7 @@ def test_numbers_by_hand():
 
 def test_each_class_left_out_counts_alone():
     # Similarities of two fits cannot be compared: here the second's are all greater.
-    other = [{**s, 'held_out': 'b', 'similarity': s['similarity'] + 5} for s in FOUR]
+    other = [{**s, 'held_out': 'b', 'typical': s['typical'] + 5} for s in FOUR]
     assert evaluate(FOUR + other)['fewshot/auroc'] == pytest.approx(75)
 
 
@@ -81,4 +81,4 @@ def test_only_one_kind_is_refused():
 def test_a_checkpoint_is_refused():
     (first, *_) = FOUR
     with pytest.raises(ValueError, match='without a checkpoint'):
-        OpenSetAUROC().process(None, [{k: v for k, v in first.items() if k != 'similarity'}])
+        OpenSetAUROC().process(None, [{k: v for k, v in first.items() if k != 'typical'}])

@@ -9,7 +9,7 @@ from engine_parts import feature_bank
 from mmvrec.fewshot.evaluation import EvalUnit, evaluate_task
 from mmvrec.fewshot.fitted import FittedClassifier, Neighbour
 from mmvrec.fewshot.rejection import leave_one_out_threshold
-from mmvrec.models.heads import ZipAdapterFHead
+from mmvrec.models.heads import RegionGaussianHead, ZipAdapterFHead
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_no_instances(support, query):
 
 
 def test_evaluation_says_the_same(support, query):
-    threshold = leave_one_out_threshold(support.feats, support.labels)
+    threshold = leave_one_out_threshold(ZipAdapterFHead(), support.feats, support.labels)
     fitted = fitted_on(support, threshold=threshold)
     samples = evaluate_task(EvalUnit(4, query, fitted))
     predictions = fitted.predict(query.feats)
@@ -92,5 +92,15 @@ def test_evaluation_says_the_same(support, query):
         assert sample.class_names[sample.pred_label.item()] == prediction.label
         assert sample.pred_score.tolist() == list(prediction.scores.values())
         assert sample.similarity == prediction.similarity
-        assert sample.unknown == prediction.unknown
+        assert sample.unknown == prediction.unknown == (sample.typical < threshold)
         assert (sample.task, sample.episode, sample.held_out) == ('one', 4, None)
+
+
+def test_a_loaded_gaussian_head_is_told_its_support(support, query):
+    head = RegionGaussianHead().fit(support.feats, support.labels, 3)
+    loaded = RegionGaussianHead()
+    loaded.allocate(len(support), 3, support.feats.shape[-1])
+    loaded.load_state_dict(head.state_dict())
+    expected = head.typicality(query.feats, support.feats)
+    found = FittedClassifier(loaded, support.label_space, support).typicality(query.feats)
+    torch.testing.assert_close(found, expected)

@@ -2,6 +2,7 @@
 model = dict(
     type='MVRECClassifier',
     backbone=dict(type='AlphaCLIP', arch='tiny', checkpoint='mvrec-tiny'),
+    prior='mvrec-tiny',
 )
 # For heads that look at class names: a tower of random weights, for tests and demos.
 text_encoder = dict(type='CLIPText', arch='tiny')

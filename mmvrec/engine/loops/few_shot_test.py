@@ -132,13 +132,14 @@ class FewShotTestLoop(BaseLoop):
                     temperature = fit_temperature(
                         *held_out_scores(model.build_head, support, settings)
                     )
+                threshold = leave_one_out_threshold(head, support.feats, support.labels)
                 for task, bank in banks.items():
                     fitted = FittedClassifier(
                         head=head,
                         label_space=support.label_space,
                         support=bank,
                         temperature=temperature,
-                        threshold=leave_one_out_threshold(bank.feats, bank.labels),
+                        threshold=threshold,
                         product=model.product_of(task),
                     )
                     yield EvalUnit(episode, evaluated[task], fitted, held_out)

@@ -10,6 +10,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmvrec.models.heads.base import FewShotHead
+from mmvrec.models.heads.covariance_prior import load_prior
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.registry import MODELS
 from mmvrec.structures import MADE_ELSEWHERE, LabelSpace, Provenance
@@ -34,6 +35,8 @@ class MVRECClassifier(BaseClassifier):
         unified (str, optional): one head for the classes of all tasks instead of one per task.
             ``product_known``: of a query's scores those of its task are kept, set to sum 1;
             ``product_unknown``: it may be taken for a class of any task. Defaults to None.
+        prior (str, optional): the backbone's covariance prior, for heads that take one, see
+            :func:`load_prior`. Defaults to None.
 
     Raises:
         ValueError: ``views_per_forward`` is less than 1, the head needs text features and there is
@@ -48,6 +51,7 @@ class MVRECClassifier(BaseClassifier):
         views_per_forward: int = 54,
         text: dict | None = None,
         unified: Literal['product_known', 'product_unknown'] | None = None,
+        prior: str | None = None,
     ):
         preprocessor = {'type': 'MultiViewDataPreprocessor', **(data_preprocessor or {})}
         super().__init__(data_preprocessor=MODELS.build(preprocessor))
@@ -56,7 +60,11 @@ class MVRECClassifier(BaseClassifier):
         self.backbone = None if backbone is None else MODELS.build(backbone)
         self.head_cfg = deepcopy(dict(head))
         # Built once here so that a wrong head config fails now, not after the extraction.
-        self.needs_text = self.build_head().needs_text
+        built = self.build_head()
+        if prior is not None and built.takes_prior:
+            self.head_cfg.setdefault('prior', prior)
+            built = self.build_head()
+        self.needs_text = built.needs_text
         if self.needs_text and text is None:
             raise ValueError(
                 f'{head["type"]} needs text features of the classes; set model.text, as in '
@@ -101,6 +109,17 @@ class MVRECClassifier(BaseClassifier):
                 self._text_feats[task, *names] = self.text(task, names)
         feats = [self._text_feats[task, *names] for task, names in label_space.classes.items()]
         return torch.cat(feats).to(self.data_preprocessor.device)
+
+    def check_prior(self) -> None:
+        """Check that the head's covariance prior is one of this backbone's weights.
+
+        Raises:
+            ValueError: it was made with others.
+        """
+        name = self.head_cfg.get('prior')
+        if name is not None and self.backbone is not None:
+            digest, source = self.backbone.weights_digest(), self.backbone.provenance.source
+            load_prior(name).check_weights(digest, source)
 
     def head_tasks(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """The heads for some tasks, by name, with the tasks that each tells apart."""

@@ -6,6 +6,7 @@ from mmvrec.models.heads.knn import KNNHead
 from mmvrec.models.heads.linear_probe import LinearProbeHead
 from mmvrec.models.heads.lp_plus_plus import LPPlusPlusHead
 from mmvrec.models.heads.proto_net import ProtoNetHead
+from mmvrec.models.heads.region_gaussian import RegionGaussianHead
 from mmvrec.models.heads.text_fusion import TextFusionHead
 from mmvrec.models.heads.tip_adapter import TipAdapterFHead, TipAdapterHead
 from mmvrec.models.heads.zero_shot import ZeroShotHead
@@ -21,6 +22,7 @@ __all__ = [
     'LPPlusPlusHead',
     'LinearProbeHead',
     'ProtoNetHead',
+    'RegionGaussianHead',
     'TextFusionHead',
     'TipAdapterFHead',
     'TipAdapterHead',

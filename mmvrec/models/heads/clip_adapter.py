@@ -29,6 +29,8 @@ class CLIPAdapterHead(TrainedHead, ZeroShotHead):
         ValueError: an argument is not as described.
     """
 
+    method = 'CLIP-Adapter'
+    paper = 'https://arxiv.org/abs/2110.04544'
     incremental = False
 
     def __init__(self, ratio: float = 0.2, reduction: int = 4, init_seed: int = 0, **kwargs):

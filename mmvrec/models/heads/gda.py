@@ -38,6 +38,9 @@ class GDAHead(FewShotHead):
         ValueError: an argument is not as described.
     """
 
+    method = 'GDA'
+    paper = 'https://arxiv.org/abs/2402.04087'
+
     def __init__(self, shrinkage: float = 1.0, groups: int = 1, **kwargs):
         super().__init__(**kwargs)
         if not shrinkage > 0:

@@ -31,6 +31,9 @@ class KernelRidgeHead(FewShotHead):
         ValueError: ``beta`` or ``alpha`` is not positive.
     """
 
+    method = 'ProKeR'
+    paper = 'https://arxiv.org/abs/2501.11175'
+
     def __init__(self, beta: float = 32.0, alpha: float | None = 0.1, **kwargs):
         super().__init__(**kwargs)
         if not beta > 0:

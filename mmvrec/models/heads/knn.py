@@ -24,6 +24,9 @@ class KNNHead(CachedSupportHead):
         ValueError: ``k`` is less than 1, or larger than the support set (when allocated).
     """
 
+    method = 'CLIP-KNN'
+    paper = 'https://arxiv.org/abs/2412.16897'
+
     def __init__(self, k: int = 1, **kwargs):
         super().__init__(**kwargs)
         if k < 1:

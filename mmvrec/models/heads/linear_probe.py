@@ -32,6 +32,9 @@ class LinearProbeHead(FewShotHead):
         ValueError: ``C`` is not positive, or ``views`` is none of these.
     """
 
+    method = 'Linear probe'
+    paper = 'https://arxiv.org/abs/2103.00020'
+
     def __init__(
         self,
         C: float = 31.6,

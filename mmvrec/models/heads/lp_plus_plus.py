@@ -32,6 +32,8 @@ class LPPlusPlusHead(FewShotHead):
         ValueError: an argument is less than 1.
     """
 
+    method = 'LP++'
+    paper = 'https://arxiv.org/abs/2404.02285'
     needs_text = True
 
     def __init__(self, iterations: int = 300, steps_per_blending: int = 10, **kwargs):

@@ -25,6 +25,9 @@ class ProtoNetHead(FewShotHead):
         ValueError: ``temperature`` is not positive.
     """
 
+    method = 'Prototypical Networks'
+    paper = 'https://arxiv.org/abs/1703.05175'
+
     def __init__(self, temperature: float = 0.01, **kwargs):
         super().__init__(**kwargs)
         if not temperature > 0:

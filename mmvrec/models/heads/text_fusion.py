@@ -32,6 +32,8 @@ class TextFusionHead(ZeroShotHead):
         ValueError: ``weight`` is negative, or ``head`` is one that trains.
     """
 
+    method = 'Text fusion'
+
     def __init__(self, head: dict, weight: float | None = None, **kwargs):
         super().__init__(**kwargs)
         if weight is not None and weight < 0:

@@ -27,6 +27,9 @@ class TipAdapterHead(CachedSupportHead, ZeroShotHead):
         ValueError: ``alpha`` is negative or ``beta`` not positive.
     """
 
+    method = 'Tip-Adapter'
+    paper = 'https://arxiv.org/abs/2111.03930'
+
     def __init__(self, alpha: float = 1.0, beta: float = 5.5, **kwargs):
         super().__init__(**kwargs)
         if alpha < 0:
@@ -53,6 +56,8 @@ class TipAdapterFHead(TrainedHead, TipAdapterHead):
         **kwargs: see :class:`TipAdapterHead`.
     """
 
+    method = 'Tip-Adapter-F'
+    paper = 'https://arxiv.org/abs/2111.03930'
     incremental = False
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:

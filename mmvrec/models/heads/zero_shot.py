@@ -25,6 +25,8 @@ class ZeroShotHead(FewShotHead):
         ValueError: ``logit_scale`` is not positive.
     """
 
+    method = 'CLIP zero-shot'
+    paper = 'https://arxiv.org/abs/2103.00020'
     needs_text = True
 
     def __init__(self, logit_scale: float = LOGIT_SCALE, **kwargs):

@@ -62,6 +62,9 @@ class ZipAdapterHead(FewShotHead):
         ValueError: ``beta`` or ``tau`` is not positive.
     """
 
+    method = 'Zip-Adapter'
+    paper = 'https://arxiv.org/abs/2412.16897'
+
     def __init__(self, beta: float = 32.0, tau: float = 0.11, **kwargs):
         super().__init__(**kwargs)
         for name, value in (('beta', beta), ('tau', tau)):

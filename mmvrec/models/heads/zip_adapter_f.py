@@ -40,6 +40,8 @@ class ZipAdapterFHead(TrainedHead, ZipAdapterHead):
         ValueError: an argument is not as described.
     """
 
+    method = 'Zip-Adapter-F'
+    paper = 'https://arxiv.org/abs/2412.16897'
     stack_type = ZipAdapterStack
 
     def __init__(

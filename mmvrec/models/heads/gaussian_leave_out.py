@@ -1,0 +1,96 @@
+"""What a Gaussian head would say of support instances had it been fitted without them."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from mmvrec.models.heads.gaussian_statistics import GaussianStatistics, unit_views
+
+
+class GaussianLeaveOut:
+    r"""Parameters without blocks of instances, in closed form.
+
+    All covariances of a :class:`RegionGaussianHead` are ``a W' + b P`` with two numbers that every
+    support set has its own of. Without block B the scatter is smaller by few directions::
+
+        W' = W - U U',   U = [x_v - m_B,  sqrt(n_B n / (n - n_B)) (m_B - mu)]
+
+    for the views x_v of B of each class, their mean m_B and number n_B, and mean mu and number n of
+    the class. With ``P = L L'`` and ``L^-1 W L'^-1 = Q D Q'``, ``R = L'^-1 Q`` makes P the identity
+    and W diagonal, once for all blocks, and Sherman, Morrison and Woodbury's identity does the
+    rest: with ``A = a D + b`` and ``Z = R' U``::
+
+        Sigma'^-1 = R (A^-1 + a A^-1 Z (1 - a Z' A^-1 Z)^-1 Z' A^-1) R'
+
+    Args:
+        head (RegionGaussianHead): fitted.
+        feats (Tensor): view features of its support, float, (M, V, C).
+        labels (Tensor): class indices, int64, (M,).
+    """
+
+    def __init__(self, head, feats: Tensor, labels: Tensor):
+        self.head = head
+        self.views, self.labels = unit_views(head.select_views(feats)), labels
+        self.statistics = GaussianStatistics.of(self.views, labels, len(head.bias))
+        scatter = self.statistics.scatter
+        self.trace = float(scatter.trace())
+        factor = torch.linalg.cholesky(head.target(len(scatter)))
+        half = torch.linalg.solve_triangular(factor, scatter, upper=False)
+        inner = torch.linalg.solve_triangular(factor, half.T, upper=False)
+        self.scatters, rotation = torch.linalg.eigh((inner + inner.T) / 2)
+        self.basis = torch.linalg.solve_triangular(factor.T, rotation, upper=True)
+
+    def without(self, block: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Weight (N, C) and bias (N,), float64, of a fit without some instances.
+
+        Args:
+            block (Sequence[int]): positions of instances; of every class some are left.
+        """
+        means, solve = self._solver(block)
+        weight = solve(means)
+        return weight @ self.basis.T, -(weight * means).sum(-1) / 2
+
+    def distances(self, block: Sequence[int]) -> Tensor:
+        """Squared Mahalanobis distances of some instances to the class means of a fit without them.
+
+        Args:
+            block (Sequence[int]): positions of instances; of every class some are left.
+
+        Returns:
+            Tensor: of the mean unit views, float64, (len(block), N).
+        """
+        means, solve = self._solver(block)
+        ways = (self.views[block].mean(1) @ self.basis)[:, None] - means
+        return (solve(ways.flatten(0, 1)).view_as(ways) * ways).sum(-1)
+
+    def _solver(self, block: Sequence[int]) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Class means without a block, and what multiplies rows by the inverse, in the basis."""
+        labels = self.labels[block]
+        less = GaussianStatistics.of(self.views[block], labels, len(self.head.bias))
+        left = GaussianStatistics(
+            self.statistics.sums - less.sums, self.statistics.counts - less.counts, less.gram
+        )
+        directions = torch.cat([self._directions(block, k) for k in labels.unique()])
+        trace = max(self.trace - float(directions.square().sum()), 0.0)
+        own, target = self.head.shares(trace, left)
+        inverse = 1 / (own * self.scatters + target)
+        turned = directions @ self.basis
+        scaled = turned * inverse
+        core = torch.eye(len(turned), dtype=turned.dtype, device=turned.device)
+        core = core - own * scaled @ turned.T
+
+        def solve(rows: Tensor) -> Tensor:
+            plain = rows * inverse
+            return plain + own * torch.linalg.solve(core, turned @ plain.T).T @ scaled
+
+        return left.means @ self.basis, solve
+
+    def _directions(self, block: Sequence[int], label: Tensor) -> Tensor:
+        """Rows of U' of one class, (n_B + 1, C)."""
+        views = self.views[block][self.labels[block] == label].flatten(0, 1)
+        mean, number = views.mean(0), len(views)
+        total = self.statistics.counts[label]
+        shift = mean - self.statistics.means[label]
+        weight = (number * total / (total - number)).sqrt()
+        return torch.cat([views - mean, weight * shift[None]])
