@@ -46,6 +46,14 @@ class EmbeddedInstances:
     pictures: Tensor
     facts: tuple[InstanceFacts, ...]
 
+    def select(self, rows: Sequence[int]) -> 'EmbeddedInstances':
+        """Some of the instances, in this order."""
+        rows = list(rows)
+        facts = tuple(self.facts[row] for row in rows)
+        return EmbeddedInstances(
+            self.feats[rows], self.view_boxes[rows], self.pictures[rows], facts
+        )
+
 
 class Instances(Dataset):
     """Records of instances through a pipeline; each sample brings a picture of its instance.

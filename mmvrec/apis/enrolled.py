@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances
+from mmvrec.apis.enrolled_data import EnrolledData
 from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.datasets.checks import label_problem
 from mmvrec.structures import FeatureBank, usual_spellings
@@ -35,6 +36,11 @@ class EnrolledSupport:
         """Nothing yet."""
         pictures = torch.empty(0, PICTURE_SIDE, PICTURE_SIDE, 3, dtype=torch.uint8)
         return cls(FeatureBank.of_task(task, torch.empty(0, 0, 0), [], []), pictures, ())
+
+    @property
+    def data(self) -> EnrolledData | None:
+        """Summary of the facts; None where none are known."""
+        return EnrolledData.of(self.facts)
 
     @property
     def images(self) -> list[str]:
@@ -148,6 +154,11 @@ class EnrolledSupport:
             raise ValueError(f'{identity!r} may be {[ids[row] for row in rows[:5]]}; say which')
         near = get_close_matches(identity, ids, n=3, cutoff=0.5) or ids[:3]
         raise ValueError(f'no instance {identity!r} is enrolled; there are {near} …')
+
+    def row_of_features(self, feats: Tensor) -> int | None:
+        """Position of the instance with these view features, (V, C); None where there is none."""
+        rows = torch.isclose(feats, self.bank.feats, atol=1e-4).flatten(1).all(1).nonzero()
+        return int(rows[0]) if len(rows) else None
 
     def rows_of_image(self, image: str) -> list[int]:
         """Positions of the instances of an image, by its path or the end of it.

@@ -12,12 +12,12 @@ _SIZE_RATIO = 10.0
 _BRIGHTNESS_MARGIN = 25.0
 #: What a warning means, by the name that results have.
 WARNINGS = {
-    'whole image': 'whole images, where regions of images were enrolled',
-    'region': 'regions of images, where whole images were enrolled',
-    'image size': 'in images of another size than those enrolled',
-    'colour mode': 'grey where colour images were enrolled, or the other way round',
-    'instance size': 'ten times larger or smaller than all that were enrolled',
-    'brightness': 'darker or brighter than all that were enrolled',
+    'whole image': 'are whole images, where regions of images were enrolled',
+    'region': 'are regions of images, where whole images were enrolled',
+    'image size': 'are in images of another size than those enrolled',
+    'colour mode': 'are grey where colour images were enrolled, or the other way round',
+    'instance size': 'are ten times larger or smaller than all that were enrolled',
+    'brightness': 'are darker or brighter than all that were enrolled',
 }
 
 
@@ -89,6 +89,12 @@ class EnrolledData:
         return [name for name, unlike in is_unlike.items() if unlike]
 
     @property
+    def size_text(self) -> str:
+        """Sizes of the instances, for people."""
+        low, high = (f'{side**0.5:.0f}' for side in self.areas)
+        return f'{low} to {high} pixels wide and high in the geometric mean'
+
+    @property
     def _sizes_are_fixed(self) -> bool:
         """Whether images come in few sizes, as of a camera, so that another one means something."""
         return len(self.image_sizes) <= max(1, self.images // 4)
@@ -102,10 +108,9 @@ class EnrolledData:
         sizes = ', '.join(f'{width} x {height}' for width, height in self.image_sizes[:5])
         more = len(self.image_sizes) - 5
         colour = {0: 'grey', self.instances: 'colour'}.get(self.colour, 'grey and colour')
-        low, high = (side**0.5 for side in self.areas)
         return [
             f'data: {self.instances} instances in {self.images} images, {self.kind}, {colour}',
             f'image sizes, pixels: {sizes}' + (f' and {more} more' if more > 0 else ''),
-            f'instance sizes, side of a square of equal area, pixels: {low:.0f} to {high:.0f}',
+            f'instances: {self.size_text}',
             f'brightness, 0 to 255: {self.brightness[0]:.0f} to {self.brightness[1]:.0f}',
         ]

@@ -32,6 +32,7 @@ from mmvrec.datasets import DefectDataset
 from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_head
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental
 from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.fewshot.verdicts import VerdictRule
 from mmvrec.structures import FeatureBank, describe_sources
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
@@ -176,7 +177,13 @@ class DefectInferencer:
         self.calibrate = calibrate
         settings = TrainingSettings.from_config(self.cfg)
         self.fitted = fit_classifier(
-            self.model, self.bank, settings, self.quantile, calibrate, progress
+            self.model,
+            self.bank,
+            settings,
+            self.quantile,
+            calibrate,
+            progress,
+            self.enrolled.images,
         )
         return self
 
@@ -229,6 +236,7 @@ class DefectInferencer:
         show: bool = False,
         out_dir: str | Path | None = None,
         return_exceptions: bool = False,
+        max_error: float = 0.02,
     ) -> list[list[dict]] | list[list[dict] | Exception]:
         """Classify instances.
 
@@ -246,6 +254,8 @@ class DefectInferencer:
             return_exceptions (bool): go on where an image or one of its instances is broken; the
                 error stands in the place of the results of the image. Images are embedded, and
                 their files written, one by one. Defaults to False.
+            max_error (float): share of wrong answers that is allowed among those called sure, by
+                the answers held out (:class:`VerdictRule`). Defaults to 0.02.
 
         Returns:
             list[list[dict]]: per image, per instance: ``id`` (image and place); ``bbox`` (x1, y1,
@@ -253,7 +263,9 @@ class DefectInferencer:
             probability of every class); ``similarity`` to the nearest support instance, in [-1, 1];
             ``unknown`` (bool), whether that is less than known instances have, None where no class
             has two instances; ``neighbours``, the nearest support instances with ``id``, ``label``,
-            ``similarity``; ``view_boxes`` (V, 4), the crops that were looked at; ``det_score``
+            ``similarity``; ``verdict``, see :data:`Verdict`; ``warnings``, names in
+            :data:`mmvrec.apis.enrolled_data.WARNINGS` of the ways in which it is unlike all that is
+            enrolled; ``view_boxes`` (V, 4), the crops that were looked at; ``det_score``
             where the instances are a detector's that tells it. All of it is JSON-able.
 
         Raises:
@@ -268,7 +280,14 @@ class DefectInferencer:
         if show:
             check_display()
         classifier = ImageClassifier(
-            fitted, self.model, self.pipeline, self.task, batch_size, neighbours
+            fitted,
+            self.model,
+            self.pipeline,
+            self.task,
+            batch_size,
+            neighbours,
+            VerdictRule.of(fitted, max_error),
+            self.enrolled.data,
         )
         classify = classifier.classify_each if return_exceptions else classifier.classify
         answers = classify(images, instances, progress)
@@ -373,6 +392,8 @@ class DefectInferencer:
                 weights_digest=self.model.backbone.weights_digest(),
                 weights=describe_sources(**self.model.provenance),
                 card=self.card,
+                estimate=fitted.estimate,
+                held_out=fitted.held_out,
             ),
         )
 
@@ -423,6 +444,12 @@ class DefectInferencer:
         loaded.enrolled, loaded.card = saved.enrolled, saved.card
         loaded.calibrate = saved.temperature != 1
         loaded.fitted = FittedClassifier(
-            head, bank.label_space, bank, saved.temperature, saved.threshold
+            head,
+            bank.label_space,
+            bank,
+            saved.temperature,
+            saved.threshold,
+            estimate=saved.estimate,
+            held_out=saved.held_out,
         )
         return loaded

@@ -1,8 +1,7 @@
 """What is known of an enrolled instance beside its features: how a model was shown its classes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from math import isfinite
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -12,8 +11,6 @@ from mmvrec.visualization.instances import central_views
 _GREY_LEVELS = 2.0
 #: Share of the image from which on an instance is the image.
 _WHOLE = 0.98
-#: Largest number, and longest name, that a file may have.
-_MOST, _LONGEST = 1e12, 4096
 
 
 @dataclass(frozen=True)
@@ -61,29 +58,6 @@ class InstanceFacts:
             area=area,
             is_whole=record['mask'] is None and area >= _WHOLE * width * height,
         )
-
-    @classmethod
-    def from_dict(cls, values: object) -> 'InstanceFacts':
-        """Read what :meth:`to_dict` has given, of any origin.
-
-        Raises:
-            ValueError: fields are missing, of another type or out of range.
-        """
-        kinds = {field.name: field.type for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) != set(kinds):
-            raise ValueError(f'facts of an instance are {", ".join(kinds)}')
-        for name, kind in kinds.items():
-            value, wanted = values[name], (int, float) if kind is float else kind
-            if not isinstance(value, wanted) or (kind is not bool and isinstance(value, bool)):
-                raise ValueError(f'{name} of an instance is no {kind.__name__}')
-            in_range = len(value) <= _LONGEST if kind is str else isfinite(value) and value <= _MOST
-            if not in_range or (kind is not str and value < 0):
-                raise ValueError(f'{name} of an instance is out of range')
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, str | int | float | bool]:
-        """The fields, for JSON."""
-        return asdict(self)
 
 
 def has_colour(view: Tensor) -> bool:

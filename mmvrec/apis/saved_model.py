@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mmengine.config import Config
@@ -17,9 +17,12 @@ from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.apis.model_card import ModelCard
 from mmvrec.apis.saved_checks import content_problem
 from mmvrec.apis.saved_config import ConfigCheck, with_plain_types
+from mmvrec.fewshot.estimate import SupportEstimate
+from mmvrec.fewshot.held_out import HeldOutAnswer
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write
+from mmvrec.utils.plain import from_plain
 
 FORMAT = 'mvrec-inferencer'
 #: 2: with a checksum, and a record of the files that are named by paths. 3: with a model card, and
@@ -38,6 +41,12 @@ _FIELDS = (
     'temperature',
     'weights_digest',
 )
+#: Entries of the metadata since format version 3, that are fields of :class:`SavedModel` too.
+_FURTHER = {
+    'card': ModelCard,
+    'estimate': SupportEstimate | None,
+    'held_out': tuple[HeldOutAnswer, ...],
+}
 #: What of a config a saved model needs.
 _CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 
@@ -58,6 +67,8 @@ class SavedModel:
         weights (str): where they come from.
         files (dict): size and SHA-256 of the files that ``config`` names by paths.
         card (ModelCard, optional): which model this is; None before format version 3.
+        estimate (SupportEstimate, optional): see :class:`FittedClassifier`.
+        held_out (tuple[HeldOutAnswer, ...]): see :class:`FittedClassifier`.
         version (int): of the format. Defaults to the one that is written.
     """
 
@@ -72,6 +83,8 @@ class SavedModel:
     weights: str
     files: dict
     card: ModelCard | None
+    estimate: SupportEstimate | None
+    held_out: tuple[HeldOutAnswer, ...]
     version: int = FORMAT_VERSION
 
 
@@ -96,9 +109,11 @@ def write_model(path: str | Path, model: SavedModel) -> None:
         'classes': bank.label_space.names,
         'labels': bank.label_names,
         'ids': bank.ids,
-        'facts': [one and one.to_dict() for one in model.enrolled.facts],
+        'facts': [one and asdict(one) for one in model.enrolled.facts],
         'weights_source': model.weights,
-        'card': model.card.to_dict(),
+        'card': asdict(model.card),
+        'estimate': model.estimate and asdict(model.estimate),
+        'held_out': [asdict(answer) for answer in model.held_out],
     }
     tensors = {
         **model.head,
@@ -187,16 +202,32 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
         raise ValueError(f'{path} is not loaded: {error}') from error
     try:
         enrolled = enrolled_support(info, tensors)
-        card = ModelCard.from_dict(info['card']) if version >= 3 else None
-    except (ValueError, KeyError) as error:
+        more = further_content(info) if version >= 3 else dict.fromkeys(_FURTHER) | {'held_out': ()}
+    except ValueError as error:
         raise ValueError(f'{path} is damaged: {error}') from error
     return SavedModel(
         **{name: info[name] for name in _FIELDS},
         enrolled=enrolled,
         head=tensors,
         weights=info['weights_source'],
-        card=card,
+        **more,
     )
+
+
+def further_content(info: dict) -> dict:
+    """Take what files have since format version 3 from the metadata of a saved model.
+
+    Raises:
+        ValueError: something is missing, of another kind, or about other instances or classes.
+    """
+    more = {name: from_plain(kind, info.get(name), name) for name, kind in _FURTHER.items()}
+    known = dict(zip(info['ids'], info['labels'], strict=True))
+    for answer in more['held_out']:
+        if known.get(answer.id) != answer.label or answer.predicted not in info['classes']:
+            raise ValueError(f'its answer held out to {answer.id[:200]!r} is of no instance of it')
+    if more['card'].version < 1:
+        raise ValueError('card.version must be 1 or more')
+    return more
 
 
 def enrolled_support(info: dict, tensors: dict[str, Tensor]) -> EnrolledSupport:
@@ -211,12 +242,13 @@ def enrolled_support(info: dict, tensors: dict[str, Tensor]) -> EnrolledSupport:
     """
     ids = info['ids']
     facts = info.get('facts', [None] * len(ids))
-    if not isinstance(facts, list) or len(facts) != len(ids):
+    facts = from_plain(tuple[InstanceFacts | None, ...], facts, 'facts')
+    if len(facts) != len(ids):
         raise ValueError('facts and ids of its instances differ in number')
     return EnrolledSupport(
         bank=FeatureBank.of_task(info['task'], tensors.pop('support_feats'), info['labels'], ids),
         pictures=tensors.pop('support_pictures'),
-        facts=tuple(None if one is None else InstanceFacts.from_dict(one) for one in facts),
+        facts=facts,
     )
 
 

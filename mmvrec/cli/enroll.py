@@ -1,15 +1,17 @@
 """``mmvrec enroll``: from a dataset to a saved model."""
 
 import argparse
-from collections import Counter
 
 from mmengine.registry import init_default_scope
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.cli.imports import import_modules
+from mmvrec.cli.quality import print_support_quality
+from mmvrec.cli.saved_models import print_classes
 from mmvrec.datasets.build import build_dataset
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
+from mmvrec.utils.text import printable
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,7 +29,10 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f'--cfg-options do not fit {args.config}: {error.args[0]}') from error
     inferencer = DefectInferencer(cfg, device=args.device)
     inferencer.enroll_dataset(dataset)
-    inferencer.fit(calibrate=args.calibrate).save(args.out)
-    counts = Counter(inferencer.bank.label_names)
-    print(f'{args.out}: {dict(sorted(counts.items()))}, threshold {inferencer.fitted.threshold}')
+    # Where no training is needed for it, scores are calibrated in any case.
+    calibrate = args.calibrate or not inferencer.model.build_head().trains
+    inferencer.fit(calibrate=calibrate).save(args.out)
+    print(printable(f'{args.out}: version 1, threshold {inferencer.fitted.threshold}'))
+    print_classes(inferencer)
+    print_support_quality(inferencer)
     return 0

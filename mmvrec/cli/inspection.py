@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_overwriting([args.out], [args.target])
     saved = read_model(args.target, allow)
     content = describe_model(saved)
-    _print_model(content, EnrolledData.of(saved.enrolled.facts))
+    _print_model(content, saved.enrolled.data)
     if args.instances:
         for one in content['instances']:
             print(printable(f'{one["id"]}: {one["label"]}'))
@@ -139,11 +139,11 @@ def describe_model(saved: SavedModel) -> dict:
         ``weights`` of the backbone and their ``weights_digest`` (SHA-256); ``config``.
     """
     enrolled = saved.enrolled
-    data = EnrolledData.of(enrolled.facts)
+    data = enrolled.data
     rows = zip(enrolled.bank.ids, enrolled.bank.label_names, enrolled.images, strict=True)
     return {
         'format_version': saved.version,
-        'card': saved.card and saved.card.to_dict(),
+        'card': saved.card and asdict(saved.card),
         'data': data and data.to_dict(),
         'instances': [dict(zip(('id', 'label', 'image'), row, strict=True)) for row in rows],
         'task': saved.task,

@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
     )
     _add_changes(commands)
+    _add_evaluate(commands.add_parser('evaluate', help='how good is a saved model, in numbers'))
     _add_inspect(commands.add_parser('inspect', help='what is in a dataset or in a saved model'))
     return main_parser
 
@@ -68,7 +69,29 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
         default=0.3,
         help='detections with lower scores are left out (default: %(default)s)',
     )
-    command.add_argument('--out', metavar='OUT.json', help='write all results, with all scores')
+    command.add_argument(
+        '--whole-images',
+        action='store_true',
+        help='classify whole images though regions of images were enrolled',
+    )
+    command.add_argument(
+        '--max-error',
+        type=float,
+        default=0.02,
+        help='share of wrong answers allowed among those called sure (default: %(default)s)',
+    )
+    broken = command.add_mutually_exclusive_group()
+    broken.add_argument(
+        '--skip-broken',
+        dest='strict',
+        action='store_false',
+        help='a broken image is a row with its error, the exit status stays 0 (default)',
+    )
+    broken.add_argument('--strict', action='store_true', help='exit status 1 if one is broken')
+    command.set_defaults(strict=False)
+    command.add_argument(
+        '--out', metavar='OUT', help='write all results: .json, .csv or .xlsx (pip: mmvrec[xlsx])'
+    )
     command.add_argument('--out-dir', help='write a picture and the results of every image')
     command.add_argument('--show', action='store_true', help='show every image with its instances')
     add_import_option(command)
@@ -85,6 +108,19 @@ def _add_report(command: argparse.ArgumentParser) -> None:
     add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='report')
+
+
+def _add_evaluate(command: argparse.ArgumentParser) -> None:
+    command.add_argument('model', metavar='MODEL.safetensors')
+    command.add_argument(
+        'format', nargs='?', help='as of enroll, with data_root; without, by leaving instances out'
+    )
+    command.add_argument('data_root', nargs='?', help='folder of the dataset')
+    _add_dataset_options(command)
+    command.add_argument('--out', metavar='OUT.json', help='write all of it')
+    add_import_option(command)
+    command.add_argument('--device')
+    command.set_defaults(module='evaluate')
 
 
 def _add_changes(commands: argparse._SubParsersAction) -> None:
@@ -107,12 +143,17 @@ def _add_changes(commands: argparse._SubParsersAction) -> None:
     which.add_argument('--id', nargs='+', default=(), help='instances')
     which.add_argument('--image', help='all instances of an image')
     which.add_argument('--class', dest='label', help='a class')
+    corrected = commands.add_parser('correct', help='learn what people have said of answers')
+    corrected.add_argument('model', metavar='MODEL.safetensors')
+    corrected.add_argument('corrections', metavar='corrections.json', help='of the review page')
+    corrected.add_argument('--accepted', action='store_true', help='learn accepted answers too')
     merged = commands.add_parser('merge', help='one model of what two have enrolled')
     merged.add_argument('model', metavar='A.safetensors', help='its head and settings are taken')
     merged.add_argument('other', metavar='B.safetensors', help='of the same backbone and views')
     merged.add_argument('out', metavar='OUT.safetensors')
     for name, command in {
-        'add': added, 'relabel': relabelled, 'remove': removed, 'merge': merged
+        'add': added, 'relabel': relabelled, 'remove': removed, 'correct': corrected,
+        'merge': merged,
     }.items():  # fmt: skip
         add_import_option(command)
         command.add_argument('--device')

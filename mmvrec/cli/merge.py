@@ -3,6 +3,7 @@
 import argparse
 
 from mmvrec.apis.saved_model import config_to_save
+from mmvrec.cli.quality import print_support_quality
 from mmvrec.cli.saved_models import open_model, print_classes, refit
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
@@ -24,4 +25,5 @@ def run(args: argparse.Namespace) -> int:
     inferencer.save(args.out, change=f'merged {args.model} and {args.other}')
     print(f'{args.out}: version 1')
     print_classes(inferencer)
+    print_support_quality(inferencer)
     return 0

@@ -7,6 +7,7 @@ from mmvrec.apis import DefectInferencer
 from mmvrec.apis.enrolled import EnrolledSupport
 from mmvrec.apis.model_versions import write_version
 from mmvrec.cli.imports import import_modules
+from mmvrec.cli.quality import print_support_quality
 from mmvrec.utils.text import printable
 
 
@@ -28,6 +29,7 @@ def write_change(inferencer: DefectInferencer, path: str, change: str) -> None:
     kept = write_version(inferencer, path, change)
     print(printable(f'{path}: version {inferencer.card.version}, {change}; before: {kept}'))
     print_classes(inferencer)
+    print_support_quality(inferencer)
 
 
 def print_classes(inferencer: DefectInferencer) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -53,7 +54,7 @@ def test_enroll_and_classify(learnt, capsys):
 
 def test_classify_draws(learnt):
     command = ['classify', 'm.safetensors', 'data/images/0.png', '--device', 'cpu']
-    assert main([*command, '--out-dir', 'out']) == 0
+    assert main([*command, '--whole-images', '--out-dir', 'out']) == 0
     assert sorted(str(p) for p in Path('out').rglob('*.*')) == ['out/preds/0.json', 'out/vis/0.png']
 
 
@@ -87,7 +88,7 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
     config = about.pop('config')
     assert about == {
         'format_version': 3,
-        'card': loaded.card.to_dict(),
+        'card': asdict(loaded.card),
         'data': EnrolledData.of(loaded.enrolled.facts).to_dict()
         | {
             'image_sizes': [[64, 48]],

@@ -55,8 +55,8 @@ def test_relabel(capsys):
         'relabelled b.png@30,10,60,40 from dent to scratch',
     )
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2] == f'm.safetensors: version 2, {card.change}; before: m.v1.safetensors'
-    assert lines[-1] == '4 instances: crack 2, dent 1, scratch 1'
+    told = lines.index(f'm.safetensors: version 2, {card.change}; before: m.v1.safetensors')
+    assert lines[told + 1] == '4 instances: crack 2, dent 1, scratch 1'
     # What answers is fitted on the new labels: an inferencer of the same instances says the same.
     anew = DefectInferencer(small_config(), device='cpu')
     boxes = [[4, 4, 24, 24], [30, 10, 60, 40]]
