@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmvrec.cli.images import image_files
 from mmvrec.cli.result_files import check_results_file, write_results
+from mmvrec.utils.files import check_unused
 from mmvrec.utils.outputs import refuse_overwriting
 from mmvrec.utils.text import printable
 
@@ -23,6 +24,10 @@ def run(args: argparse.Namespace) -> int:
             others are classified and written.
     """
     images = image_files(args.images)
+    if (args.pre_label is None) != (args.pre_label_dir is None):
+        raise ValueError('--pre-label and --pre-label-dir belong together')
+    if args.pre_label_dir:
+        check_unused(args.pre_label_dir)
     if args.out:
         check_results_file(args.out)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
@@ -48,6 +53,11 @@ def run(args: argparse.Namespace) -> int:
         _print_instances(result)
     if args.out:
         write_results(args.out, results, inferencer.fitted.class_names)
+    if args.pre_label:
+        from mmvrec.apis.pre_labels import write_pre_labels
+
+        classes = inferencer.fitted.class_names
+        write_pre_labels(args.pre_label_dir, args.pre_label, images, given, answers, classes)
     _print_summary(results, bool(inferencer.fitted.held_out))
     broken = [result['error'] for result in results if 'error' in result]
     if broken and (args.strict or len(broken) == len(images)):

@@ -92,6 +92,12 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         '--out', metavar='OUT', help='write all results: .json, .csv or .xlsx (pip: mmvrec[xlsx])'
     )
+    command.add_argument(
+        '--pre-label',
+        choices=('labelme', 'coco', 'label-studio'),
+        help='write the answers as annotations that people correct in their tool',
+    )
+    command.add_argument('--pre-label-dir', metavar='DIR', help='new folder for them')
     command.add_argument('--out-dir', help='write a picture and the results of every image')
     command.add_argument('--show', action='store_true', help='show every image with its instances')
     add_import_option(command)

@@ -164,6 +164,17 @@ def test_a_folder_without_images_is_told_before_anything_is_imported(tmp_path):
     assert done.stderr.startswith('error: no image in .; looked for are files .bmp, ')
 
 
+def test_help_imports_neither_torch_nor_numpy():
+    code = (
+        'import sys\n'
+        'from mmvrec.cli.main import parser\n'
+        'parser().format_help()\n'
+        "print({'torch', 'numpy', 'mmengine', 'cv2'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == 'set()\n'
+
+
 def test_a_terminal_without_the_letters_loses_no_line(folder):
     inferencer = DefectInferencer(small_config(), device='cpu')
     inferencer.enroll([PIXELS, 255 - PIXELS], None, ['裂纹', '凹痕'])
