@@ -5,13 +5,19 @@ from functools import cache
 from types import UnionType
 from typing import Literal, Union, get_args, get_origin
 
+import timm
+import torch
+
 from mmvrec.datasets.transforms import MultiViewRegionContext
 from mmvrec.models.backbones import AlphaCLIP
 from mmvrec.models.backbones.clip_weights import num_weights
+from mmvrec.models.backbones.timm_region import timm_config
 
 #: Weights of a backbone, its layers, its widths, and patches of an image; the largest that is
 #: published, AlphaCLIP ViT-L/14@336px, has 304 million, 24, 4096 and 576.
 MAX_WEIGHTS, MAX_LAYERS, MAX_WIDTH, MAX_TOKENS = 320_000_000, 64, 2**14, 4096
+#: Backbones that are fused.
+MAX_MEMBERS = 4
 #: Side of the views in pixels, and bytes of all views of an instance.
 MAX_SIDE, MAX_VIEW_BYTES = 1024, 2**28
 #: Pixels that the views reach over, and the same in boxes or images.
@@ -126,6 +132,10 @@ def check_size(kind: str, arguments: dict, where: str) -> None:
     """
     if kind == 'AlphaCLIP':
         _check_backbone_size(arguments, where)
+    if kind == 'TimmRegion':
+        _check_timm_size(arguments, where)
+    if kind == 'FusedBackbone':
+        _check_members(arguments, where)
     if kind == 'MultiViewRegionContext':
         _check_views_size(arguments, where)
 
@@ -146,6 +156,27 @@ def _check_backbone_size(arguments: dict, where: str) -> None:
             raise ValueError(f'{where}: at most {MAX_LAYERS} layers and {MAX_TOKENS} patches')
     if side is not None and not 0 < side <= MAX_SIDE:
         raise ValueError(f'{where}.img_size must be 1 to {MAX_SIDE}')
+
+
+def _check_timm_size(arguments: dict, where: str) -> None:
+    """Count the weights of a model of timm, which is built without memory for that."""
+    name, side = arguments.get('model', ''), arguments.get('img_size') or MAX_SIDE
+    try:
+        timm_config(name)
+    except ValueError as error:
+        raise ValueError(f'{where}.model: {error}') from error
+    if not 0 < side <= MAX_SIDE:
+        raise ValueError(f'{where}.img_size must be 1 to {MAX_SIDE}')
+    with torch.device('meta'):
+        model = timm.create_model(name)
+    if sum(parameter.numel() for parameter in model.parameters()) > MAX_WEIGHTS:
+        raise ValueError(f'{where}: a model of at most {MAX_WEIGHTS} weights is built')
+
+
+def _check_members(arguments: dict, where: str) -> None:
+    members = arguments.get('members', [])
+    if len(members) > MAX_MEMBERS or any('members' in member for member in members):
+        raise ValueError(f'{where} has more than {MAX_MEMBERS} members, or members with members')
 
 
 def _check_views_size(arguments: dict, where: str) -> None:

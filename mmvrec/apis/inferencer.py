@@ -33,7 +33,7 @@ from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental
 from mmvrec.fewshot.fitting import TrainingSettings
 from mmvrec.fewshot.verdicts import VerdictRule
-from mmvrec.structures import FeatureBank, describe_sources
+from mmvrec.structures import FeatureBank, all_licences, describe_sources
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
 
@@ -377,7 +377,7 @@ class DefectInferencer:
             ValueError: nothing is fitted yet, or ``path`` does not end in ``.safetensors``.
         """
         fitted, config = require_fitted(self.fitted), config_to_save(self.cfg)
-        self.card = ModelCard.now(version, change, self.model.provenance['backbone'].licence)
+        self.card = ModelCard.now(version, change)
         write_model(
             path,
             SavedModel(
@@ -391,6 +391,7 @@ class DefectInferencer:
                 head=fitted.head.state_dict(),
                 weights_digest=self.model.backbone.weights_digest(),
                 weights=describe_sources(**self.model.provenance),
+                licence=all_licences(*self.model.provenance.values()),
                 card=self.card,
                 estimate=fitted.estimate,
                 held_out=fitted.held_out,

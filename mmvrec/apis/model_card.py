@@ -17,17 +17,15 @@ class ModelCard:
         date (str): when it was written, ISO 8601, UTC.
         package_version (str): of mmvrec that wrote it.
         change (str): what was done to the version before.
-        licence (str): of the backbone's weights; empty where not known.
     """
 
     version: int
     date: str
     package_version: str
     change: str
-    licence: str
 
     @classmethod
-    def now(cls, version: int, change: str, licence: str | None) -> 'ModelCard':
+    def now(cls, version: int, change: str) -> 'ModelCard':
         """The card of what is written now, by this release."""
         date = datetime.now(UTC).isoformat(timespec='seconds')
-        return cls(version, date, __version__, change[:_LONGEST], licence or '')
+        return cls(version, date, __version__, change[:_LONGEST])

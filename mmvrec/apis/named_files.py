@@ -24,9 +24,15 @@ def is_path(name: str) -> bool:
 
 def named_files(config: dict) -> Iterator[str]:
     """Paths with a folder that a config of this package names."""
-    for part in (config['model'].get('backbone'), config['model'].get('text')):
+    backbone = config['model'].get('backbone') or {}
+    members = backbone.get('members')
+    for part in (
+        backbone,
+        config['model'].get('text'),
+        *(members if isinstance(members, list) else ()),
+    ):
         for name in FILE_ARGUMENTS:
-            value = (part or {}).get(name)
+            value = part.get(name) if isinstance(part, dict) else None
             if isinstance(value, str) and not is_bare(value):
                 yield value
 

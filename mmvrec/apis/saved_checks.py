@@ -49,6 +49,8 @@ def info_problem(info: dict) -> str | None:
         return f'its metadata has {wrong} of the wrong type'
     if not all(isinstance(name, str) for key in _NAMES for name in info[key]):
         return f'its metadata has {list(_NAMES)} that are not all strings'
+    if not isinstance(info.get('weights_licence'), str | None):
+        return 'its metadata has weights_licence of the wrong type'
     if not isinstance(info.get('files', {}), dict):
         return 'its metadata has files of the wrong type'
     texts = (*info['classes'], info['task'], info['weights_source'])

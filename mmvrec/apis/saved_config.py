@@ -20,12 +20,13 @@ from mmvrec.apis.config_values import (
 from mmvrec.apis.named_files import FILE_ARGUMENTS, is_bare, is_path
 from mmvrec.models import heads
 from mmvrec.models.backbones import AlphaCLIP
+from mmvrec.models.backbones.timm_weights import DOWNLOAD
 from mmvrec.registry import MODELS, TRANSFORMS
 
 #: Types by what they are.
 TYPES = {
     'model': ('MVRECClassifier',),
-    'backbone': ('AlphaCLIP',),
+    'backbone': ('AlphaCLIP', 'FusedBackbone', 'TimmRegion'),
     'data_preprocessor': ('MultiViewDataPreprocessor',),
     'head': tuple(name for name in heads.__all__ if name != 'FewShotHead'),
     'text': ('CLIPText', 'StoredText'),
@@ -68,6 +69,8 @@ _PARTS = {
     'head': {'head': 'head'},
     'optim_wrapper': {'optimizer': 'optimizer'},
 }
+#: Arguments that are lists of configs, and what these are.
+_PART_LISTS = {'backbone': {'members': 'backbone'}}
 #: Arguments that are settings without type, by name.
 _SETTINGS = {'optim_wrapper': ('clip_grad', 'loss_scale', 'paramwise_cfg')}
 #: Arguments by which MMEngine builds, imports or loads something else.
@@ -140,6 +143,10 @@ class ConfigCheck:
             place = f'{where}.{name}'
             if value is not None and name in _PARTS.get(slot, ()):
                 self._check_part(value, _PARTS[slot][name], place, depth + 1)
+            elif own is not None and name in _PART_LISTS.get(slot, ()):
+                inner = _PART_LISTS[slot][name]
+                for index, entry in enumerate(short_list(value, place)):
+                    self._check_part(entry, inner, f'{place}[{index}]', depth + 1)
             elif own is None:
                 self._check_foreign(value, slot, place, depth + 1)
             else:
@@ -195,6 +202,11 @@ class ConfigCheck:
     def _check_file(self, value: object, place: str) -> None:
         if not isinstance(value, str):
             raise ValueError(f'{place} is no name of a file')
+        if value == DOWNLOAD and value not in self.allow:
+            raise ValueError(
+                f'{place} would download weights from the hub of timm; allow it: '
+                f"DefectInferencer.load(path, allow=['{DOWNLOAD}'])"
+            )
         if is_bare(value) or value in self.allow or (value in self.files and is_path(value)):
             return
         raise ValueError(

@@ -65,6 +65,7 @@ class SavedModel:
         head (dict[str, Tensor]): parameters of the head by name.
         weights_digest (str): SHA-256 of the backbone's weights.
         weights (str): where they come from.
+        licence (str, optional): of all weights, see :func:`all_licences`.
         files (dict): size and SHA-256 of the files that ``config`` names by paths.
         card (ModelCard, optional): which model this is; None before format version 3.
         estimate (SupportEstimate, optional): see :class:`FittedClassifier`.
@@ -81,6 +82,7 @@ class SavedModel:
     head: dict[str, Tensor]
     weights_digest: str
     weights: str
+    licence: str | None
     files: dict
     card: ModelCard | None
     estimate: SupportEstimate | None
@@ -111,6 +113,7 @@ def write_model(path: str | Path, model: SavedModel) -> None:
         'ids': bank.ids,
         'facts': [one and asdict(one) for one in model.enrolled.facts],
         'weights_source': model.weights,
+        'weights_licence': model.licence,
         'card': asdict(model.card),
         'estimate': model.estimate and asdict(model.estimate),
         'held_out': [asdict(answer) for answer in model.held_out],
@@ -210,6 +213,7 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
         enrolled=enrolled,
         head=tensors,
         weights=info['weights_source'],
+        licence=info.get('weights_licence'),
         **more,
     )
 

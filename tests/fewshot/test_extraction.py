@@ -7,6 +7,8 @@ from engine_parts import PIPELINE, TINY_ARCH, VIEWS, loader, small_model, synthe
 
 from mmvrec.fewshot import extraction, feature_cache
 from mmvrec.fewshot.extraction import build_bank, extract_features
+from mmvrec.models import MVRECClassifier
+from mmvrec.models.backbones import ViewBackbone
 from mmvrec.registry import DATASETS
 
 
@@ -269,3 +271,54 @@ def test_nan_features_name_the_instance(dataset):
         model.backbone.proj.fill_(float('nan'))
     with pytest.raises(ValueError, match=r'ceramic_tile/hole/0001.*check the weights'):
         extract_features(model, loader(dataset))
+
+
+def fused_model(*members, weights=None):
+    backbone = {'type': 'FusedBackbone', 'members': list(members), 'weights': weights}
+    return MVRECClassifier(backbone=backbone, head={'type': 'ZipAdapterHead'})
+
+
+FIRST = {'type': 'AlphaCLIP', 'arch': TINY_ARCH, 'random_seed': 0}
+SECOND = {'type': 'AlphaCLIP', 'arch': {**TINY_ARCH, 'num_heads': 2}, 'random_seed': 5}
+
+
+@pytest.fixture
+def embedded(monkeypatch):
+    """Weights of the backbones that embed, one entry for every batch."""
+    seen = []
+    real = ViewBackbone.embed
+
+    def embed(self, views):
+        seen.append(self.weights_digest())
+        return real(self, views)
+
+    monkeypatch.setattr(ViewBackbone, 'embed', embed)
+    return seen
+
+
+def test_parts_of_a_fused_backbone_are_cached_one_by_one(dataset, tmp_path, counted):
+    model = fused_model(FIRST, SECOND, weights=[1.0, 2.0])
+    bank = build_bank(model, loader(dataset), str(tmp_path))
+    assert len(list(tmp_path.iterdir())) == 2
+    again = build_bank(model, loader(dataset), str(tmp_path))
+    assert len(counted) == 1
+    assert torch.equal(again.feats, bank.feats)
+    assert torch.equal(extract_features(model, loader(dataset)), bank.feats)
+
+
+def test_a_member_that_is_added_is_embedded_alone(dataset, tmp_path, counted, embedded):
+    build_bank(fused_model(FIRST), loader(dataset), str(tmp_path))
+    embedded.clear()
+    model = fused_model(FIRST, SECOND)
+    bank = build_bank(model, loader(dataset), str(tmp_path))
+    assert set(embedded) == {model.backbone.members[1].weights_digest()}
+    assert len(counted) == len(list(tmp_path.iterdir())) == 2
+    assert torch.equal(bank.feats, build_bank(model, loader(dataset), None).feats)
+
+
+def test_a_member_shares_its_cache_with_the_backbone_alone(dataset, tmp_path, counted):
+    alone = build_bank(small_model(), loader(dataset), str(tmp_path))
+    bank = build_bank(fused_model(FIRST, weights=[2.0]), loader(dataset), str(tmp_path))
+    assert len(counted) == 1
+    expected = 2 * torch.nn.functional.normalize(alone.feats, dim=-1)
+    assert torch.equal(bank.feats, expected)

@@ -103,6 +103,20 @@ PATHS = (
     {'type': 'x'},
     'no_such_file.pth',
 )
+#: What timm would fetch or open, does not have, or has with a billion weights.
+MODELS_OF_TIMM = (
+    'hf-hub:timm/resnet18.a1_in1k',
+    'local-dir:/etc',
+    '/etc/passwd',
+    '../test_vit',
+    'test_vit.no_such_tag',
+    'no_such_model',
+    'vit_giant_patch14_dinov2.lvd142m',
+    'x' * 10**5,
+    '',
+    7,
+    None,
+)
 #: Values in the place of others.
 VALUES = (
     None, True, -1, 0, 7, 2**31, 2**63, 10**400, -(10**400), 0.5, 1e300, float('nan'),
@@ -183,6 +197,7 @@ def edits() -> Iterator[tuple[str, Edit]]:
             yield f'{path!r} as {key} of {way}', set_at(way, key, path)
             yield f'{path!r} as {key} of {way}, recorded', recorded(way, key, path)
         yield f'{path!r} as stored text', stored_text(path)
+    yield from backbones()
     yield from sizes()
     yield from entries()
     yield from nesting()
@@ -210,6 +225,41 @@ def stored_text(path: object) -> Edit:
         info['config']['model']['text'] = {'type': 'StoredText', 'ann_file': path}
 
     return edit
+
+
+def backbones() -> Iterator[tuple[str, Edit]]:
+    """Models of timm and fused backbones that would be fetched, opened, run or fill the memory."""
+    small = {'type': 'TimmRegion', 'model': 'test_vit.r160_in1k'}
+    for change in (
+        *({'checkpoint': path} for path in PATHS),
+        {'checkpoint': 'timm'},
+        *({'model': model} for model in MODELS_OF_TIMM),
+        *({'img_size': side} for side in (10**4, 10**6, 0, -16, 100, 2.5, '64')),
+        *({'layers': layers} for layers in ([], [99], [0] * 10**5, ['0'], 0, [True])),
+        *({'pooling': pooling} for pooling in ([], ['max'], ['mask'] * 1000, 'mask', [[]])),
+        {'attention': 'everywhere'},
+        {'pretrained': True},
+        {'pretrained_cfg_overlay': {'file': '/etc/passwd'}},
+        {'depth': 10**6},
+    ):
+        yield f'timm {str(change)[:60]}', set_at(('model',), 'backbone', {**small, **change})
+        fused = {'type': 'FusedBackbone', 'members': [small, {**small, **change}]}
+        yield f'fused timm {str(change)[:60]}', set_at(('model',), 'backbone', fused)
+    nested: dict = small
+    for _ in range(3):
+        nested = {'type': 'FusedBackbone', 'members': [nested]}
+        yield 'fused in fused', set_at(('model',), 'backbone', {**nested, 'members': [nested]})
+    for members in ([], [small] * 5, [small] * 10**5, 7, 'x', [7], [{}], [[small]], {'a': small}):
+        yield (
+            f'members {str(members)[:60]}',
+            set_at(('model',), 'backbone', {'type': 'FusedBackbone', 'members': members}),
+        )
+    for kind in TYPES:
+        fused = {'type': 'FusedBackbone', 'members': [{**small, 'type': kind}]}
+        yield f'member {kind!r:.40}', set_at(('model',), 'backbone', fused)
+    for weights in ([0, 1], [-1, 1], [1], 1, ['1', 1], [float('nan'), 1], [float('inf'), 1]):
+        fused = {'type': 'FusedBackbone', 'members': [small, small], 'weights': weights}
+        yield f'weights {weights}', set_at(('model',), 'backbone', fused)
 
 
 def sizes() -> Iterator[tuple[str, Edit]]:

@@ -10,6 +10,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmvrec.models.backbones.region_pooling import area_resize
 from mmvrec.structures import Provenance
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -39,6 +40,8 @@ class ViewBackbone(BaseModule):
     out_dims: int
     #: Side of the views that it needs, pixels; None where any will do.
     input_size: int | None = None
+    #: Whether larger views are shrunk to :attr:`input_size`; else they are an error.
+    shrinks_views: bool = False
     #: Whether its weights are never trained.
     frozen: bool = True
     #: Arguments that say where weights lie or how they are treated; what the weights are, their
@@ -91,8 +94,18 @@ class ViewBackbone(BaseModule):
         Returns:
             Tensor: features, float, (B, C).
         """
-        channels = views.shape[1]
+        channels, side = views.shape[1], self.input_size
+        if self.shrinks_views and side is not None and views.shape[-1] > side:
+            views = area_resize(views, side, side)
         return self((views - self.mean[:channels]) / self.std[:channels])[0]
+
+    def parts(self) -> list['ViewBackbone']:
+        """The backbones whose features it joins, each of which is cached on its own."""
+        return [self]
+
+    def join(self, feats: Sequence[Tensor]) -> Tensor:
+        """Features of all parts, each float, (..., C of the part), as one, (..., C)."""
+        return feats[0]
 
     @property
     def provenance(self) -> Provenance:

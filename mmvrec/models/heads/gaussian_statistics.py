@@ -21,11 +21,13 @@ class GaussianStatistics:
     Args:
         sums (Tensor): s, float64, (N, C).
         counts (Tensor): n, views, float64, (N,).
+        instances (Tensor): instances, float64, (N,).
         gram (Tensor): G, float64, (C, C).
     """
 
     sums: Tensor
     counts: Tensor
+    instances: Tensor
     gram: Tensor
 
     def __deepcopy__(self, memo: dict) -> 'GaussianStatistics':
@@ -44,8 +46,8 @@ class GaussianStatistics:
         views = unit_views(feats)
         rows = views.flatten(0, 1)
         sums = rows.new_zeros(num_classes, rows.shape[1]).index_add_(0, labels, views.sum(1))
-        counts = labels.bincount(minlength=num_classes).to(rows) * views.shape[1]
-        return cls(sums, counts, rows.T @ rows)
+        instances = labels.bincount(minlength=num_classes).to(rows)
+        return cls(sums, instances * views.shape[1], instances, rows.T @ rows)
 
     @property
     def num_views(self) -> float:
@@ -65,9 +67,11 @@ class GaussianStatistics:
     def plus(self, other: 'GaussianStatistics') -> 'GaussianStatistics':
         """With the instances of ``other``, which may know further classes behind those of self."""
         more = len(other.counts) - len(self.counts)
-        sums = F.pad(self.sums, (0, 0, 0, more)) + other.sums
         return GaussianStatistics(
-            sums, F.pad(self.counts, (0, more)) + other.counts, self.gram + other.gram
+            F.pad(self.sums, (0, 0, 0, more)) + other.sums,
+            F.pad(self.counts, (0, more)) + other.counts,
+            F.pad(self.instances, (0, more)) + other.instances,
+            self.gram + other.gram,
         )
 
     def minus(self, other: 'GaussianStatistics') -> 'GaussianStatistics':
@@ -85,7 +89,10 @@ class GaussianStatistics:
             )
         left = counts > 0
         return GaussianStatistics(
-            (self.sums - other.sums)[left], counts[left], self.gram - other.gram
+            (self.sums - other.sums)[left],
+            counts[left],
+            (self.instances - other.instances)[left],
+            self.gram - other.gram,
         )
 
 

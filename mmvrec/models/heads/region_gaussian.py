@@ -27,13 +27,16 @@ class RegionGaussianHead(FewShotHead):
     Friedman (J. Am. Stat. Assoc. 1989). With scatter ``W`` of n views about the N class means
     (:class:`GaussianStatistics`)::
 
-        tau   = tr(W) / max(n - N, 1)                            variance of the views
-        Sigma = tau ((1 - w) W / tr(W) + w P / tr(P))            both scaled to that variance
-        Sigma = P                                                where W is 0: one shot, one view
+        tau   = tr(W) / max(n - N, 1)                       variance of the views
+        a     = (1 - w) (1 - N / M)                         what the support is believed
+        Sigma = tau (a W / tr(W) + (1 - a) P / tr(P))       both scaled to that variance
+        Sigma = P                                           where W is 0: one shot, one view
         w_k   = Sigma^-1 mu_k,   b_k = - mu_k' w_k / 2
         logits(instance) = mean over its views of (w_k' x + b_k)
 
-    Without a prior P is the identity and ``w = C / (C + n - 1)``: decisions are those of
+    Of M instances M - N are free to differ from their class mean: at one shot W shows how views of
+    an instance scatter, and nothing of how instances do, so that the prior alone gives the shape.
+    Without a prior P is the identity and ``a = 1 - C / (C + n - 1)``: decisions are those of
     :class:`GDAHead` with equal class priors. Classes are equally likely whatever their numbers of
     instances: those tell how many were labelled, not how often a defect occurs. Training-free; all
     in float64, by Cholesky's decomposition. ``weight`` (N, C) and ``bias`` (N,) are all that a
@@ -174,10 +177,11 @@ class RegionGaussianHead(FewShotHead):
             return 0.0, 1.0
         freedom = max(num_views - num_classes, 1)
         if self.prior is None:
-            weight, target_trace = channels / (channels + num_views - 1), channels
+            believed, target_trace = 1 - channels / (channels + num_views - 1), channels
         else:
-            weight, target_trace = self.prior_weight, self.prior.trace
-        return (1 - weight) / freedom, weight * trace / (freedom * target_trace)
+            free = 1 - num_classes / float(statistics.instances.sum())
+            believed, target_trace = (1 - self.prior_weight) * free, self.prior.trace
+        return believed / freedom, (1 - believed) * trace / (freedom * target_trace)
 
     def covariance(self, statistics: GaussianStatistics) -> Tensor:
         """Sigma, float64, (C, C)."""

@@ -56,9 +56,18 @@ def by_hand(feats, labels, classes, prior, weight):
     residuals = views - means[labels]
     scatter = residuals.T @ residuals
     tau = np.trace(scatter) / (len(views) - classes)
-    sigma = tau * ((1 - weight) * scatter / np.trace(scatter) + weight * prior / np.trace(prior))
+    own = (1 - weight) * (1 - classes / len(feats))
+    sigma = tau * (own * scatter / np.trace(scatter) + (1 - own) * prior / np.trace(prior))
     weights = np.linalg.solve(sigma, means.T).T
     return sigma, means, weights, -(weights * means).sum(1) / 2
+
+
+def test_one_shot_leaves_the_shape_of_the_prior(prior_file):
+    feats, labels = few_shot(4, 1)
+    head = RegionGaussianHead(prior_file, 0.3).fit(feats, labels, 4)
+    found, prior = head.covariance(head.statistics), load_prior(prior_file).covariance
+    tau = head.statistics.scatter.trace() / 20
+    torch.testing.assert_close(found, prior * tau / prior.trace())
 
 
 @pytest.mark.parametrize('prior_weight', [0.1, 0.3, 0.6, 1.0])

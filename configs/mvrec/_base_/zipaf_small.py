@@ -1,0 +1,3 @@
+_base_ = ['../../_base_/models/small.py', '../../heads/zipaf.py']
+
+model = dict(head={{_base_.head}})

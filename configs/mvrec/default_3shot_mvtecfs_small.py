@@ -1,0 +1,1 @@
+_base_ = ['_base_/default_small.py', '../_base_/datasets/mvtecfs_small.py', '../_base_/3shot.py']
