@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 import cv2
@@ -173,7 +174,7 @@ def _write_label_studio(
     """
     tasks = [
         {
-            'data': {'image': f'/data/local-files/?d={image.name}'},
+            'data': {'image': f'/data/local-files/?d={quote(image.name)}'},
             'predictions': [
                 {
                     'model_version': 'mmvrec',

@@ -11,7 +11,7 @@ from PIL import Image
 from small_model import PIXELS, fitted
 
 from mmvrec.apis.pre_labels import PRE_LABELS, write_pre_labels
-from mmvrec.datasets import CocoDefects, LabelMeDefects
+from mmvrec.datasets import CocoDefects, LabelMeDefects, LabelStudioDefects
 from mmvrec.structures import decode_mask
 
 BOXES = [[4.0, 5.0, 24.0, 25.5], [30.0, 10.0, 60.0, 40.0]]
@@ -84,6 +84,15 @@ def test_tasks_of_label_studio(day):
     assert [one['value']['rectanglelabels'] for one in first] == [
         [one['label']] for one in answers[0]
     ]
+    # What people have looked at reads back; what they have not is asked for by name.
+    with pytest.raises(ValueError, match='no usable instance'):
+        LabelStudioDefects('labels')
+    read = LabelStudioDefects('labels', predictions=True)
+    records = [read.get_data_info(k) for k in range(len(read))]
+    assert [record['bbox'] for record in records] == [
+        pytest.approx(box) for box in [*BOXES, [10, 8, 31, 20]]
+    ]
+    assert records[-1]['img_path'] == 'labels/images/b/x.png'
     view = ElementTree.parse('labels/interface.xml').getroot()
     assert [label.get('value') for label in view.iter('Label')] == ['crack', 'a "<dent>"']
 

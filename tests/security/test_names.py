@@ -118,6 +118,7 @@ def test_commands_show_names(tmp_path, monkeypatch, capsys, names):
     inferencer.fit().save('m.safetensors')
     assert main(['inspect', 'm.safetensors']) == 0
     command = ['classify', 'm.safetensors', 'data/images/0.png', '--out-dir', 'out']
+    command.append('--whole-images')
     assert main([*command, '--device', 'cpu']) == 0
     output = capsys.readouterr().out
     for name in names:
