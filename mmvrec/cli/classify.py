@@ -16,8 +16,8 @@ def run(args: argparse.Namespace) -> int:
         ValueError: at the end, the images that are broken; the others are classified and written.
     """
     images = image_files(args.images)
-    if args.out:
-        check_output(args.out)
+    for path in filter(None, (args.out, args.review)):
+        check_output(path)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
     from mmvrec.apis import DefectInferencer
     from mmvrec.apis.output import check_display
@@ -40,6 +40,10 @@ def run(args: argparse.Namespace) -> int:
             results.append({'image': image, 'instances': instances})
     if args.out:
         write_json(args.out, results)
+    if args.review:
+        from mmvrec.apis.review import write_review
+
+        write_review(args.review, inferencer, args.model, images, given, found)
     if broken:
         raise ValueError(_listing(broken, len(images)))
     return 0
@@ -49,7 +53,9 @@ def _check_outputs(args: argparse.Namespace, images: list[str]) -> None:
     """Refuse files that cannot be written, are read, or are written twice."""
     from mmvrec.apis.output import check_results, result_files
 
-    files = [args.out] if args.out else []
+    files = list(filter(None, (args.out, args.review)))
+    if len(set(map(os.path.abspath, files))) < len(files):
+        raise ValueError(f'{args.out} is to be the results and the page; name two files')
     if args.out_dir:
         check_results(args.out_dir, images)
         results = result_files(args.out_dir, images)

@@ -68,6 +68,11 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
         help='detections with lower scores are left out (default: %(default)s)',
     )
     command.add_argument('--out', metavar='OUT.json', help='write all results, with all scores')
+    command.add_argument(
+        '--review',
+        metavar='OUT.html',
+        help='write a page on which a person reviews the answers and saves corrections',
+    )
     command.add_argument('--out-dir', help='write a picture and the results of every image')
     command.add_argument('--show', action='store_true', help='show every image with its instances')
     add_import_option(command)
