@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 from browser import SIZES, fits, open_browser, open_page, serious_findings
+from playwright.sync_api import Error
 
 from mmvrec.apis.corrections import Correction, read_corrections
 from mmvrec.visualization.crops import Crop
@@ -188,13 +189,12 @@ def test_leaving_is_warned_of_until_all_is_saved(browser, written, tmp_path):
     with open_page(browser, written, DESK, NO_PICKER) as page:
         page.on('dialog', lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
         page.keyboard.press('u')
-        page.close(run_before_unload=True)
-        page.wait_for_timeout(100)
+        with pytest.raises(Error, match='ERR_ABORTED'):
+            page.goto('about:blank')
         assert asked == ['beforeunload']
         saved(page, tmp_path)
-        page.close(run_before_unload=True)
-        page.wait_for_timeout(100)
-        assert page.is_closed()
+        page.goto('about:blank')
+        assert page.url == 'about:blank'
         assert asked == ['beforeunload']
 
 
