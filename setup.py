@@ -60,7 +60,7 @@ setup(
     packages=find_packages(include=['mmvrec', 'mmvrec.*']),
     package_data={
         'mmvrec': ['weights/*'],
-        'mmvrec.visualization': ['*.jinja'],
+        'mmvrec.visualization': ['templates/*'],
     },
     install_requires=requirements('runtime'),
     extras_require={name: requirements(name) for name in ('lite', 'text', 'xlsx', 'tests', 'docs')},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmvrec.cli.images import image_files
 from mmvrec.cli.result_files import check_results_file, write_results
-from mmvrec.utils.files import check_unused
+from mmvrec.utils.files import check_output, check_unused
 from mmvrec.utils.outputs import refuse_overwriting
 from mmvrec.utils.text import printable
 
@@ -24,17 +24,12 @@ def run(args: argparse.Namespace) -> int:
             others are classified and written.
     """
     images = image_files(args.images)
-    if (args.pre_label is None) != (args.pre_label_dir is None):
-        raise ValueError('--pre-label and --pre-label-dir belong together')
-    if args.pre_label_dir:
-        check_unused(args.pre_label_dir)
-    if args.out:
-        check_results_file(args.out)
+    _check_outputs(args)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
     from mmvrec.apis.output import check_display
     from mmvrec.cli.saved_models import open_model
 
-    _check_outputs(args, images)
+    _check_overwriting(args, images)
     if args.show:
         check_display()
     given = None if args.boxes is None else _read_boxes(args, images)
@@ -51,13 +46,7 @@ def run(args: argparse.Namespace) -> int:
     results = [_result(image, answer) for image, answer in zip(images, answers, strict=True)]
     for result in results:
         _print_instances(result)
-    if args.out:
-        write_results(args.out, results, inferencer.fitted.class_names)
-    if args.pre_label:
-        from mmvrec.apis.pre_labels import write_pre_labels
-
-        classes = inferencer.fitted.class_names
-        write_pre_labels(args.pre_label_dir, args.pre_label, images, given, answers, classes)
+    _write_files(args, inferencer, (images, given, answers), results)
     _print_summary(results, bool(inferencer.fitted.held_out))
     broken = [result['error'] for result in results if 'error' in result]
     if broken and (args.strict or len(broken) == len(images)):
@@ -67,17 +56,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse what cannot be written, whatever the images are."""
+    if (args.pre_label is None) != (args.pre_label_dir is None):
+        raise ValueError('--pre-label and --pre-label-dir belong together')
+    if args.pre_label_dir:
+        check_unused(args.pre_label_dir)
+    if args.out:
+        check_results_file(args.out)
+    if args.review:
+        check_output(args.review)
+
+
+def _write_files(
+    args: argparse.Namespace, inferencer: 'DefectInferencer', question: tuple, results: list[dict]
+) -> None:
+    """Write what the options name; ``question`` is images, instances and answers."""
+    images, given, answers = question
+    classes = inferencer.fitted.class_names
+    if args.out:
+        write_results(args.out, results, classes)
+    if args.pre_label:
+        from mmvrec.apis.pre_labels import write_pre_labels
+
+        write_pre_labels(args.pre_label_dir, args.pre_label, images, given, answers, classes)
+    if args.review:
+        from mmvrec.apis.review import write_review
+
+        write_review(args.review, inferencer, args.model, images, given, answers)
+
+
 def _result(image: str, answer: list[dict] | Exception) -> dict:
     if isinstance(answer, Exception):
         return {'image': image, 'instances': None, 'error': str(answer)}
     return {'image': image, 'instances': answer}
 
 
-def _check_outputs(args: argparse.Namespace, images: list[str]) -> None:
+def _check_overwriting(args: argparse.Namespace, images: list[str]) -> None:
     """Refuse files that cannot be written, are read, or are written twice."""
     from mmvrec.apis.output import check_results, result_files
 
-    files = [args.out] if args.out else []
+    files = list(filter(None, (args.out, args.review)))
+    if len(set(map(os.path.abspath, files))) < len(files):
+        raise ValueError(f'{args.out} is to be the results and the page; name two files')
     if args.out_dir:
         check_results(args.out_dir, images)
         results = result_files(args.out_dir, images)

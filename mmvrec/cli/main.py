@@ -98,6 +98,11 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
         help='write the answers as annotations that people correct in their tool',
     )
     command.add_argument('--pre-label-dir', metavar='DIR', help='new folder for them')
+    command.add_argument(
+        '--review',
+        metavar='OUT.html',
+        help='write a page on which a person reviews the answers and saves corrections',
+    )
     command.add_argument('--out-dir', help='write a picture and the results of every image')
     command.add_argument('--show', action='store_true', help='show every image with its instances')
     add_import_option(command)
