@@ -14,6 +14,7 @@ from mmvrec.apis.saved_model import read_model
 from mmvrec.cli.main import main
 from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.evaluation.intervals import wilson_interval
+from mmvrec.utils.files import sha256_file
 
 SIDE = 96
 
@@ -193,3 +194,13 @@ def test_a_correction_of_an_image_that_is_gone_changes_nothing(folder, capsys):
     assert 'no image at gone.png' in capsys.readouterr().err
     assert Path('m.safetensors').read_bytes() == before
     assert not Path('m.v1.safetensors').exists()
+
+
+def test_what_the_review_page_asks_for_is_learnt(folder, tmp_path):
+    """The page has the file's SHA-256, so corrections say which version gave the answers."""
+    cv2.imwrite('n1.png', picture('bright', 31))
+    boxes('n1.png')
+    run('classify', 'm.safetensors', 'n1.png', '--boxes', 'boxes.json', '--review', 'day.html')
+    page = Path('day.html').read_text()
+    assert sha256_file('m.safetensors') in page
+    assert 'n1.png@32,32,64,64' in page
