@@ -10,6 +10,8 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 
+from mmvrec.visualization import fonts
+
 SHARED = Path(__file__).parents[1].parent / 'shared'
 #: Numbers of the released code, the small ones first, which travel with the repository; inputs.
 FIXTURES = (Path(__file__).parent / 'data', SHARED / 'fixtures', SHARED / 'cases')
@@ -46,6 +48,21 @@ def fixture_tensors(fixtures):
         return {key: torch.from_numpy(a) for key, a in arrays.items() if a.dtype.kind in 'fiu'}
 
     return read
+
+
+@pytest.fixture
+def no_fonts(monkeypatch):
+    """Only Matplotlib's own font, whatever the machine has, and nothing of it is remembered."""
+
+    def forget():
+        fonts._lettering.cache_clear()
+        fonts.system_fonts.cache_clear()
+
+    monkeypatch.delenv(fonts.FONT_VARIABLE, raising=False)
+    monkeypatch.setattr(fonts, 'findSystemFonts', list)
+    forget()
+    yield
+    forget()
 
 
 class _Records(logging.Handler):

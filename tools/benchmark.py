@@ -1,7 +1,7 @@
 """Compare heads: tools/benchmark.py [CONFIG ...] --heads knn gda --datasets mtd --out DIR.
 
 What is compared are configs, any head on any dataset, or ablations of Zip-Adapter-F. Every head is
-fitted and judged on the same episodes of banks that are extracted once. Started again with the
+fitted and evaluated on the same episodes of banks that are extracted once. Started again with the
 same DIR, the tool repeats no finished fit.
 """
 

@@ -27,7 +27,7 @@ MAX_ENTRIES, MAX_TEXT, MAX_NUMBER = 1000, 1000, 10**6
 
 
 def short_list(values: object, place: str) -> list:
-    """A list, unless it is none or very long.
+    """Check that a value is a list, and not a very long one.
 
     Raises:
         ValueError: it is.
@@ -80,7 +80,7 @@ def check_arguments(kind: type, arguments: dict, where: str) -> None:
     Raises:
         ValueError: it does not.
     """
-    known = _parameters(kind)
+    known = parameter_types(kind)
     for name, value in arguments.items():
         if name not in known or not fits(value, known[name]):
             raise ValueError(
@@ -89,23 +89,26 @@ def check_arguments(kind: type, arguments: dict, where: str) -> None:
 
 
 @cache
-def _parameters(kind: type) -> dict[str, object]:
-    """Annotations of a constructor's arguments, those that it hands on to its base included."""
-    found: dict[str, object] = {}
+def parameter_types(kind: type) -> dict[str, object]:
+    """Collect the annotations of a constructor's arguments, those of bases included.
+
+    A base counts as far as the constructors before it hand on what they do not know (``**kwargs``).
+    """
+    annotations: dict[str, object] = {}
     for base in kind.__mro__:
         if base is object or '__init__' not in vars(base):
             continue
         parameters = inspect.signature(base.__init__).parameters.values()
         for p in parameters:
             if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != 'self':
-                found.setdefault(p.name, p.annotation)
+                annotations.setdefault(p.name, p.annotation)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-    return found
+    return annotations
 
 
 def fits(value: object, annotation: object) -> bool:
-    """Whether a value of JSON is of an annotated type."""
+    """Tell whether a value of JSON is of an annotated type."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         return any(fits(value, part) for part in parts)
@@ -131,16 +134,17 @@ def check_size(kind: str, arguments: dict, where: str) -> None:
         ValueError: it takes more.
     """
     if kind == 'AlphaCLIP':
-        _check_backbone_size(arguments, where)
+        check_backbone_size(arguments, where)
     if kind == 'TimmRegion':
-        _check_timm_size(arguments, where)
+        check_timm_size(arguments, where)
     if kind == 'FusedBackbone':
-        _check_members(arguments, where)
+        check_members(arguments, where)
     if kind == 'MultiViewRegionContext':
-        _check_views_size(arguments, where)
+        check_views_size(arguments, where)
 
 
-def _check_backbone_size(arguments: dict, where: str) -> None:
+def check_backbone_size(arguments: dict, where: str) -> None:
+    """See that an architecture has no more weights, layers, width or patches than anybody needs."""
     arch, side = arguments.get('arch'), arguments.get('img_size')
     if isinstance(arch, str):
         arch = AlphaCLIP.ARCHS.get(arch.lower())
@@ -158,7 +162,7 @@ def _check_backbone_size(arguments: dict, where: str) -> None:
         raise ValueError(f'{where}.img_size must be 1 to {MAX_SIDE}')
 
 
-def _check_timm_size(arguments: dict, where: str) -> None:
+def check_timm_size(arguments: dict, where: str) -> None:
     """Count the weights of a model of timm, which is built without memory for that."""
     name, side = arguments.get('model', ''), arguments.get('img_size') or MAX_SIDE
     try:
@@ -173,13 +177,15 @@ def _check_timm_size(arguments: dict, where: str) -> None:
         raise ValueError(f'{where}: a model of at most {MAX_WEIGHTS} weights is built')
 
 
-def _check_members(arguments: dict, where: str) -> None:
+def check_members(arguments: dict, where: str) -> None:
+    """See that a fused backbone has few members, none of them fused itself."""
     members = arguments.get('members', [])
     if len(members) > MAX_MEMBERS or any('members' in member for member in members):
         raise ValueError(f'{where} has more than {MAX_MEMBERS} members, or members with members')
 
 
-def _check_views_size(arguments: dict, where: str) -> None:
+def check_views_size(arguments: dict, where: str) -> None:
+    """See that views are no larger, and reach no farther, than anybody needs."""
     views = MultiViewRegionContext(**arguments)
     settings = views.settings
     side, offsets = settings['img_size'], settings['offsets']

@@ -47,7 +47,7 @@ class EmbeddedInstances:
     facts: tuple[InstanceFacts, ...]
 
     def select(self, rows: Sequence[int]) -> 'EmbeddedInstances':
-        """Some of the instances, in this order."""
+        """Select some of the instances, in this order."""
         rows = list(rows)
         facts = tuple(self.facts[row] for row in rows)
         return EmbeddedInstances(
@@ -68,11 +68,11 @@ class Instances(Dataset):
         self.pipeline = Compose([TRANSFORMS.build(dict(transform)) for transform in pipeline])
 
     def __len__(self) -> int:
-        """Number of instances."""
+        """Count the instances."""
         return len(self.records)
 
     def __getitem__(self, index: int) -> dict:
-        """The views of an instance.
+        """Make the views of an instance.
 
         Raises:
             ValueError: its image, box or mask cannot be used.

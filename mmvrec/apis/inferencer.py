@@ -318,14 +318,14 @@ class DefectInferencer:
 
         Args:
             dataset (DefectDataset): of one task; its class names are those that are enrolled.
-                Instances that are enrolled themselves, be it under another name, are not judged.
+                Instances that are enrolled themselves, be it under another name, are left out.
             path (str | Path): the HTML file; figures lie beside it as PNG.
             batch_size (int): instances embedded together. Defaults to 2.
             neighbours (int): support instances shown with a mistake. Defaults to 3.
             max_mistakes (int): mistakes that are shown. Defaults to 24.
 
         Returns:
-            dict[str, float]: ``accuracy`` in percent, ``instances`` that were judged, and
+            dict[str, float]: ``accuracy`` in percent, ``instances`` that were classified, and
             ``unknown``, the share of them in percent that was called unknown.
 
         Raises:

@@ -19,7 +19,7 @@ def read_instances(
     image_file: str | Path | None = None,
     score_threshold: float = 0.3,
 ) -> list[dict]:
-    """Boxes or masks of images, from annotations or from what a detector has found.
+    """Read boxes or masks of images from annotations, or from detections.
 
     Images are known by the name of their file, or its stem, and by the folders before it as far as
     it takes to tell them apart.
@@ -56,11 +56,12 @@ def read_instances(
             raise ValueError(f'{path} is not a COCO file: {error}') from error
         # COCO results are a list.
         if not isinstance(content, list):
-            return _annotated(path, content, images)
-    return _detected(path, images, image_file, score_threshold)
+            return annotated_instances(path, content, images)
+    return detected_instances(path, images, image_file, score_threshold)
 
 
-def _annotated(path: Path, content: object, images: Sequence[str]) -> list[dict]:
+def annotated_instances(path: Path, content: object, images: Sequence[str]) -> list[dict]:
+    """Take the boxes of images from the content of a COCO file; see :func:`read_instances`."""
     try:
         names = {image['id']: str(image['file_name']) for image in content['images']}
         sizes = {names[i['id']]: (i.get('height'), i.get('width')) for i in content['images']}
@@ -79,13 +80,26 @@ def _annotated(path: Path, content: object, images: Sequence[str]) -> list[dict]
     if missing:
         raise ValueError(f'{path} does not know the images {missing[:5]}; it has {list(boxes)[:5]}')
     return [
-        {'bboxes': _upright(boxes[own[image]], sizes[own[image]], image, path)} for image in images
+        {'bboxes': upright_boxes(boxes[own[image]], sizes[own[image]], image, path)}
+        for image in images
     ]
 
 
-def _upright(
+def upright_boxes(
     boxes: list[list[float]], size: tuple[int | None, int | None], image: str, path: Path
 ) -> list[list[float]]:
+    """Turn boxes with an image, where they were made for its stored pixels.
+
+    Args:
+        boxes (list[list[float]]): x1, y1, x2, y2 in pixels.
+        size (tuple[int | None, int | None]): height and width that the annotations tell.
+        image (str): the file.
+        path (Path): of the annotations, for the message.
+
+    Raises:
+        FileNotFoundError: there is no such image.
+        ValueError: it has another size.
+    """
     header = read_header(image)
     try:
         orientation = annotation_orientation(None if None in size else size, header, image)
@@ -94,32 +108,34 @@ def _upright(
     return [turn_box(box, header.shape, orientation) for box in boxes]
 
 
-def _detected(
+def detected_instances(
     path: Path, images: Sequence[str], image_file: str | Path | None, score_threshold: float
 ) -> list[dict]:
-    detections = read_detections(path, image_file)
-    found: dict[str, list[Detection]] = defaultdict(list)
-    for detection in sorted(detections, key=lambda d: -d.score):
-        found[detection.image].append(detection)
-    names = [*found, *([] if image_file is None else image_names(image_file).values())]
+    """Read what a detector has given for images; see :func:`read_instances`."""
+    detections: dict[str, list[Detection]] = defaultdict(list)
+    for detection in sorted(read_detections(path, image_file), key=lambda d: -d.score):
+        detections[detection.image].append(detection)
+    names = [*detections, *([] if image_file is None else image_names(image_file).values())]
     own = match_names(names, images, path)
     # An image without any detection is not in the results; whether they are of others altogether
-    # can be told all the same.
+    # is known all the same.
     if names and images and not any(own.values()):
         raise ValueError(
             f'{path} does not know the images {list(images)[:5]}; it has {sorted({*names})[:5]}'
         )
     try:
         return [
-            _of_image([d for d in found.get(own[image], ()) if d.score >= score_threshold], image)
+            instances_of_image(
+                [d for d in detections.get(own[image], ()) if d.score >= score_threshold], image
+            )
             for image in images
         ]
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
 
 
-def _of_image(detections: Sequence[Detection], image: str) -> dict:
-    """The boxes of the detections, or their masks where they have them."""
+def instances_of_image(detections: Sequence[Detection], image: str) -> dict:
+    """Stack the boxes of the detections, or their masks where they have them, and the scores."""
     scores = np.array([detection.score for detection in detections])
     with_mask = [detection for detection in detections if detection.mask is not None]
     if not with_mask:

@@ -24,7 +24,7 @@ _NUMBERS = ('tensor', 'xyxy', 'masks', 'data')
 
 
 def image_instances(instances: object, height: int, width: int) -> list[dict]:
-    """Boxes and masks of the instances of one image.
+    """Read boxes and masks of the instances of one image.
 
     Args:
         instances (object): one of
@@ -61,9 +61,9 @@ def image_instances(instances: object, height: int, width: int) -> list[dict]:
         return [{'bbox': [0.0, 0.0, float(width), float(height)], 'mask': None}]
     instances = _unwrapped(instances)
     if _are_entries(instances):
-        found = _read_entries(instances, height, width)
+        geometries = _read_entries(instances, height, width)
         scores = [_field(entry, _ENTRY_SCORES) for entry in instances]
-        return found if None in scores else _with_scores(found, scores)
+        return geometries if None in scores else _with_scores(geometries, scores)
     boxes, masks = _field(instances, _BOXES), _field(instances, _MASKS)
     scores = _field(instances, _SCORES)
     if scores is None:
@@ -73,12 +73,12 @@ def image_instances(instances: object, height: int, width: int) -> list[dict]:
         if array.size == 0:
             return []
         boxes, masks = (array, None) if array.ndim == 2 and array.shape[1] == 4 else (None, array)
-    found = _read_geometries(boxes, masks, height, width)
-    return found if scores is None else _with_scores(found, scores)
+    geometries = read_geometries(boxes, masks, height, width)
+    return geometries if scores is None else _with_scores(geometries, scores)
 
 
 def _unwrapped(instances: object) -> object:
-    """What is in lists of one output, samples and dicts around it."""
+    """Unwrap lists of one output, and samples and dicts around it."""
     if isinstance(instances, list | tuple) and len(instances) == 1:
         (only,) = instances
         plain = (Number, str, np.ndarray, torch.Tensor, list, tuple, type(None))
@@ -107,45 +107,48 @@ def _are_entries(instances: object) -> bool:
 
 
 def _read_entries(entries: Sequence[Mapping], height: int, width: int) -> list[dict]:
-    found = []
+    geometries = []
     for index, entry in enumerate(entries):
         try:
-            found.append(entry_geometry(entry, height, width))
+            geometries.append(entry_geometry(entry, height, width))
         except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(f'instance {index}: {error}') from error
-    return found
+    return geometries
 
 
-def _with_scores(found: list[dict], scores: object) -> list[dict]:
+def _with_scores(geometries: list[dict], scores: object) -> list[dict]:
     scores = _as_array(scores)
-    if scores.shape != (len(found),):
-        raise ValueError(f'{len(found)} instances, but scores of shape {scores.shape}')
+    if scores.shape != (len(geometries),):
+        raise ValueError(f'{len(geometries)} instances, but scores of shape {scores.shape}')
     bad = np.flatnonzero(~np.isfinite(scores))
     if len(bad):
         raise ValueError(f'the scores of the instances {bad[:5].tolist()} are not finite')
-    return [{**one, 'det_score': float(score)} for one, score in zip(found, scores, strict=True)]
+    return [
+        {**one, 'det_score': float(score)} for one, score in zip(geometries, scores, strict=True)
+    ]
 
 
-def _read_geometries(
+def read_geometries(
     boxes: object | None, masks: object | None, height: int, width: int
 ) -> list[dict]:
+    """Read the instances of boxes, of masks, or of both, of which the masks count."""
     if masks is None:
         return [{'bbox': box, 'mask': None} for box in _read_boxes(boxes, height, width)]
     if isinstance(masks, list) and masks and all(isinstance(mask, Mapping) for mask in masks):
-        found = _read_entries([{'segmentation': mask} for mask in masks], height, width)
+        geometries = _read_entries([{'segmentation': mask} for mask in masks], height, width)
     else:
         # The box of the mask, as everywhere: a detector's box and its mask need not agree.
-        found = [
+        geometries = [
             {'bbox': mask_bbox(mask), 'mask': encode_mask(mask)}
-            for mask in _read_masks(masks, height, width)
+            for mask in read_masks(masks, height, width)
         ]
-    if boxes is not None and len(_numbers(boxes)) != len(found):
-        raise ValueError(f'{len(_numbers(boxes))} boxes and {len(found)} masks')
-    return found
+    if boxes is not None and len(_numbers(boxes)) != len(geometries):
+        raise ValueError(f'{len(_numbers(boxes))} boxes and {len(geometries)} masks')
+    return geometries
 
 
 def _numbers(values: object) -> np.ndarray:
-    """The array that objects of boxes or masks hold."""
+    """Take the array that objects of boxes or masks hold."""
     inner = None if isinstance(values, np.ndarray | torch.Tensor) else _field(values, _NUMBERS)
     return _as_array(values if inner is None else inner)
 
@@ -185,14 +188,15 @@ def _read_boxes(boxes: object, height: int, width: int) -> list[list[float]]:
     return cut.tolist()
 
 
-def _read_masks(masks: object, height: int, width: int) -> list[np.ndarray]:
+def read_masks(masks: object, height: int, width: int) -> list[np.ndarray]:
+    """Read masks at the size of the image, bool, (H, W) each, none empty."""
     array = _numbers(masks)
     if array.size == 0:
         return []
     if array.ndim == 4 and array.shape[1] == 1:
         array = array[:, 0]
     if getattr(masks, 'orig_shape', None) is not None and array.ndim == 3:
-        array = _from_network(array, tuple(masks.orig_shape))
+        array = resize_letterboxed(array, tuple(masks.orig_shape))
     if array.ndim != 3 or array.shape[1:] != (height, width):
         raise ValueError(
             f'masks must have shape (N, H, W) = (N, {height}, {width}), got {array.shape}; boxes '
@@ -205,8 +209,8 @@ def _read_masks(masks: object, height: int, width: int) -> list[np.ndarray]:
     return list(inside)
 
 
-def _from_network(masks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Masks at the size of the image, from those that Ultralytics gives at that of its network.
+def resize_letterboxed(masks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize masks that Ultralytics gives at the size of its network to that of the image.
 
     They lie in the middle of a frame, into which the image was fitted without distortion.
 

@@ -12,18 +12,18 @@ _SUFFIXES = ('.bin', '.ckpt', '.npz', '.pt', '.pth', '.safetensors')
 
 
 def is_bare(name: str) -> bool:
-    """Whether a text is a file name without folder, drive or address, or no file name at all."""
+    """Tell whether a text has no folder, drive or address: a bare file name, or no file name."""
     return name.isprintable() and not set(name) & set('/\\:') and name not in ('', '.', '..')
 
 
 def is_path(name: str) -> bool:
-    """Whether a text is a path on this machine to a file of weights."""
+    """Tell whether a text is a path on this machine to a file of weights."""
     is_remote = name.startswith(('//', '\\\\')) or '://' in name
     return name.isprintable() and not is_remote and Path(name).suffix in _SUFFIXES
 
 
 def named_files(config: dict) -> Iterator[str]:
-    """Paths with a folder that a config of this package names."""
+    """List paths with a folder that a config of this package names."""
     backbone = config['model'].get('backbone') or {}
     members = backbone.get('members')
     for part in (

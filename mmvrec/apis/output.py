@@ -19,12 +19,12 @@ _WITHOUT_WINDOWS = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
 
 
 def result_names(images: Sequence[Image]) -> list[str]:
-    """What the results of images are called, see :func:`output_names`."""
+    """Name the results of images, see :func:`output_names`."""
     return output_names([None if isinstance(i, bytes | np.ndarray) else i for i in images])
 
 
 def result_files(out_dir: str | Path, images: Sequence[Image]) -> list[Path]:
-    """What :func:`write_result` writes of all images."""
+    """List the files that :func:`write_result` writes of all images."""
     return [path for name in result_names(images) for path in _files(out_dir, name)]
 
 

@@ -17,7 +17,7 @@ Image = str | Path | bytes | np.ndarray
 
 
 def image_records(image: Image, instances: object, name: str, task: str) -> list[dict]:
-    """Records of the instances of one image, as datasets have them.
+    """Make records of the instances of one image, as datasets have them.
 
     Args:
         image (Image): a file, the bytes of one, or a uint8 array, RGB (H, W, 3) or grey (H, W).
@@ -42,15 +42,15 @@ def image_records(image: Image, instances: object, name: str, task: str) -> list
         common = {'img': pixels, 'img_path': None, 'img_shape': pixels.shape[:2]}
     else:
         common = {'img_path': str(image), 'img_shape': image_shape(image)}
-    found = image_instances(instances, *common['img_shape'])
+    geometries = image_instances(instances, *common['img_shape'])
     return [
         {**common, **geometry, 'instance_id': name + _place(geometry), 'task': task}
-        for geometry in found
+        for geometry in geometries
     ]
 
 
 def as_lists(images: Image | Sequence[Image], instances: object) -> tuple[list, list]:
-    """One image or several, and their instances, as a list each.
+    """Make lists of one image or several, and of their instances.
 
     Raises:
         ValueError: they are something else, or their numbers differ.
@@ -70,7 +70,7 @@ def as_lists(images: Image | Sequence[Image], instances: object) -> tuple[list, 
 
 
 def image_name(image: Image) -> str:
-    """What an image is called: its path, or what its content is, whenever and wherever it comes."""
+    """Name an image: by its path, or by a digest of its content, which is always the same."""
     if isinstance(image, bytes):
         return f'image {sha256(image).hexdigest()[:12]}'
     if isinstance(image, np.ndarray):
@@ -80,7 +80,7 @@ def image_name(image: Image) -> str:
 
 
 def records_of_images(images: Sequence[Image], instances: Sequence, task: str) -> list[list[dict]]:
-    """Records of the instances of every image, all offenders in one error.
+    """Make records of the instances of every image, all offenders in one error.
 
     Args:
         images (Sequence[Image]): the images.
@@ -108,7 +108,7 @@ def records_of_images(images: Sequence[Image], instances: Sequence, task: str) -
 
 
 def records_of_dataset(dataset: DefectDataset, task: str) -> list[dict]:
-    """Records of the instances of a dataset of one task.
+    """List the records of a dataset of one task.
 
     Raises:
         ValueError: it has several tasks.
@@ -122,7 +122,7 @@ def records_of_dataset(dataset: DefectDataset, task: str) -> list[dict]:
 
 
 def _place(geometry: dict) -> str:
-    """Where an instance is, so that the same one has the same id whenever it comes."""
+    """Write where an instance is, so that the same one always has the same id."""
     place = '@' + ','.join(f'{value:g}' for value in geometry['bbox'])
     if geometry['mask'] is None:
         return place
@@ -150,7 +150,7 @@ def image_pixels(image: Image) -> np.ndarray:
 
 
 def labels_of(labels: str | Sequence, records: list[list[dict]]) -> list[str]:
-    """A label for every instance of every image.
+    """Give every instance of every image its label.
 
     Args:
         labels (str | Sequence): one for all; or one for each image, or a list of one for each of
@@ -167,14 +167,14 @@ def labels_of(labels: str | Sequence, records: list[list[dict]]) -> list[str]:
     if len(per_image) != len(records):
         raise ValueError(f'{len(records)} images, but labels of {len(per_image)}')
     names = []
-    for found, given in zip(records, per_image, strict=True):
+    for instances, given in zip(records, per_image, strict=True):
         if not isinstance(given, Iterable):
             raise ValueError(f'labels must be class names, or lists of them, got {given!r}')
-        own = [given] * len(found) if isinstance(given, str) else list(given)
-        if len(own) != len(found):
+        own = [given] * len(instances) if isinstance(given, str) else list(given)
+        if len(own) != len(instances):
             raise ValueError(
-                f'{found[0]["instance_id"] if found else "an image without instances"}: '
-                f'{len(found)} instances of its image, but {len(own)} labels'
+                f'{instances[0]["instance_id"] if instances else "an image without instances"}: '
+                f'{len(instances)} instances of its image, but {len(own)} labels'
             )
         names += own
     bad = [n for n in names if not isinstance(n, str) or label_problem(n.strip(), None)]

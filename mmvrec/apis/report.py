@@ -106,12 +106,12 @@ class _Pictures:
         return {record['instance_id']: row for row, record in enumerate(self.records)}
 
     def query(self, identity: str) -> list[np.ndarray]:
-        """A query in every size of crop."""
+        """Draw a query in every size of crop."""
         views = Instances([self.records[self._rows[identity]]], self.pipeline)
         return outlined_views(views[0], _QUERY_SIDE)
 
     def support(self, identity: str) -> list[np.ndarray]:
-        """An enrolled instance in its widest crop."""
+        """Look up an enrolled instance in its widest crop."""
         return [self.stored[self.enrolled.index(identity)].numpy()]
 
 
@@ -124,8 +124,8 @@ def warn_of_enrolled(records: Sequence[dict], others: Sequence[int], ids: Collec
         ids (Collection[str]): of the enrolled instances.
     """
     if len(others) < len(records):
-        judged = set(others)
-        known = [r['instance_id'] for row, r in enumerate(records) if row not in judged]
+        evaluated = set(others)
+        known = [r['instance_id'] for row, r in enumerate(records) if row not in evaluated]
         renamed = [identity for identity in known if identity not in ids]
         names = f', {len(renamed)} of them under other names ({renamed[0]!r})' if renamed else ''
         print_log(f'{len(known)} instances are enrolled{names}, and not judged', logger='current')

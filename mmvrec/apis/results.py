@@ -16,7 +16,7 @@ def make_results(
     rule: VerdictRule,
     data: EnrolledData | None,
 ) -> list[dict]:
-    """Results as :meth:`DefectInferencer.__call__` describes them, in types that JSON has.
+    """Make results as :meth:`DefectInferencer.__call__` describes them, in types that JSON has.
 
     Args:
         fitted (FittedClassifier): the classifier.

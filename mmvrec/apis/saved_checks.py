@@ -17,6 +17,7 @@ _INFO = {
     'threshold': int | float | None,
     'temperature': int | float,
     'weights_digest': str,
+    'weights_licence': str | None,
     'weights_source': str,
 }
 #: Types of tensors, and the greatest number.
@@ -49,11 +50,9 @@ def info_problem(info: dict) -> str | None:
         return f'its metadata has {wrong} of the wrong type'
     if not all(isinstance(name, str) for key in _NAMES for name in info[key]):
         return f'its metadata has {list(_NAMES)} that are not all strings'
-    if not isinstance(info.get('weights_licence'), str | None):
-        return 'its metadata has weights_licence of the wrong type'
     if not isinstance(info.get('files', {}), dict):
         return 'its metadata has files of the wrong type'
-    texts = (*info['classes'], info['task'], info['weights_source'])
+    texts = (*info['classes'], info['task'], info['weights_source'], info['weights_licence'] or 'x')
     return next(filter(None, (label_problem(text, None) for text in texts)), None)
 
 

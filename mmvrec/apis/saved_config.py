@@ -102,7 +102,12 @@ class ConfigCheck:
         optional = ('optim_wrapper', 'param_scheduler', 'train_cfg')
         self._check_keys(config, 'the config', ('model', 'test_dataloader'), optional)
         self._check_part(config['model'], 'model', 'model')
-        self._check_pipeline(config['test_dataloader'])
+        loader, where = config['test_dataloader'], 'test_dataloader'
+        self._check_keys(loader, where, ('dataset',))
+        self._check_keys(loader['dataset'], f'{where}.dataset', ('pipeline',))
+        where = f'{where}.dataset.pipeline'
+        for index, part in enumerate(short_list(loader['dataset']['pipeline'], where)):
+            self._check_part(part, 'transform', f'{where}[{index}]')
         if 'optim_wrapper' in config:
             self._check_part(config['optim_wrapper'], 'optim_wrapper', 'optim_wrapper')
         schedulers = config.get('param_scheduler', [])
@@ -113,13 +118,6 @@ class ConfigCheck:
         iterations = config.get('train_cfg', {}).get('max_iters', 1)
         if not fits(iterations, int) or not 0 <= iterations <= MAX_NUMBER:
             raise ValueError(f'train_cfg.max_iters must be 0 to {MAX_NUMBER}')
-
-    def _check_pipeline(self, loader: object) -> None:
-        self._check_keys(loader, 'test_dataloader', ('dataset',))
-        self._check_keys(loader['dataset'], 'test_dataloader.dataset', ('pipeline',))
-        where = 'test_dataloader.dataset.pipeline'
-        for index, part in enumerate(short_list(loader['dataset']['pipeline'], where)):
-            self._check_part(part, 'transform', f'{where}[{index}]')
 
     @staticmethod
     def _check_keys(
@@ -156,7 +154,7 @@ class ConfigCheck:
             check_size(own, arguments, where)
 
     def _own_type(self, kind: object, slot: str, where: str) -> str | None:
-        """The type of this package that is named; None where it is one that the user allowed."""
+        """Resolve the type of this package that is named; None for one that the user allowed."""
         if isinstance(kind, str):
             if kind.removeprefix(_SCOPE) in TYPES[slot]:
                 return kind.removeprefix(_SCOPE)
@@ -217,7 +215,7 @@ class ConfigCheck:
 
 
 def with_plain_types(value: object) -> object:
-    """A config with types of this package, written as classes or with their modules, by name."""
+    """Name the types of this package in a config, where they are classes or have their module."""
     if isinstance(value, dict):
         plain = {key: with_plain_types(entry) for key, entry in value.items()}
         if 'type' in plain:

@@ -137,7 +137,7 @@ def write_model(path: str | Path, model: SavedModel) -> None:
 
 
 def config_to_save(cfg: Config) -> dict:
-    """What of a config a saved model needs, its types by name."""
+    """Select what of a config a saved model needs, its types by name."""
     cfg = cfg.to_dict()
     config = {key: cfg[key] for key in _CONFIG_KEYS if cfg.get(key) is not None}
     config['train_cfg'] = {'max_iters': cfg['train_cfg'].get('max_iters', 1)}
@@ -155,7 +155,7 @@ def _plain(value: object) -> str:
 
 
 def model_checksum(info: str, tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over the metadata ``info`` and the tensors of a saved model, hexadecimal."""
+    """Digest metadata ``info`` and tensors of a saved model: SHA-256, hexadecimal."""
     digests = {name: tensor_sha256(value) for name, value in tensors.items()}
     content = json.dumps([FORMAT, info, digests], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
@@ -196,6 +196,8 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
             f'{FORMAT_VERSION}'
         )
     check_checksum(path, version, metadata, tensors)
+    # Files of earlier releases do not tell.
+    info.setdefault('weights_licence', None)
     problem = content_problem(info, tensors)
     if problem:
         raise ValueError(f'{path} is damaged: {problem}')
@@ -213,7 +215,7 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
         enrolled=enrolled,
         head=tensors,
         weights=info['weights_source'],
-        licence=info.get('weights_licence'),
+        licence=info['weights_licence'],
         **more,
     )
 

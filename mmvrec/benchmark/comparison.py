@@ -14,7 +14,7 @@ Column = tuple[str, str, int]
 
 
 def paired_difference(accuracies: np.ndarray, reference: np.ndarray) -> dict[str, float | None]:
-    """Mean paired difference and its 95 % confidence interval.
+    """Compute the mean paired difference and its 95 % confidence interval.
 
     With d_e = accuracies_e - reference_e over the n episodes, which share their support sets, the
     mean is m = sum(d_e) / n, the sample standard deviation s = sqrt(sum((d_e - m)^2) / (n - 1)),
@@ -36,7 +36,7 @@ def paired_difference(accuracies: np.ndarray, reference: np.ndarray) -> dict[str
 
 
 def compare(accuracies: dict[str, dict[Column, np.ndarray]], reference: str) -> dict:
-    """Mean, spread and paired difference of every row.
+    """Compute mean, spread and paired difference of every row.
 
     The mean of a row weighs all columns alike. Its spread, and the difference to the reference, are
     over the episodes' means over the columns. A row that lacks a column has neither.
@@ -52,9 +52,9 @@ def compare(accuracies: dict[str, dict[Column, np.ndarray]], reference: str) -> 
         ``std`` and ``ci95`` are None) and ``difference`` (see :func:`paired_difference`; None in
         the reference's row and where it has no number).
     """
-    found = {column for cells in accuracies.values() for column in cells}
+    present = {column for cells in accuracies.values() for column in cells}
     order = list(dict.fromkeys(c[:2] for cells in accuracies.values() for c in cells))
-    columns = sorted(found, key=lambda c: (order.index(c[:2]), c[2]))
+    columns = sorted(present, key=lambda c: (order.index(c[:2]), c[2]))
     values = {row: [cells.get(c) for c in columns] for row, cells in accuracies.items()}
     for cells in values.values():
         complete = all(cell is not None for cell in cells)
@@ -62,7 +62,7 @@ def compare(accuracies: dict[str, dict[Column, np.ndarray]], reference: str) -> 
     rows = {}
     for row, cells in values.items():
         others = [None] * len(cells) if row == reference else values[reference]
-        *singles, mean = [_statistics(a, b) for a, b in zip(cells, others, strict=True)]
+        *singles, mean = [cell_statistics(a, b) for a, b in zip(cells, others, strict=True)]
         rows[row] = {'cells': singles, 'mean': mean}
     episodes = len(next(iter(next(iter(accuracies.values())).values())))
     return {
@@ -73,7 +73,16 @@ def compare(accuracies: dict[str, dict[Column, np.ndarray]], reference: str) -> 
     }
 
 
-def _statistics(accuracies: np.ndarray | None, reference: np.ndarray | None) -> dict | None:
+def cell_statistics(accuracies: np.ndarray | None, reference: np.ndarray | None) -> dict | None:
+    """Describe one cell of the table.
+
+    Args:
+        accuracies (np.ndarray, optional): percent, float, (episodes,); None where there are none.
+        reference (np.ndarray, optional): those of the reference; None: it is compared with nothing.
+
+    Returns:
+        dict | None: see :func:`compare`; None without accuracies.
+    """
     if accuracies is None:
         return None
     mean, std, ci95 = summary(accuracies)
@@ -92,7 +101,7 @@ def _titles(comparison: dict) -> list[str]:
 
 
 def markdown_table(comparison: dict) -> str:
-    """The comparison as a Markdown table with a caption that names weights that are random.
+    """Write the comparison as a Markdown table; the caption names weights that are random.
 
     Args:
         comparison (dict): see :func:`benchmark`.
@@ -107,7 +116,7 @@ def markdown_table(comparison: dict) -> str:
     lines = [header, ['---', *['---:'] * (len(header) - 1)]]
     for name, row in comparison['rows'].items():
         cells = [mean_and_std(cell) for cell in (*row['cells'], row['mean'])]
-        difference = 'reference' if name == reference else _difference(row['mean'])
+        difference = 'reference' if name == reference else difference_and_interval(row['mean'])
         lines.append([markdown_cell(name), *cells, difference])
     table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     note = (
@@ -119,7 +128,7 @@ def markdown_table(comparison: dict) -> str:
 
 
 def caption_of(comparison: dict, *notes: str) -> str:
-    """What the numbers are, and which of them were made with random weights."""
+    """Describe what the numbers are, and which of them were made with random weights."""
     sentences = [
         f'Accuracy (%), mean ± standard deviation over {comparison["episodes"]} episodes (seed '
         f'{comparison["seed"]}).',
@@ -148,13 +157,14 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def mean_and_std(cell: dict | None) -> str:
-    """``mean ± std`` with two decimals, ``-`` where there is no number."""
+    """Write ``mean ± std`` with two decimals, ``-`` where there is no number."""
     if cell is None:
         return '-'
     return f'{cell["mean"]:.2f}' + ('' if cell['std'] is None else f' ± {cell["std"]:.2f}')
 
 
-def _difference(cell: dict | None) -> str:
+def difference_and_interval(cell: dict | None) -> str:
+    """Write ``difference [low, high]`` with two decimals, ``-`` where there is no number."""
     difference = cell and cell['difference']
     if not difference:
         return '-'
@@ -165,7 +175,7 @@ def _difference(cell: dict | None) -> str:
 
 
 def csv_table(comparison: dict) -> str:
-    """The comparison as CSV: a line per row, numbers in percent with four decimals.
+    """Write the comparison as CSV: a line per row, numbers in percent with four decimals.
 
     Args:
         comparison (dict): see :func:`benchmark`.

@@ -74,13 +74,14 @@ def compose(
             '--heads or --ablations, and --datasets, go together (--backbone with them): '
             '--heads knn gda --datasets mtd pcb --backbone tiny'
         )
-    rows = [(_row_of(head), *_head(head)) for head in heads]
-    rows += [(row, *_head('zipaf', options)) for row, options in _ablations(ablations).items()]
+    rows = [(Path(h).stem if h.endswith('.py') else h, *_head(h)) for h in heads]
+    chosen = select_ablations(ablations)
+    rows += [(row, *_head('zipaf', options)) for row, options in chosen.items()]
     composed = []
     for row, head, options in rows:
         for dataset in datasets:
-            name, config = _dataset(dataset, backbone)
-            _replace_head(config, head)
+            name, config = dataset_config(dataset, backbone)
+            replace_head(config, head)
             _check_views(row, name, options, config)
             config.merge_from_dict(options)
             composed.append(NamedConfig(f'{row} on {name}', row, name, config))
@@ -97,12 +98,8 @@ def _row_and_dataset(file: str) -> tuple[str, str]:
     return match['row'], match['dataset']
 
 
-def _row_of(head: str) -> str:
-    return Path(head).stem if head.endswith('.py') else head
-
-
 def _head(name: str, options: dict | None = None) -> tuple[Config, dict]:
-    """The file of a head, and what its variant changes of a config."""
+    """Read the file of a head, and what its variant changes of a config."""
     if name.endswith('.py'):
         return _with_head(name), options or {}
     folder = config_file('heads/zipa.py').parent
@@ -124,7 +121,12 @@ def _with_head(file: str) -> Config:
     return config
 
 
-def _ablations(names: Sequence[str]) -> dict[str, dict]:
+def select_ablations(names: Sequence[str]) -> dict[str, dict]:
+    """Look up options of ablations by row, see :func:`compose`.
+
+    Raises:
+        ValueError: there is no such row.
+    """
     if not names:
         return {}
     table = read_config('ablations/table.py').rows.to_dict()
@@ -137,8 +139,16 @@ def _ablations(names: Sequence[str]) -> dict[str, dict]:
     return chosen
 
 
-def _dataset(name: str, backbone: str | None) -> tuple[str, Config]:
-    """The name of a dataset, and the config of Zip-Adapter on it."""
+def dataset_config(name: str, backbone: str | None) -> tuple[str, Config]:
+    """Read the config of Zip-Adapter on a dataset, see :func:`compose`.
+
+    Returns:
+        tuple[str, Config]: the name of the dataset with its backbone, and the config.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: there is no such dataset.
+    """
     if name.endswith('.py'):
         return _row_and_dataset(name)[1], read_config(name)
     name = name if backbone is None else f'{name}_{backbone}'
@@ -152,7 +162,8 @@ def _dataset(name: str, backbone: str | None) -> tuple[str, Config]:
     return name, read_config(str(folder / f'{stem}{name}.py'))
 
 
-def _replace_head(config: Config, head: Config) -> None:
+def replace_head(config: Config, head: Config) -> None:
+    """Put the head of another config in the place of its own, with all of its training."""
     config.model.head = head.head
     if 'text_encoder' in config:
         # One that the head does not look at is never built.
@@ -164,7 +175,7 @@ def _replace_head(config: Config, head: Config) -> None:
 
 
 def _check_views(row: str, dataset: str, options: dict, config: Config) -> None:
-    """Features made elsewhere have no views to vary."""
+    """Refuse to vary the views of features that were made elsewhere."""
     varied = any('.pipeline.' in key for key in options)
     if varied and 'pipeline' not in config.train_dataloader.dataset:
         raise ValueError(f'{row} varies the views, which dataset {dataset!r} does not make')

@@ -92,7 +92,7 @@ TABLES = (
 
 
 def paper_tables(comparison: dict) -> list[dict]:
-    """The tables of which the comparison has at least two rows (Tables 1 and 2: one).
+    """Lay out the tables of which the comparison has at least two rows (Tables 1 and 2: one).
 
     Accuracies are averaged over the tasks of a dataset, mean and spread taken over the episodes.
 
@@ -104,11 +104,19 @@ def paper_tables(comparison: dict) -> list[dict]:
         ``label`` and ``cells``, None or ``mean``, ``std``, ``published`` (the released figure for
         the same products, or None) and ``difference`` (ours less it, or None).
     """
-    tables = []
+    tables, compared = [], comparison['columns']
     for table in TABLES:
-        columns = [c for c in _columns(comparison) if _belongs(c[0], table)]
+        columns = [
+            (dataset, shots)
+            for dataset, shots in dict.fromkeys((c['dataset'], c['shots']) for c in compared)
+            if table.main_dataset in (None, dataset.startswith('mvtecfs'))
+        ]
         rows = [
-            {'name': name, 'label': label, 'cells': [_cell(comparison, name, c) for c in columns]}
+            {
+                'name': name,
+                'label': label,
+                'cells': [paper_cell(comparison, name, column) for column in columns],
+            }
             for name, label in table.rows.items()
             if name in comparison['rows']
         ]
@@ -119,15 +127,17 @@ def paper_tables(comparison: dict) -> list[dict]:
     return tables
 
 
-def _columns(comparison: dict) -> list[tuple[str, int]]:
-    return list(dict.fromkeys((c['dataset'], c['shots']) for c in comparison['columns']))
+def paper_cell(comparison: dict, row: str, column: tuple[str, int]) -> dict | None:
+    """Average the tasks of a dataset, beside the released figure.
 
+    Args:
+        comparison (dict): see :func:`mmvrec.benchmark.run.benchmark`.
+        row (str): of the comparison.
+        column (tuple[str, int]): dataset and shots.
 
-def _belongs(dataset: str, table: PaperTable) -> bool:
-    return table.main_dataset is None or dataset.startswith('mvtecfs') == table.main_dataset
-
-
-def _cell(comparison: dict, row: str, column: tuple[str, int]) -> dict | None:
+    Returns:
+        dict | None: see :func:`paper_tables`; None where a task is missing.
+    """
     own = [
         (c['task'], cell)
         for c, cell in zip(comparison['columns'], comparison['rows'][row]['cells'], strict=True)
@@ -147,7 +157,7 @@ def _cell(comparison: dict, row: str, column: tuple[str, int]) -> dict | None:
 
 
 def paper_tables_markdown(comparison: dict) -> str:
-    """:func:`paper_tables` as Markdown; behind ours in brackets the released figure, difference."""
+    """Write :func:`paper_tables` as Markdown, the released figure and difference in brackets."""
     parts = [
         caption_of(
             comparison,
@@ -159,20 +169,21 @@ def paper_tables_markdown(comparison: dict) -> str:
         titles = (f'{c["dataset"]} {c["shots"]}-shot' for c in table['columns'])
         header = ['', *map(markdown_cell, titles)]
         lines = [header, ['---', *['---:'] * len(table['columns'])]]
-        lines += [[row['label'], *map(_text, row['cells'])] for row in table['rows']]
+        lines += [[row['label'], *map(mean_and_published, row['cells'])] for row in table['rows']]
         parts.append(f'## {table["title"]}')
         parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
     return '\n\n'.join(parts) + '\n'
 
 
-def _text(cell: dict | None) -> str:
+def mean_and_published(cell: dict | None) -> str:
+    """Write ``mean ± std``, and in brackets the released figure and the difference to it."""
     if cell is None or cell['published'] is None:
         return mean_and_std(cell)
     return f'{mean_and_std(cell)} ({cell["published"]:.2f}, {cell["difference"]:+.2f})'
 
 
 def paper_tables_csv(comparison: dict) -> str:
-    """:func:`paper_tables` as CSV, one line per cell, numbers in percent with four decimals."""
+    """Write :func:`paper_tables` as CSV, a line per cell, numbers in percent with four decimals."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator='\n')
     numbers = ['mean', 'std', 'published', 'difference']

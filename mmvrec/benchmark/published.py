@@ -54,7 +54,7 @@ _HEADS = {
 
 
 def published_accuracy(row: str, dataset: str, tasks: Sequence[str], shots: int) -> float | None:
-    """Mean of the released accuracies over some products.
+    """Average the released accuracies over some products.
 
     Args:
         row (str): row of a comparison, as ``zipaf``.

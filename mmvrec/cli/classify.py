@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         check_display()
     given = None if args.boxes is None else _read_boxes(args, images)
     inferencer = open_model(args)
-    _check_question(args, inferencer)
+    check_question(args, inferencer)
     answers = inferencer(
         images,
         given,
@@ -45,9 +45,9 @@ def run(args: argparse.Namespace) -> int:
     )
     results = [_result(image, answer) for image, answer in zip(images, answers, strict=True)]
     for result in results:
-        _print_instances(result)
-    _write_files(args, inferencer, (images, given, answers), results)
-    _print_summary(results, bool(inferencer.fitted.held_out))
+        print_instances(result)
+    write_files(args, inferencer, (images, given, answers), results)
+    print_summary(results, bool(inferencer.fitted.held_out))
     broken = [result['error'] for result in results if 'error' in result]
     if broken and (args.strict or len(broken) == len(images)):
         raise ValueError(_listing(broken, len(images)))
@@ -68,7 +68,7 @@ def _check_outputs(args: argparse.Namespace) -> None:
         check_output(args.review)
 
 
-def _write_files(
+def write_files(
     args: argparse.Namespace, inferencer: 'DefectInferencer', question: tuple, results: list[dict]
 ) -> None:
     """Write what the options name; ``question`` is images, instances and answers."""
@@ -109,7 +109,7 @@ def _check_overwriting(args: argparse.Namespace, images: list[str]) -> None:
     refuse_overwriting(files, inputs)
 
 
-def _check_question(args: argparse.Namespace, inferencer: 'DefectInferencer') -> None:
+def check_question(args: argparse.Namespace, inferencer: 'DefectInferencer') -> None:
     """Refuse to classify whole images where only regions of images were enrolled.
 
     Raises:
@@ -125,7 +125,7 @@ def _check_question(args: argparse.Namespace, inferencer: 'DefectInferencer') ->
 
 
 def _read_boxes(args: argparse.Namespace, images: list[str]) -> list:
-    """What ``--boxes`` tells of every image; nothing of those that the inferencer will refuse."""
+    """Read ``--boxes`` for every image but those that the inferencer will refuse."""
     from mmvrec.apis.instance_files import read_instances
     from mmvrec.utils.images import read_header
 
@@ -147,7 +147,8 @@ def _listing(broken: list[str], number: int) -> str:
     return '\n  '.join([f'{len(broken)} of {number} images cannot be classified', *broken])
 
 
-def _print_instances(result: dict) -> None:
+def print_instances(result: dict) -> None:
+    """Print a line for every instance of an image, or that it has none."""
     image = result['image']
     if result['instances'] == []:
         print(f'{printable(image)}: no instance')
@@ -157,7 +158,7 @@ def _print_instances(result: dict) -> None:
         print(printable(f'{image} [{box}]: {one["label"]} {100 * one["score"]:.1f} %{note}'))
 
 
-def _print_summary(results: list[dict], has_held_out: bool) -> None:
+def print_summary(results: list[dict], has_held_out: bool) -> None:
     """Print counts of verdicts, and one line for every kind of warning."""
     from mmvrec.apis.enrolled_data import WARNINGS
     from mmvrec.fewshot.verdicts import VERDICTS

@@ -37,8 +37,11 @@ NAMED_IN_CONFIGS = (*CONVERTED, 'ViT-L-14.pt')
 def run(args: argparse.Namespace) -> int:
     """Print what is found; 1 where something must be done."""
     print(f'mmvrec {mmvrec.__version__}, Python {platform.python_version()}, {platform.platform()}')
-    problems = [*_packages(), *_imports(), *_embedded_weights(), *_other_weights()]
-    _device()
+    problems = [*check_packages(), *check_imports(), *check_weights()]
+    if torch.cuda.is_available():
+        print(f'  device: {torch.cuda.get_device_name()}')
+    else:
+        print(f'  device: CPU, {torch.get_num_threads()} threads')
     for problem in problems:
         print(f'PROBLEM: {problem}')
     print(f'{len(problems)} problems' if problems else 'everything is in order')
@@ -55,19 +58,20 @@ def installed(name: str) -> str | None:
     return None
 
 
-def _packages() -> list[str]:
+def check_packages() -> list[str]:
+    """Print the versions of the packages, and list those that are missing."""
     problems = []
     for name, tested in TESTED.items():
-        found = installed(name)
-        note = '' if found and found.split('+')[0] == tested else f' (tested with {tested})'
-        print(f'  {name}: {found or "missing"}{note}')
-        if found is None:
+        present = installed(name)
+        note = '' if present and present.split('+')[0] == tested else f' (tested with {tested})'
+        print(f'  {name}: {present or "missing"}{note}')
+        if present is None:
             problems.append(f'{name} is missing: pip install {name}=={tested}')
     return problems
 
 
-def _imports() -> list[str]:
-    """Wheels of torch and torchvision that do not match fail when they are imported."""
+def check_imports() -> list[str]:
+    """List packages that cannot be imported, as torch and torchvision that do not match."""
     problems = []
     for name in ('torchvision', 'mmcv', 'mmpretrain'):
         try:
@@ -77,15 +81,11 @@ def _imports() -> list[str]:
     return problems
 
 
-def _device() -> None:
-    if torch.cuda.is_available():
-        print(f'  device: {torch.cuda.get_device_name()}')
-    else:
-        print(f'  device: CPU, {torch.get_num_threads()} threads')
+def check_weights() -> list[str]:
+    """Print where weights lie, and list those that are not what they should be.
 
-
-def _embedded_weights() -> list[str]:
-    """Weights that come with the package, and as packages that it needs."""
+    Not all that configs name are needed, so one of these that is missing is no problem.
+    """
     problems = []
     for name in (*EMBEDDED, *PACKAGED):
         try:
@@ -93,33 +93,30 @@ def _embedded_weights() -> list[str]:
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
             continue
-        print(f'  weights {name}: {path}\n{_licence(name)}')
-    return problems
-
-
-def _licence(name: str) -> str:
-    """The licence of weights, and whether it allows commercial use."""
-    licence = licence_of(name)
-    return f'    licence: {licence}; commercial use: {commercial_use(licence)}'
-
-
-def _other_weights() -> list[str]:
-    """Not all of them are needed, so one that is missing is no problem."""
+        print(f'  weights {name}: {path}')
+        print_licence(name)
     try:
         folders = weights_folders()
     except FileNotFoundError as error:
-        return [str(error)]
+        return [*problems, str(error)]
     places = ', '.join(f'{folder.absolute()} ({what})' for what, folder in folders.items())
     print(f'  weights by file name are looked for in {places}')
-    problems = []
     for name in NAMED_IN_CONFIGS:
         try:
             path = find_weights(name)
         except FileNotFoundError:
-            print(f'  not here: {describe_weights(name)}\n{_licence(name)}'.replace('\n', '\n  '))
+            print(f'  not here: {describe_weights(name)}'.replace('\n', '\n  '))
+            print_licence(name)
             continue
-        print(f'  weights {name}: {path}, {path.stat().st_size} bytes\n{_licence(name)}')
+        print(f'  weights {name}: {path}, {path.stat().st_size} bytes')
+        print_licence(name)
         published = PUBLISHED.get(name)
         if published and published.sha256 != sha256_file(path):
             problems.append(f'{path} is not the published file, get it again: {published}')
     return problems
+
+
+def print_licence(name: str) -> None:
+    """Print the licence of weights, and whether it allows commercial use."""
+    licence = licence_of(name)
+    print(f'    licence: {licence}; commercial use: {commercial_use(licence)}')

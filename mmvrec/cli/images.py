@@ -9,7 +9,7 @@ from mmvrec.utils.paths import IMAGE_SUFFIXES, is_debris, walk_files
 
 
 def image_files(names: Sequence[str]) -> list[str]:
-    """The image files that names stand for, each once.
+    """List the image files that names stand for, each once.
 
     Args:
         names (Sequence[str]): files, whatever their suffix; folders, of which all images are meant,
@@ -32,22 +32,17 @@ def image_files(names: Sequence[str]) -> list[str]:
 def _files_of(name: str) -> list[str]:
     if os.path.lexists(name) and not os.path.isdir(name):
         return [name]
-    matches = [name] if os.path.isdir(name) else _matches(name)
+    matches = [name] if os.path.isdir(name) else sorted(glob(name, recursive=True))
+    # Patterns that come from Windows have its separators.
+    matches = matches or sorted(glob(name.replace('\\', '/'), recursive=True))
     if not matches:
         raise FileNotFoundError(f'no image at {name}')
-    files = [str(file) for match in matches for file in _images_in(Path(match))]
+    files = []
+    for path in map(Path, matches):
+        if path.is_dir():
+            files += map(str, walk_files(path, IMAGE_SUFFIXES))
+        elif path.suffix.lower() in IMAGE_SUFFIXES and not is_debris(path):
+            files.append(str(path))
     if not files:
         raise ValueError(f'no image in {name}; looked for are files {", ".join(IMAGE_SUFFIXES)}')
     return files
-
-
-def _matches(pattern: str) -> list[str]:
-    found = glob(pattern, recursive=True)
-    # Patterns that come from Windows have its separators.
-    return sorted(found or glob(pattern.replace('\\', '/'), recursive=True))
-
-
-def _images_in(path: Path) -> list[Path]:
-    if path.is_dir():
-        return walk_files(path, IMAGE_SUFFIXES)
-    return [path] if path.suffix.lower() in IMAGE_SUFFIXES and not is_debris(path) else []

@@ -28,28 +28,34 @@ def import_modules(names: Sequence[str]) -> list[str]:
         FileNotFoundError: there is no such file.
         ValueError: there is no such module, or it imports one that is not there.
     """
-    packages = {_import(name).partition('.')[0] for name in names} - {*_CLOSED}
+    packages = {import_module_or_file(name).partition('.')[0] for name in names} - {*_CLOSED}
     return [
         name
         for registry in (MODELS, TRANSFORMS)
-        for name, kind in _registered(registry)
+        for name, kind in registered_types(registry)
         if kind.__module__.partition('.')[0] in packages
     ]
 
 
-def _import(name: str) -> str:
-    """Import a module and give its name in ``sys.modules``."""
+def import_module_or_file(name: str) -> str:
+    """Import what ``--import`` names, and give its name in ``sys.modules``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: there is no such module, or it imports one that is not there.
+    """
     try:
         if not name.endswith('.py'):
             return import_module(name).__name__
-        return _import_file(Path(name))
+        return import_file(Path(name))
     except ImportError as error:
         raise ValueError(
             f'--import {name}: {error}; give a module that Python finds (PYTHONPATH), or a .py file'
         ) from error
 
 
-def _import_file(path: Path) -> str:
+def import_file(path: Path) -> str:
+    """Import a file as a module of its own name, and give that name."""
     path = path.resolve()
     if not path.is_file():
         raise FileNotFoundError(f'--import: no file {path}')
@@ -70,8 +76,8 @@ def _import_file(path: Path) -> str:
     return name
 
 
-def _registered(registry: Registry | None) -> list[tuple[str, type]]:
-    """Types of a registry and its parents, by both names that a config may use."""
+def registered_types(registry: Registry | None) -> list[tuple[str, type]]:
+    """List the types of a registry and its parents, by both names that a config may use."""
     types = []
     while registry is not None:
         for name, kind in registry.module_dict.items():

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         check_output(path)
     allow = import_modules(args.imports)
     if args.data_root is not None:
-        return _inspect_dataset(args)
+        return run_on_dataset(args)
     if not args.target.endswith('.safetensors'):
         raise ValueError(
             'inspect takes the format and the folder of a dataset, or a saved model, which ends in '
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_overwriting([args.out], [args.target])
     saved = read_model(args.target, allow)
     content = describe_model(saved)
-    _print_model(content, saved.enrolled.data)
+    print_model(content, saved.enrolled.data)
     if args.instances:
         for one in content['instances']:
             print(printable(f'{one["id"]}: {one["label"]}'))
@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _inspect_dataset(args: argparse.Namespace) -> int:
+def run_on_dataset(args: argparse.Namespace) -> int:
+    """Print what a dataset has, and write what was asked for; see :func:`run`."""
     check_format(args.target)
     init_default_scope('mmvrec')
     cfg = {**nested_options(args.options), 'type': args.target, 'data_root': args.data_root}
@@ -69,9 +70,9 @@ def _inspect_dataset(args: argparse.Namespace) -> int:
         raise ValueError(f'--options: {args.target} takes no such argument: {error}') from error
     if dataset is not None:
         refuse_overwriting(filter(None, (args.out, args.sheet)), _files_of(dataset))
-    sizes = _image_sizes(dataset)
+    sizes = [] if dataset is None else image_sizes(dataset)
     sources = [] if dataset is None else dataset_sources(dataset)
-    _print_dataset(tasks, sizes)
+    print_dataset(tasks, sizes)
     print_sources(sources)
     print_problems(problems, Console())
     content = {
@@ -98,17 +99,16 @@ def _files_of(dataset: BaseDataset) -> set[str]:
     return {record[key] for record in records for key in ('img_path', 'ann_file')}
 
 
-def _image_sizes(dataset: BaseDataset | None) -> list[dict]:
-    """Sizes in pixels with the number of images, the commonest first; None where unknown."""
-    if dataset is None:
-        return []
+def image_sizes(dataset: BaseDataset) -> list[dict]:
+    """Count images by their size in pixels, the commonest first; None where unknown."""
     return [
         {'width': shape and shape[1], 'height': shape and shape[0], 'images': number}
         for shape, number in count_image_sizes(dataset).most_common()
     ]
 
 
-def _print_dataset(tasks: dict[str, dict], sizes: list[dict]) -> None:
+def print_dataset(tasks: dict[str, dict], sizes: list[dict]) -> None:
+    """Print the number of instances of every class, and the commonest image sizes."""
     table = Table('task', 'label', title='Instances')
     table.add_column('number', justify='right')
     for task, counts in tasks.items():
@@ -117,11 +117,8 @@ def _print_dataset(tasks: dict[str, dict], sizes: list[dict]) -> None:
         table.add_section()
     table.add_row('sum', '', str(sum(sum(counts.values()) for counts in tasks.values())))
     Console().print(table)
-    if sizes:
-        _print_sizes(sizes)
-
-
-def _print_sizes(sizes: list[dict]) -> None:
+    if not sizes:
+        return
     shown = [f'{one["width"]} x {one["height"]} ({one["images"]})' for one in sizes[:_SIZES_SHOWN]]
     more = f', and {len(sizes) - len(shown)} other sizes' if len(sizes) > len(shown) else ''
     total = sum(one['images'] for one in sizes)
@@ -160,7 +157,8 @@ def describe_model(saved: SavedModel) -> dict:
     }
 
 
-def _print_model(content: dict, data: EnrolledData | None) -> None:
+def print_model(content: dict, data: EnrolledData | None) -> None:
+    """Print what :func:`describe_model` gives, and what was enrolled."""
     table = Table('class', title='Enrolled instances')
     table.add_column('number', justify='right')
     for name, number in content['classes'].items():

@@ -21,25 +21,34 @@ def parser() -> argparse.ArgumentParser:
     commands = main_parser.add_subparsers(dest='command', required=True)
     checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
     checks.set_defaults(module='doctor')
-    _add_enroll(commands.add_parser('enroll', help='learn the classes of a dataset, save a model'))
-    _add_classify(commands.add_parser('classify', help='classify instances with a saved model'))
-    _add_report(
+    add_enroll_arguments(
+        commands.add_parser('enroll', help='learn the classes of a dataset, save a model')
+    )
+    add_classify_arguments(
+        commands.add_parser('classify', help='classify instances with a saved model')
+    )
+    add_report_arguments(
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
     )
-    _add_changes(commands)
-    _add_evaluate(commands.add_parser('evaluate', help='how good is a saved model, in numbers'))
-    _add_inspect(commands.add_parser('inspect', help='what is in a dataset or in a saved model'))
+    add_change_commands(commands)
+    add_evaluate_arguments(
+        commands.add_parser('evaluate', help='how good is a saved model, in numbers')
+    )
+    add_inspect_arguments(
+        commands.add_parser('inspect', help='what is in a dataset or in a saved model')
+    )
     return main_parser
 
 
-def _add_enroll(command: argparse.ArgumentParser) -> None:
+def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec enroll``."""
     command.add_argument('format', help='LabelMeDefects, CocoDefects, YoloDefects, ClassFolders, …')
     command.add_argument('data_root', help='folder of the dataset')
     command.add_argument('out', metavar='OUT.safetensors', help='the model to write')
     command.add_argument(
         '--config', default=DEFAULT_CONFIG, help='backbone, views and head (default: %(default)s)'
     )
-    _add_dataset_options(command)
+    add_dataset_options(command)
     command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
     add_import_option(command)
@@ -47,7 +56,8 @@ def _add_enroll(command: argparse.ArgumentParser) -> None:
     command.set_defaults(module='enroll')
 
 
-def _add_classify(command: argparse.ArgumentParser) -> None:
+def add_classify_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec classify``."""
     command.add_argument('model', metavar='MODEL.safetensors')
     command.add_argument(
         'images',
@@ -110,31 +120,33 @@ def _add_classify(command: argparse.ArgumentParser) -> None:
     command.set_defaults(module='classify')
 
 
-def _add_report(command: argparse.ArgumentParser) -> None:
+def add_report_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec report``."""
     command.add_argument('model', metavar='MODEL.safetensors')
     command.add_argument('format', help='as of enroll')
     command.add_argument('data_root', help='folder of the dataset; enrolled instances are left out')
     command.add_argument('out', metavar='OUT.html')
-    _add_dataset_options(command)
+    add_dataset_options(command)
     add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='report')
 
 
-def _add_evaluate(command: argparse.ArgumentParser) -> None:
+def add_evaluate_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec evaluate``."""
     command.add_argument('model', metavar='MODEL.safetensors')
     command.add_argument(
         'format', nargs='?', help='as of enroll, with data_root; without, by leaving instances out'
     )
     command.add_argument('data_root', nargs='?', help='folder of the dataset')
-    _add_dataset_options(command)
+    add_dataset_options(command)
     command.add_argument('--out', metavar='OUT.json', help='write all of it')
     add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='evaluate')
 
 
-def _add_changes(commands: argparse._SubParsersAction) -> None:
+def add_change_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands that change a model, and keep the version before beside it."""
     added = commands.add_parser('add', help='enroll further instances in a saved model')
     added.add_argument('model', metavar='MODEL.safetensors')
@@ -143,7 +155,7 @@ def _add_changes(commands: argparse._SubParsersAction) -> None:
     )
     added.add_argument('--label', help='class of all instances of the images')
     added.add_argument('--boxes', metavar='COCO.json', help='as of classify')
-    _add_dataset_options(added)
+    add_dataset_options(added)
     relabelled = commands.add_parser('relabel', help='give an enrolled instance another class')
     relabelled.add_argument('model', metavar='MODEL.safetensors')
     relabelled.add_argument('id', help='of the instance (mmvrec inspect MODEL --instances)')
@@ -171,12 +183,13 @@ def _add_changes(commands: argparse._SubParsersAction) -> None:
         command.set_defaults(module=name)
 
 
-def _add_inspect(command: argparse.ArgumentParser) -> None:
+def add_inspect_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec inspect``."""
     command.add_argument(
         'target', metavar='FORMAT', help='as of enroll, with data_root; or MODEL.safetensors alone'
     )
     command.add_argument('data_root', nargs='?', help='folder of the dataset')
-    _add_dataset_options(command)
+    add_dataset_options(command)
     command.add_argument('--out', metavar='OUT.json', help='write all of it')
     command.add_argument('--instances', action='store_true', help='list those of a saved model')
     command.add_argument('--sheet', metavar='OUT.png', help='draw examples of every class')
@@ -184,7 +197,8 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
     command.set_defaults(module='inspection')
 
 
-def _add_dataset_options(command: argparse.ArgumentParser) -> None:
+def add_dataset_options(command: argparse.ArgumentParser) -> None:
+    """Add ``--options``, the arguments of a dataset."""
     command.add_argument(
         '--options', nargs='+', action=KeyValueAction, default={}, help='arguments of the dataset'
     )

@@ -10,7 +10,7 @@ from mmvrec.utils.outputs import refuse_overwriting
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge all instances that are not enrolled, and write the page."""
+    """Evaluate the model on all instances that are not enrolled, and write the page."""
     check_output(args.out)
     refuse_overwriting([args.out], [args.model])
     allow = import_modules(args.imports)

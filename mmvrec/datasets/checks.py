@@ -1,4 +1,4 @@
-"""What can be wrong with the records of a dataset, one at a time and all of them together."""
+"""Validation of the records of a dataset, one at a time and all of them together."""
 
 import math
 import unicodedata
@@ -153,11 +153,11 @@ def as_points(values: list) -> np.ndarray:
     """
     # Objects: an array of text would give every number the room of the longest text.
     points = np.asarray(values, object)
-    numbers = all(
+    # The shape first: NumPy does not walk through more than 32 dimensions.
+    if points.shape[1:] != (2,) or not all(
         issubclass(kind, int | float | np.number) and kind is not bool
         for kind in set(map(type, points.flat))
-    )
-    if points.shape[1:] != (2,) or not numbers:
+    ):
         raise ValueError('a point is not a pair of finite numbers')
     try:
         points = points.astype(np.float64)

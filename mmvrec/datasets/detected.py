@@ -1,4 +1,4 @@
-"""What a detector has found, as instances to classify."""
+"""Detections of a detector as a dataset, matched to annotated instances."""
 
 import os
 from collections import defaultdict

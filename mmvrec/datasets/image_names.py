@@ -1,4 +1,4 @@
-"""Which images the files of detectors mean, that name them in ways of their own."""
+"""Matching of the image names in detectors' files with images on disk."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What a dataset holds, and what is wrong with it."""
+"""Inspection of datasets: numbers of instances, and problems of their annotations."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

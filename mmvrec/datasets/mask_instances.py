@@ -1,4 +1,4 @@
-"""From the mask image of a whole picture to the masks of its instances."""
+"""Instances from mask images: thresholding and connected components."""
 
 from collections.abc import Iterator
 from pathlib import Path

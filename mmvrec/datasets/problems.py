@@ -1,4 +1,4 @@
-"""Problems of annotations: one of them, a listing of several, and what they lead to."""
+"""Problems of annotations: their listing, and whether they raise or are logged."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which images come from one source: the same file again, or copies that a tool has made of it."""
+"""Duplicate images: the same file again, or copies that a tool has made of one source."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Do scores mean what they say?"""
+"""Expected calibration error of predicted probabilities."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A detector and a classifier together: what is found, and what it is taken for."""
+"""Accuracy and average precision of a detector and a classifier together."""
 
 import contextlib
 import io

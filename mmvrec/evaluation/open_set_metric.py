@@ -1,4 +1,4 @@
-"""Can unknown defects be told from known ones?"""
+"""Open-set recognition: AUROC of unknown defects, and how many are rejected."""
 
 from collections import defaultdict
 from collections.abc import Sequence

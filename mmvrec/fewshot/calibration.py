@@ -19,7 +19,7 @@ _LEAST = 1e-30
 
 
 def leave_out_folds(labels: Tensor, folds: int = 5) -> list[Tensor]:
-    """Which instances are left out together: of every class the same share.
+    """Split the instances into folds that are left out together: of every class the same share.
 
     The first instance of every class is in fold 0, the second in fold 1, and so on; with at most
     ``folds`` instances of a class each is left out alone (leave-one-out), and the only instance of
@@ -48,7 +48,7 @@ def held_out_scores(
     folds: int = 5,
     progress: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Scores of support instances by heads that are fitted without them.
+    """Score support instances by heads that are fitted without them.
 
     Args:
         build_head (Callable): gives a new head that is not fitted.
@@ -70,8 +70,8 @@ def held_out_scores(
         rest = SupportSet(
             support.feats[~out], support.labels[~out], support.label_space, support.text_feats
         )
-        told = f'Calibrating, {number} of {len(left_out)}' if progress else None
-        head = fit_head(build_head().to(support.feats.device), rest, settings, told)
+        description = f'Calibrating, {number} of {len(left_out)}' if progress else None
+        head = fit_head(build_head().to(support.feats.device), rest, settings, description)
         scores.append(head.log_scores(support.feats[out]).cpu())
         labels.append(support.labels[out].cpu())
     if not scores:
@@ -80,7 +80,7 @@ def held_out_scores(
 
 
 def fit_temperature(log_scores: Tensor, labels: Tensor) -> float:
-    """The temperature that makes scores of instances not seen in fitting as high as they are right.
+    """Find the temperature at which held-out scores are as high as they are right.
 
     Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017) with
     one demand: the mean score of the predicted classes is the share of predictions that are right.
@@ -101,8 +101,8 @@ def fit_temperature(log_scores: Tensor, labels: Tensor) -> float:
     target = (right + 1) / (len(labels) + 2)
 
     def excess(log_temperature: float) -> float:
-        tempered = (log_scores.double() / float(np.exp(log_temperature))).softmax(1)
-        return tempered.amax(1).mean().item() - target
+        scores = (log_scores.double() / float(np.exp(log_temperature))).softmax(1)
+        return scores.amax(1).mean().item() - target
 
     # The higher the temperature, the lower the mean score.
     sharpest, flattest = np.log(_RANGE)

@@ -33,7 +33,7 @@ class FeatureCache:
         self.key = key
 
     def load(self, num_instances: int) -> Tensor | None:
-        """The cached features, (M, V, C) or (M, V, T, C); None if they must be computed."""
+        """Read the cached features, (M, V, C) or (M, V, T, C); None if they must be computed."""
         if not self.path.is_file():
             return None
         try:
@@ -65,7 +65,7 @@ class FeatureCache:
         return feats
 
     def is_writable(self) -> bool:
-        """Whether the file can be written, as far as that can be known; a warning says why not."""
+        """Tell whether the file can be written, as far as can be known; a warning says why not."""
         try:
             check_output(self.path)
         except ValueError as error:

@@ -51,7 +51,7 @@ class Prediction:
     neighbours: tuple[Neighbour, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
-        """The fields in types that JSON has."""
+        """Write the fields in types that JSON has."""
         return {**vars(self), 'neighbours': [vars(near) for near in self.neighbours]}
 
 
@@ -102,7 +102,7 @@ class FittedClassifier:
 
     @torch.no_grad()
     def scores(self, feats: Tensor) -> Tensor:
-        """Class probabilities.
+        """Compute class probabilities.
 
         Args:
             feats (Tensor): view features, float, (B, V, C).
@@ -127,7 +127,7 @@ class FittedClassifier:
         return probabilities(logits, self.temperature).cpu()
 
     def similarities(self, feats: Tensor) -> Tensor | None:
-        """Cosines with the support instances, (B, V, C) to (B, M); None without support."""
+        """Compute cosines with the support instances, (B, V, C) to (B, M); None without support."""
         return None if self.support is None else similarities(feats, self.support.feats)
 
     def typicality(self, feats: Tensor) -> Tensor | None:
@@ -141,14 +141,14 @@ class FittedClassifier:
         return self.head.typicality(feats.to(device), self.support.feats.to(device)).cpu()
 
     def knows(self, feats: Tensor) -> bool:
-        """Whether an instance with these view features, (V, C), is in the support.
+        """Tell whether an instance with these view features, (V, C), is in the support.
 
         Names do not tell: files are copied and renamed.
         """
         return bool(torch.isclose(feats, self.support.feats, atol=1e-4).flatten(1).all(1).any())
 
     def are_unknown(self, feats: Tensor) -> list[bool | None]:
-        """Whether instances are too little typical to be known; None without threshold."""
+        """Tell whether instances are too little typical to be known; None without threshold."""
         typical = self.typicality(feats)
         if typical is None or self.threshold is None:
             return [None] * len(feats)
@@ -166,7 +166,7 @@ class FittedClassifier:
         """
         names = self.class_names
         scores = self.scores(feats)
-        nearest = self._nearest(feats, neighbours)
+        nearest = self.nearest(feats, neighbours)
         unknown = self.are_unknown(feats)
         predictions = []
         for row, near, is_unknown in zip(scores, nearest, unknown, strict=True):
@@ -183,8 +183,16 @@ class FittedClassifier:
             )
         return predictions
 
-    def _nearest(self, feats: Tensor, number: int) -> list[list[Neighbour]]:
-        """The most similar support instances of every query, at least one."""
+    def nearest(self, feats: Tensor, number: int) -> list[list[Neighbour]]:
+        """Find the most similar support instances of every query.
+
+        Args:
+            feats (Tensor): view features, float, (B, V, C).
+            number (int): how many; at least one is given.
+
+        Returns:
+            list[list[Neighbour]]: the nearest first; none without support.
+        """
         cosines = self.similarities(feats)
         if cosines is None:
             return [[] for _ in feats]

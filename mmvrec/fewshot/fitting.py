@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.optim import OptimWrapper, build_optim_wrapper
-from mmengine.registry import Registry
 from mmengine.utils import digit_version
 from rich.progress import track
 from torch import nn
@@ -131,34 +130,19 @@ def fit_heads(
         stack.backward()
         wrapper.step()
 
-    _iterate(stack.head, _in_one_pass(settings.optim_wrapper), settings, step)
+    _iterate(stack.head, with_fused_optimizer(settings.optim_wrapper), settings, step)
     stack.unstack()
     return [head.eval() for head in heads]
 
 
-def _in_one_pass(optim_wrapper: dict) -> dict:
-    """The same optimizer in torch's fused variant, where the CPU has it (torch 2.4)."""
+def with_fused_optimizer(optim_wrapper: dict) -> dict:
+    """Choose torch's fused variant of the optimizer, where the CPU has it (torch 2.4)."""
     wrapper = deepcopy(dict(optim_wrapper))
     optimizer = wrapper['optimizer']
     has_fused = digit_version(torch.__version__) >= digit_version('2.4')
     if has_fused and optimizer['type'] in _FUSED and 'foreach' not in optimizer:
         optimizer.setdefault('fused', True)
     return wrapper
-
-
-def _with_classes(optim_wrapper: dict) -> dict:
-    """The config with classes for names, which MMEngine would look for in its default scope."""
-    cfg = {'type': 'OptimWrapper', 'constructor': 'DefaultOptimWrapperConstructor'}
-    cfg |= deepcopy(dict(optim_wrapper))
-    _name_class(cfg, 'type', OPTIM_WRAPPERS)
-    _name_class(cfg, 'constructor', OPTIM_WRAPPER_CONSTRUCTORS)
-    _name_class(cfg['optimizer'], 'type', OPTIMIZERS)
-    return cfg
-
-
-def _name_class(cfg: dict, key: str, registry: Registry) -> None:
-    if isinstance(cfg[key], str):
-        cfg[key] = registry.get(cfg[key]) or cfg[key]
 
 
 @torch.enable_grad()
@@ -169,7 +153,17 @@ def _iterate(
     step: Callable[[OptimWrapper], None],
     progress: str | None = None,
 ) -> None:
-    wrapper = build_optim_wrapper(module, _with_classes(optim_wrapper))
+    cfg = {'type': 'OptimWrapper', 'constructor': 'DefaultOptimWrapperConstructor'}
+    cfg |= deepcopy(dict(optim_wrapper))
+    # Classes for names, which MMEngine would look for in its default scope.
+    for part, key, registry in (
+        (cfg, 'type', OPTIM_WRAPPERS),
+        (cfg, 'constructor', OPTIM_WRAPPER_CONSTRUCTORS),
+        (cfg['optimizer'], 'type', OPTIMIZERS),
+    ):
+        if isinstance(part[key], str):
+            part[key] = registry.get(part[key]) or part[key]
+    wrapper = build_optim_wrapper(module, cfg)
     schedulers = [
         PARAM_SCHEDULERS.build(deepcopy(cfg), default_args={'optimizer': wrapper})
         for cfg in settings.param_scheduler

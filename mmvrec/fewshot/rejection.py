@@ -8,7 +8,7 @@ from mmvrec.models.heads import FewShotHead
 
 
 def similarities(feats: Tensor, support: Tensor) -> Tensor:
-    """Cosine of the mean features of queries and of support instances.
+    """Compute cosines of the mean features of queries and of support instances.
 
     The features are the backbone's, before any head: what a head has been trained to tell apart
     says little about what it has never seen.
@@ -27,7 +27,7 @@ def similarities(feats: Tensor, support: Tensor) -> Tensor:
 def leave_one_out_threshold(
     head: FewShotHead, support: Tensor, labels: Tensor, quantile: float = 0.05
 ) -> float | None:
-    """The typicality below which an instance is unlike the support set.
+    """Find the typicality below which an instance is unlike the support set.
 
     Every support instance is judged as if it were a query (:meth:`FewShotHead.typicality`); of
     what they have so, this is a low quantile. Instances without another of their class do not

@@ -19,10 +19,10 @@ class InstancePictures(Protocol):
     """Gives the pictures of instances by id, uint8 RGB; none where there are no pixels."""
 
     def query(self, identity: str) -> Sequence[np.ndarray]:
-        """A query in every size of crop."""
+        """Draw a query in every size of crop."""
 
     def support(self, identity: str) -> Sequence[np.ndarray]:
-        """A support instance in its widest crop."""
+        """Draw a support instance in its widest crop."""
 
 
 def describe_task(
@@ -67,7 +67,7 @@ def describe_task(
             't-SNE': embedding_figure(fitted, queries, right),
         },
         mistakes=[
-            _mistake(queries.ids[row], names[truths[row]], predictions[row], pictures)
+            describe_mistake(queries.ids[row], names[truths[row]], predictions[row], pictures)
             for row in wrong[:max_mistakes]
         ],
         num_mistakes=len(wrong),
@@ -76,9 +76,10 @@ def describe_task(
     )
 
 
-def _mistake(
+def describe_mistake(
     identity: str, truth: str, prediction: Prediction, pictures: InstancePictures
 ) -> Mistake:
+    """Describe a query that was answered wrongly, with its nearest support instances."""
     nearest = [
         Picture(f'{near.label}, cos {near.similarity:.3f}: {near.id}', pictures.support(near.id))
         for near in prediction.neighbours
@@ -113,6 +114,6 @@ def embedding_figure(
 
 @torch.no_grad()
 def _projected(fitted: FittedClassifier, feats: Tensor) -> Tensor:
-    """Mean features (M, C) as the head compares them, on the CPU."""
+    """Embed mean features (M, C) as the head compares them; the result is on the CPU."""
     device = next(fitted.head.parameters(), feats).device
     return fitted.head.embed(feats.to(device)).cpu()

@@ -66,7 +66,7 @@ class SupportSampler:
 
 
 def make_support(model: MVRECClassifier, drawn: Mapping[str, FeatureBank]) -> SupportSet:
-    """The support set of one head, on the model's device.
+    """Make the support set of one head, on the model's device.
 
     Args:
         model (MVRECClassifier): whose head it is, with the text encoder where it has one.

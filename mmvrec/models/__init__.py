@@ -1,4 +1,4 @@
-from mmvrec.models.backbones import AlphaCLIP, ViewBackbone
+from mmvrec.models.backbones import AlphaCLIP, FusedBackbone, TimmRegion, ViewBackbone
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.data_preprocessor import MultiViewDataPreprocessor
 from mmvrec.models.heads import (
@@ -28,6 +28,7 @@ __all__ = [
     'CLIPAdapterHead',
     'CLIPText',
     'FewShotHead',
+    'FusedBackbone',
     'GDAHead',
     'KNNHead',
     'KernelRidgeHead',
@@ -39,6 +40,7 @@ __all__ = [
     'RegionGaussianHead',
     'StoredText',
     'TextFusionHead',
+    'TimmRegion',
     'TipAdapterFHead',
     'TipAdapterHead',
     'ViewBackbone',

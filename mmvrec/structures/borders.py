@@ -1,4 +1,4 @@
-"""The one rule for boxes and polygons that leave their image.
+"""Clipping of boxes and polygons at the border of their image.
 
 Annotation tools and detectors round outwards, so a little is cut off; what lies farther outside was
 made for another image, and is an error.

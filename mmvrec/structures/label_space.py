@@ -1,4 +1,4 @@
-"""The classes that a head tells apart: those of one task, or of several."""
+"""Label spaces: the classes that a head tells apart, of one task or of several."""
 
 import unicodedata
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Annotations of stored pixels, turned upright with their image.
+"""EXIF orientation: annotations of stored pixels are turned upright with their image.
 
 Coordinates are those of a record: pixels from the corner of the image, so that a flip makes
 ``width - x`` of x, and the box of a mask (see :func:`mmvrec.structures.mask_bbox`) turns with it.

@@ -1,4 +1,4 @@
-"""Run lengths of COCO's masks: read in linear time, and only as many as the image has pixels."""
+"""Run-length encoding of COCO's masks: read in linear time, never longer than the image."""
 
 from reprlib import repr as short
 

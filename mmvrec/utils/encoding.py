@@ -1,4 +1,4 @@
-"""Text files of programs that do not write UTF-8."""
+"""Decoding of text files that are not UTF-8."""
 
 import re
 

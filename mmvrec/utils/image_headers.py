@@ -1,4 +1,4 @@
-"""What image files tell of their pixels: size, orientation, and who decodes them rightly."""
+"""Headers of image files: size, orientation, and which library decodes the pixels."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""Files of results: what they are called, and what they may not overwrite."""
+"""Output files: portable names that differ, and no overwriting of inputs."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Names and messages from files, made harmless where they are shown."""
+"""Escaping of names and messages from files where they are shown."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""One picture with examples of every class of a dataset."""
+"""Contact sheets: examples of every class of a dataset in one picture."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""An image with its instances and what they were taken for."""
+"""Predictions drawn on an image: boxes, outlines, labels and scores."""
 
 from collections.abc import Mapping, Sequence
 

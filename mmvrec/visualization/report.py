@@ -1,4 +1,4 @@
-"""One page about a run: numbers, figures, and the mistakes in pictures."""
+"""HTML report of a run: numbers, figures, and the mistakes in pictures."""
 
 import io
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What pages tell of a fitted head on labelled queries."""
+"""Recall per class and notes on figures, for report pages."""
 
 from collections.abc import Sequence
 

@@ -276,6 +276,7 @@ def test_page_shows_names_as_text(tmp_path):
         assert page.count(html.escape(name).replace('&quot;', '&#34;')) >= 6
 
 
+@pytest.mark.usefixtures('no_fonts')
 def test_page_says_what_numbers_in_figures_mean(tmp_path):
     root = coco_of(tmp_path / 'data', '划痕', '凹陷')
     inferencer = DefectInferencer(small_config(), device='cpu')

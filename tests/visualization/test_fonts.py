@@ -12,19 +12,7 @@ from mmvrec.visualization.fonts import FONT_VARIABLE, font_for, lettering
 CHINESE = ('划痕', '凹陷')
 
 
-@pytest.fixture(autouse=True)
-def no_fonts(monkeypatch):
-    """Only Matplotlib's own font, and nothing that another test has found out."""
-    monkeypatch.delenv(FONT_VARIABLE, raising=False)
-    monkeypatch.setattr(fonts, 'findSystemFonts', list)
-    forget()
-    yield
-    forget()
-
-
-def forget():
-    fonts._lettering.cache_clear()
-    fonts.system_fonts.cache_clear()
+pytestmark = pytest.mark.usefixtures('no_fonts')
 
 
 def drawn(letters, name) -> Image.Image:

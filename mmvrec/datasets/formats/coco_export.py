@@ -1,4 +1,4 @@
-"""From any dataset of defect instances to a COCO file."""
+"""Export of any dataset of defect instances to a COCO file."""
 
 import os
 from pathlib import Path

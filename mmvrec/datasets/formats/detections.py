@@ -1,4 +1,4 @@
-"""Files with the boxes and masks that a detector has found."""
+"""Files of detections: COCO results and the pickles of MMDetection."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

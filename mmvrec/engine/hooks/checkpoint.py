@@ -47,14 +47,11 @@ class CheckpointHook(MMEngineCheckpointHook):
                 temporary.write_text(self.last_ckpt, encoding='utf-8')
         if self.max_keep_ckpts > 0:
             self.keep_ckpt_ids = deque([*kept, step], self.max_keep_ckpts)
-            for old in kept:
-                if old not in self.keep_ckpt_ids:
-                    self._remove(self.filename_tmpl.format(old))
-
-    def _remove(self, name: str) -> None:
-        path = self.file_backend.join_path(self.out_dir, name)
-        if is_main_process() and self.file_backend.isfile(path):
-            self.file_backend.remove(path)
+            outdated = [old for old in kept if old not in self.keep_ckpt_ids]
+            for old in outdated if is_main_process() else ():
+                path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
+                if self.file_backend.isfile(path):
+                    self.file_backend.remove(path)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         backend, self.file_backend = self.file_backend, _RemovesLater(self.file_backend)

@@ -61,12 +61,11 @@ class FittedHeadsHook(Hook):
             )
         label_space = LabelSpace(info['task_classes'])
         model.allocate_heads(label_space, info['supports'], info['channels'])
-        if model.backbone is not None:
-            model.backbone.take_weights_from(_backbone_provenance(info))
-
-
-def _backbone_provenance(info: dict) -> Provenance:
-    if info['version'] == 2:
-        source = info['weights_source']
-        return Provenance(source, is_random=source.startswith('random'))
-    return Provenance(**info['provenance']['backbone'])
+        if model.backbone is None:
+            return
+        if info['version'] == 2:
+            source = info['weights_source']
+            provenance = Provenance(source, is_random=source.startswith('random'))
+        else:
+            provenance = Provenance(**info['provenance']['backbone'])
+        model.backbone.take_weights_from(provenance)

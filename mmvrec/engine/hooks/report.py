@@ -93,7 +93,7 @@ class ReportHook(Hook):
         if not self.enable:
             return
         pictures = Pictures(runner)
-        tasks = [self._describe(task, metrics, pictures) for task in self._answers]
+        tasks = [self.describe(task, metrics, pictures) for task in self._answers]
         path = Path(self.out_dir or runner.log_dir) / 'report.html'
         loop = runner.test_loop
         first = next(iter(self._shown.values()))
@@ -111,7 +111,8 @@ class ReportHook(Hook):
             runner.visualizer.add_image(file.stem, np.asarray(Image.open(file).convert('RGB')))
         print_log(f'Report: {path}', logger='current')
 
-    def _describe(self, task: str, metrics: Mapping, pictures: 'Pictures') -> TaskReport:
+    def describe(self, task: str, metrics: Mapping, pictures: 'Pictures') -> TaskReport:
+        """Describe one task: its answers of all episodes, its support and mistakes of the first."""
         answers = self._answers[task]
         unit = self._shown[task]
         notes = []
@@ -153,11 +154,11 @@ class Pictures:
         self._positions: dict[int, dict[str, int]] = {}
 
     def query(self, identity: str) -> list[np.ndarray]:
-        """A query in every size of crop."""
+        """Draw a query in every size of crop."""
         return self._images(self._query, identity, _QUERY_SIDE)
 
     def support(self, identity: str) -> list[np.ndarray]:
-        """A support instance in its widest crop."""
+        """Draw a support instance in its widest crop."""
         return self._images(self._support, identity, _SUPPORT_SIDE)[:1]
 
     def _images(self, dataset, identity: str, side: int) -> list[np.ndarray]:
@@ -171,7 +172,7 @@ class Pictures:
 
 
 def accuracy_text(metrics: Mapping, prefix: str) -> str:
-    """Mean, spread and intervals of an accuracy among the metrics."""
+    """Write mean, spread and intervals of an accuracy among the metrics as text."""
     keys = ('accuracy', 'accuracy_std', 'ci95', 'ci95_low', 'ci95_high')
     mean, std, ci95, low, high = (metrics[f'{prefix}/{key}'] for key in keys)
     spread = f' ± {std:.2f} (95 % CI over support draws ± {ci95:.2f})' if ci95 else ''

@@ -28,18 +28,18 @@ class FewShotTestLoop(BaseLoop):
     """Fit and evaluate heads over all tasks and episodes, or evaluate a fitted model.
 
     Without a checkpoint: for each task and episode a support set is drawn from
-    ``train_dataloader.dataset``, a head is fitted on it and judged on all queries of the task in
+    ``train_dataloader.dataset``, a head is fitted on it and evaluated on all queries of the task in
     ``test_dataloader.dataset``. With the checkpoint of a trained model exactly its heads are
-    judged, as one episode.
+    evaluated, as one episode.
 
     Args:
         runner (Runner): the runner.
         dataloader (DataLoader | dict): of the query set.
         evaluator (Evaluator | dict | list): the metrics.
         fp16 (bool): embed under automatic mixed precision (``--amp``). Defaults to False.
-        calibrate (bool): temper the scores by what heads, fitted on the support set without some
-            of its instances, make of these; see :func:`held_out_scores`. Needs two shots.
-            Defaults to False.
+        calibrate (bool): divide the scores by a temperature, set by what heads that are fitted on
+            the support set without some of its instances make of these; see
+            :func:`held_out_scores`. Needs two shots. Defaults to False.
         **own: settings of :class:`FewShotProtocol` that differ from ``few_shot`` of the config.
     """
 
@@ -74,23 +74,17 @@ class FewShotTestLoop(BaseLoop):
         self._call_hook('before_{}_epoch')
         model = self.runner.model
         model.eval()
-        if not model.tasks:
-            # Missing text weights are told before the extraction, not after it.
+        if not model.label_space.tasks:
+            # Missing text weights are reported before the extraction, not after it.
             model.text_feats(LabelSpace(self.dataloader.dataset.task_classes))
         query = build_bank(model, self.dataloader, self.protocol.cache_dir, self.fp16)
-        units = self._fitted_units(model, query) if model.tasks else self._episodes(model, query)
+        iter_units = self.iter_fitted if model.label_space.tasks else self.iter_episodes
         predictions: list[DataSample] = []
-        for index, unit in enumerate(units):
+        for index, unit in enumerate(iter_units(model, query)):
             self._call_hook('before_{}_iter', batch_idx=index, data_batch=unit)
             samples = evaluate_task(unit)
             predictions += samples
             self._call_hook('after_{}_iter', batch_idx=index, data_batch=unit, outputs=samples)
-        metrics = self._evaluate(model, predictions)
-        self._call_hook('after_{}_epoch', metrics=metrics)
-        self._call_hook('after_{}')
-        return metrics
-
-    def _evaluate(self, model: MVRECClassifier, predictions: list[DataSample]) -> dict:
         self.evaluator.dataset_meta = {
             **getattr(self.dataloader.dataset, 'metainfo', {}),
             'shots': self.protocol.shots,
@@ -99,10 +93,13 @@ class FewShotTestLoop(BaseLoop):
         # The evaluator interleaves what the processes hand in, which restores the order.
         rank, world = get_dist_info()
         self.evaluator.process(data_samples=predictions[rank::world])
-        return self.evaluator.evaluate(len(predictions))
+        metrics = self.evaluator.evaluate(len(predictions))
+        self._call_hook('after_{}_epoch', metrics=metrics)
+        self._call_hook('after_{}')
+        return metrics
 
-    def _episodes(self, model: MVRECClassifier, query: FeatureBank) -> Iterator[EvalUnit]:
-        """Every task and episode."""
+    def iter_episodes(self, model: MVRECClassifier, query: FeatureBank) -> Iterator[EvalUnit]:
+        """Fit a classifier for every task and episode; see :meth:`run`."""
         support_cfg = self.runner.cfg.get('train_dataloader')
         if support_cfg is None:
             raise ValueError(
@@ -124,7 +121,7 @@ class FewShotTestLoop(BaseLoop):
         for name, episode in track(todo, description, disable=not is_main_process()):
             drawn = sampler.draw(episode, heads[name])
             queries = {task: query.task(task) for task in drawn}
-            for banks, evaluated, held_out in self._settings(drawn, queries):
+            for banks, evaluated, held_out in self.iter_splits(drawn, queries):
                 support = make_support(model, banks)
                 head = fit_head(model.build_head().to(support.feats.device), support, settings)
                 temperature = 1.0
@@ -144,14 +141,24 @@ class FewShotTestLoop(BaseLoop):
                     )
                     yield EvalUnit(episode, evaluated[task], fitted, held_out)
 
-    def _settings(
+    def iter_splits(
         self, drawn: dict[str, FeatureBank], queries: dict[str, FeatureBank]
     ) -> Iterator[tuple[dict[str, FeatureBank], dict[str, FeatureBank], str | None]]:
-        """What a head is fitted on and judged on in one episode, and the class left out."""
+        """Give what heads are fitted and evaluated on in one episode.
+
+        Args:
+            drawn (dict[str, FeatureBank]): support bank of every task.
+            queries (dict[str, FeatureBank]): queries of every task.
+
+        Yields:
+            tuple: both for one head, and the class that is left out of the support; here the whole
+            and None.
+        """
         yield drawn, queries, None
 
     @staticmethod
-    def _fitted_units(model: MVRECClassifier, query: FeatureBank) -> Iterator[EvalUnit]:
+    def iter_fitted(model: MVRECClassifier, query: FeatureBank) -> Iterator[EvalUnit]:
+        """Give the fitted classifier of every task of a model that was trained."""
         model.label_space.check_queries(query.label_space)
         for task in query.task_names:
             fitted = FittedClassifier(*model.head_of(task), product=model.product_of(task))

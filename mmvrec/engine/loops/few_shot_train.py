@@ -28,8 +28,8 @@ class FewShotTrainLoop(BaseLoop):
         dataloader (DataLoader | dict): of the support pool.
         episode (int): which draw is used. Defaults to 0.
         max_iters (int): full-batch iterations. Defaults to 1.
-        val_interval (int, optional): iterations between validations. Defaults to None: one
-            validation, at the end.
+        val_interval (int, optional): iterations between validations, for a learning curve.
+            Defaults to None: one validation, at the end.
         fp16 (bool): embed under automatic mixed precision. Defaults to False.
         **own: settings of :class:`FewShotProtocol` that differ from ``few_shot`` of the config.
             ``episodes`` is not looked at.
@@ -58,14 +58,14 @@ class FewShotTrainLoop(BaseLoop):
         self.val_begin = 1
         self.val_interval = val_interval or max_iters
         self.stop_training = False
-        # Missing text weights are told before the extraction, not after it.
+        # Missing text weights are reported before the extraction, not after it.
         runner.model.text_feats(LabelSpace(self.dataloader.dataset.task_classes))
         protocol = FewShotProtocol.from_config(runner.cfg, **own)
         pool = build_bank(runner.model, self.dataloader, protocol.cache_dir, fp16)
         sampler = SupportSampler(pool, pool.task_names, protocol.shots, protocol.seed)
         #: Support bank of every task.
         self.drawn = sampler.draw(episode)
-        self._fit_heads()
+        self.fit_heads()
 
     max_epochs = 1
 
@@ -100,21 +100,27 @@ class FewShotTrainLoop(BaseLoop):
         return self.runner.model
 
     def run_iter(self) -> None:
-        """One full-batch step of all heads that train."""
+        """Take one full-batch step of all heads that train."""
         self.runner.call_hook('before_train_iter', batch_idx=self._iter, data_batch=None)
         model, wrapper = self.runner.model, self.runner.optim_wrapper
         outputs = {}
+        # Summed over the heads by name.
+        losses: dict[str, Tensor] = defaultdict(lambda: 0)
         with wrapper.optim_context(model):
-            losses = self._losses()
+            for head, support in zip(model.heads, self.supports, strict=True):
+                if head.trains:
+                    for name, value in head.loss(support.feats, support.labels).items():
+                        losses[name] = losses[name] + value
         if losses:
-            loss, outputs = model.parse_losses(losses)
+            loss, outputs = model.parse_losses(dict(losses))
             wrapper.update_params(loss)
         self.runner.call_hook(
             'after_train_iter', batch_idx=self._iter, data_batch=None, outputs=outputs
         )
         self._iter += 1
 
-    def _fit_heads(self) -> None:
+    def fit_heads(self) -> None:
+        """Create the model's heads and fit each on its support set, :attr:`supports`."""
         model = self.runner.model
         model.allocate_heads(
             LabelSpace({task: bank.class_names[task] for task, bank in self.drawn.items()}),
@@ -128,12 +134,3 @@ class FewShotTrainLoop(BaseLoop):
         ]
         for head, support in zip(model.heads, self.supports, strict=True):
             head.fit(support.feats, support.labels, support.num_classes, support.text_feats)
-
-    def _losses(self) -> dict[str, Tensor]:
-        """Losses of all heads that train, summed over the heads by name."""
-        losses: dict[str, Tensor] = defaultdict(lambda: 0)
-        for head, support in zip(self.runner.model.heads, self.supports, strict=True):
-            if head.trains:
-                for name, value in head.loss(support.feats, support.labels).items():
-                    losses[name] = losses[name] + value
-        return dict(losses)

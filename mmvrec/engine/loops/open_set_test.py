@@ -17,9 +17,10 @@ class OpenSetTestLoop(FewShotTestLoop):
     :class:`FewShotTestLoop`.
     """
 
-    def _settings(
+    def iter_splits(
         self, drawn: dict[str, FeatureBank], queries: dict[str, FeatureBank]
     ) -> Iterator[tuple[dict[str, FeatureBank], dict[str, FeatureBank], str]]:
+        """Leave one class after the other out; see :meth:`FewShotTestLoop.iter_splits`."""
         if len(drawn) > 1:
             raise ValueError('a class is left out of one task at a time; set model.unified=None')
         ((task, bank),) = drawn.items()

@@ -20,6 +20,8 @@ from mmvrec.models.backbones.clip_weights import (
     infer_arch,
     load_backbone_weights,
 )
+from mmvrec.models.backbones.embedded import EMBEDDED
+from mmvrec.models.backbones.info import BackboneInfo
 from mmvrec.models.backbones.weights import find_weights, licence_of
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
@@ -166,6 +168,14 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
     def provenance(self) -> Provenance:
         """Name or files of the weights; ``not loaded yet`` before :meth:`init_weights`."""
         return self._provenance or Provenance('not loaded yet', is_random=True)
+
+    @property
+    def info(self) -> BackboneInfo:
+        """Method, paper, and licence of the named weights."""
+        named = [name for name in (self.checkpoint, self.alpha_checkpoint) if name]
+        learnt = 'generated defects' if self.checkpoint in EMBEDDED else 'image, mask and text'
+        paper = 'https://arxiv.org/abs/2312.03818'
+        return BackboneInfo(f'AlphaCLIP, {learnt}', paper, licence_of(*named))
 
     def init_weights(self) -> None:
         """Load the named weights, or draw random ones; does nothing where weights are set.

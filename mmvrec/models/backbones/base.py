@@ -10,6 +10,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmvrec.models.backbones.info import BackboneInfo
 from mmvrec.models.backbones.region_pooling import area_resize
 from mmvrec.structures import Provenance
 
@@ -111,6 +112,11 @@ class ViewBackbone(BaseModule):
     def provenance(self) -> Provenance:
         """Where the weights come from; overridden by backbones whose weights have a name."""
         return self._provenance or Provenance(f'{type(self).__name__}, weights without a name')
+
+    @property
+    def info(self) -> BackboneInfo:
+        """What is to be known before it is chosen; told without loading anything."""
+        return BackboneInfo(type(self).__name__, None, self.provenance.licence)
 
     def take_weights_from(self, provenance: Provenance) -> None:
         """Note that a checkpoint brings the weights, so that :meth:`init_weights` has no work."""

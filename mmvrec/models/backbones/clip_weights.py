@@ -79,18 +79,21 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 metadata = file.metadata() or {}
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         else:
-            state = _tensors(read_torch_file(path))
+            state = checkpoint_tensors(read_torch_file(path))
         if not state:
             raise ValueError('it holds no state dict of tensors')
-        state = _without_prefixes(state)
+        state = backbone_weights(state)
     except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
-    _check_total(path, state)
+    # Many tensors may share values; copied, as they are later, they must not fill the memory.
+    total = sum(value.nbytes for value in state.values())
+    if total > _MAX_SHARING * path.stat().st_size:
+        raise ValueError(f'{path} makes {total} bytes of weights of its {path.stat().st_size}')
     return state, metadata
 
 
-def _tensors(state: object) -> dict[str, Tensor]:
-    """The tensors of a checkpoint, by name."""
+def checkpoint_tensors(state: object) -> dict[str, Tensor]:
+    """Pick the tensors of a checkpoint, by name; none where it holds no state dict."""
     for key in ('state_dict', 'model_state_dict', 'model'):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
@@ -100,8 +103,12 @@ def _tensors(state: object) -> dict[str, Tensor]:
     return {str(name): value.value for name, value in pickled.items()}
 
 
-def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under their own names; of a whole model those of its backbone."""
+def backbone_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Name weights without what wrappers put before; of a whole model those of its backbone.
+
+    Raises:
+        ValueError: several have one name then.
+    """
     renamed = {_unwrapped(name): value for name, value in state.items()}
     if len(renamed) < len(state):
         raise ValueError('it holds several weights of one name')
@@ -112,13 +119,6 @@ def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def _unwrapped(name: str) -> str:
     # torch.compile puts its name before that of each module that was compiled.
     return name.replace('_orig_mod.', '').removeprefix('module.')
-
-
-def _check_total(path: Path, state: dict[str, Tensor]) -> None:
-    """Many tensors may share values; copied, as they are later, they must not fill the memory."""
-    total = sum(value.nbytes for value in state.values())
-    if total > _MAX_SHARING * path.stat().st_size:
-        raise ValueError(f'{path} makes {total} bytes of weights of its {path.stat().st_size}')
 
 
 def weights_layout(state: dict[str, Tensor]) -> str:
@@ -295,7 +295,7 @@ def load_backbone_weights(
             continue
         tensors, metadata = read_weights(path)
         try:
-            _check_metadata(metadata)
+            check_metadata(metadata)
             renamed = to_backbone_names(tensors)
             bad = [name for name, value in renamed.items() if not torch.isfinite(value).all()]
             if bad:
@@ -341,7 +341,8 @@ def convert(out: str | Path, checkpoint: str | None, alpha_checkpoint: str | Non
     return info
 
 
-def _check_metadata(metadata: dict[str, str]) -> None:
+def check_metadata(metadata: dict[str, str]) -> None:
+    """Raise ``ValueError`` for a converted file of another version of the format."""
     if metadata.get('format') != FORMAT:
         return
     try:

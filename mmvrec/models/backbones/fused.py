@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmvrec.models.backbones.base import ViewBackbone
+from mmvrec.models.backbones.info import BackboneInfo, joined_info
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance, all_licences
 
@@ -71,6 +72,11 @@ class FusedBackbone(ViewBackbone):
             licence=all_licences(*known),
             is_random=any(p.is_random for p in known),
         )
+
+    @property
+    def info(self) -> BackboneInfo:
+        """Methods and licences of all members."""
+        return joined_info([member.info for member in self.members])
 
     def init_weights(self) -> None:
         """Load the weights of all members; does nothing where they are set."""

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from mmvrec.models.backbones.base import ViewBackbone
 from mmvrec.models.backbones.batch_norm import fold_batch_norms
+from mmvrec.models.backbones.info import BackboneInfo, timm_info
 from mmvrec.models.backbones.packaged import PACKAGED
 from mmvrec.models.backbones.region_attention import check_has_region_attention, region_tokens
 from mmvrec.models.backbones.region_pooling import REGIONS, cell_weights
-from mmvrec.models.backbones.timm_weights import load_trunk
+from mmvrec.models.backbones.timm_weights import DOWNLOAD, licence_of_model, load_trunk
+from mmvrec.models.backbones.weights import licence_of
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
 
@@ -75,7 +77,9 @@ class TimmRegion(ViewBackbone):
         self._check_choices()
         with torch.random.fork_rng(devices=[]):
             # Its own seed where none is given, so that the global generator stays as it is.
-            torch.seed() if random_seed is None else torch.manual_seed(random_seed)
+            # Of the CPU alone, where the weights are drawn.
+            generator = torch.default_generator
+            generator.seed() if random_seed is None else generator.manual_seed(random_seed)
             self.trunk = self._build()
         self.is_transformer = hasattr(self.trunk, 'num_prefix_tokens')
         self.layers, self.out_dims = self._cut(self.trunk, layers)
@@ -132,6 +136,12 @@ class TimmRegion(ViewBackbone):
     def provenance(self) -> Provenance:
         """Name of the weights; ``not loaded yet`` before :meth:`init_weights`."""
         return self._provenance or Provenance('not loaded yet', is_random=True)
+
+    @property
+    def info(self) -> BackboneInfo:
+        """Method, paper, and licence of the named weights."""
+        published = licence_of_model(self.model_name) if self.checkpoint == DOWNLOAD else None
+        return timm_info(self.model_name, published or licence_of(self.checkpoint or ''))
 
     def init_weights(self) -> None:
         """Load the named weights, or draw random ones; does nothing where weights are set.

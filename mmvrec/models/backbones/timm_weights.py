@@ -13,6 +13,8 @@ from mmvrec.utils.files import sha256_file
 
 #: Checkpoint that stands for what timm publishes under the name of the model.
 DOWNLOAD = 'timm'
+#: Licences as they are spelled elsewhere in this package; timm has small letters.
+_SPELLINGS = {'apache-2.0': 'Apache-2.0', 'bsd-3-clause': 'BSD-3-Clause', 'mit': 'MIT'}
 #: Licences in the words of the authors, where timm names another or none for what it republishes.
 AUTHORS_LICENCES = {
     'vit_base_patch16_clip_224.openai': 'MIT',
@@ -23,7 +25,8 @@ AUTHORS_LICENCES = {
 
 def licence_of_model(name: str) -> str | None:
     """Licence of what timm publishes under a name; None where timm names none."""
-    return AUTHORS_LICENCES.get(name) or timm.get_pretrained_cfg(name).license
+    licence = AUTHORS_LICENCES.get(name) or timm.get_pretrained_cfg(name).license
+    return _SPELLINGS.get(licence, licence)
 
 
 def load_trunk(

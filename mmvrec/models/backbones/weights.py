@@ -98,10 +98,10 @@ def find_weights(checkpoint: str | Path) -> Path:
     candidates = [path]
     if _is_name(path):
         candidates = [folder / path for folder in weights_folders().values()]
-    found = next((file for file in candidates if file.is_file()), None)
-    if found is None:
-        raise FileNotFoundError(_missing(path))
-    return found
+    for file in candidates:
+        if file.is_file():
+            return file
+    raise FileNotFoundError(missing_message(path))
 
 
 def weights_folders() -> dict[str, Path]:
@@ -171,7 +171,8 @@ def _is_name(path: Path) -> bool:
     return len(path.parts) == 1
 
 
-def _missing(path: Path) -> str:
+def missing_message(path: Path) -> str:
+    """Say where weights were looked for, and all that is known about them."""
     if _is_name(path):
         folders = '\n'.join(f'  {f.absolute()} ({what})' for what, f in weights_folders().items())
         hint = '' if os.environ.get(FOLDER_VARIABLE) else f'\n  ({FOLDER_VARIABLE} is not set)'

@@ -77,7 +77,7 @@ class MVRECClassifier(BaseClassifier):
         self._text_feats: dict[tuple[str, ...], Tensor] = {}
         self.unified = unified
         self.views_per_forward = views_per_forward
-        #: Classes of the tasks that have a head.
+        #: The tasks that have a head, and their classes.
         self.label_space = LabelSpace({})
         #: Support instances of every task, and feature channels: the shapes of the heads.
         self.supports: dict[str, int] = {}
@@ -85,14 +85,14 @@ class MVRECClassifier(BaseClassifier):
         self.heads = nn.ModuleList()
 
     def build_head(self) -> FewShotHead:
-        """A new head that is not fitted yet."""
+        """Build a new head that is not fitted yet."""
         return MODELS.build(deepcopy(self.head_cfg))
 
     @property
     def provenance(self) -> dict[str, Provenance]:
         """Where the weights come from: of the ``backbone``, and of the ``text`` tower if used."""
-        found = {'backbone': self.backbone.provenance if self.backbone else MADE_ELSEWHERE}
-        return found if self.text is None else {**found, 'text': self.text.provenance}
+        parts = {'backbone': self.backbone.provenance if self.backbone else MADE_ELSEWHERE}
+        return parts if self.text is None else {**parts, 'text': self.text.provenance}
 
     def text_feats(self, label_space: LabelSpace) -> Tensor | None:
         """Text features of classes.
@@ -123,7 +123,7 @@ class MVRECClassifier(BaseClassifier):
             load_prior(name).check_weights(digest, source)
 
     def head_tasks(self, tasks: Sequence[str]) -> dict[str, list[str]]:
-        """The heads for some tasks, by name, with the tasks that each tells apart."""
+        """Name the heads for some tasks, with the tasks that each tells apart."""
         return {UNIFIED: list(tasks)} if self.unified else {task: [task] for task in tasks}
 
     def extract_feat(self, inputs: Tensor, parts: Sequence[ViewBackbone] | None = None) -> Tensor:
@@ -168,7 +168,7 @@ class MVRECClassifier(BaseClassifier):
         """
         wanted = [label_space, dict(supports), channels]
         present = [self.label_space, self.supports, self.channels]
-        if self.tasks:
+        if self.label_space.tasks:
             if wanted != present:
                 raise ValueError(
                     'the checkpoint was fitted for other tasks, classes, support sizes or feature '
@@ -179,32 +179,29 @@ class MVRECClassifier(BaseClassifier):
         self.supports = {task: supports[task] for task in label_space.tasks}
         self.channels = channels
         self.heads = nn.ModuleList()
-        for members in self.head_tasks(self.tasks).values():
+        for members in self.head_tasks(self.label_space.tasks).values():
             head = self.build_head()
             num_classes = label_space.subset(members).num_classes
             head.allocate(sum(supports[task] for task in members), num_classes, channels)
             self.heads.append(head)
         self.heads.to(self.data_preprocessor.device)
 
-    @property
-    def tasks(self) -> list[str]:
-        """Tasks that have a head."""
-        return self.label_space.tasks
-
     def head_of(self, task: str) -> tuple[FewShotHead, LabelSpace]:
-        """The head of a task and what it tells apart; a unified model has one for all.
+        """Look up the head of a task and what it tells apart; a unified model has one for all.
 
         Raises:
             KeyError: the task has none.
         """
-        if task not in self.tasks:
-            raise KeyError(f'no head for task {task!r}; there are heads for {self.tasks}')
+        if task not in self.label_space.tasks:
+            raise KeyError(
+                f'no head for task {task!r}; there are heads for {self.label_space.tasks}'
+            )
         if self.unified:
             return self.heads[0], self.label_space
-        return self.heads[self.tasks.index(task)], self.label_space.subset([task])
+        return self.heads[self.label_space.tasks.index(task)], self.label_space.subset([task])
 
     def product_of(self, task: str) -> str | None:
-        """The task that answers are restricted to, where the head is told it; else None."""
+        """Name the task that answers are restricted to, where the head is given it; else None."""
         return task if self.unified == 'product_known' else None
 
     def forward(
@@ -238,9 +235,9 @@ class MVRECClassifier(BaseClassifier):
     ) -> list[DataSample]:
         """Classify view features (B, V, C), each with the head of its sample's task."""
         if data_samples is None:
-            if len(self.tasks) != 1:
-                raise KeyError(f'data_samples must name the task, one of {self.tasks}')
-            data_samples = [DataSample(metainfo={'task': self.tasks[0]}) for _ in feats]
+            if len(self.label_space.tasks) != 1:
+                raise KeyError(f'data_samples must name the task, one of {self.label_space.tasks}')
+            data_samples = [DataSample(metainfo={'task': self.label_space.tasks[0]}) for _ in feats]
         for feat, sample in zip(feats, data_samples, strict=True):
             head, label_space = self.head_of(sample.task)
             scores = head.log_scores(feat[None])[0]

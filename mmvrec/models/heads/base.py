@@ -208,7 +208,7 @@ class FewShotHead(BaseModule):
         """
 
     def select_views(self, feats: Tensor) -> Tensor:
-        """The views that this head looks at, (B, V, C) to (B, V', C).
+        """Select the views that this head looks at, (B, V, C) to (B, V', C).
 
         Raises:
             ValueError: there are not so many views.
@@ -232,7 +232,7 @@ class FewShotHead(BaseModule):
 
     @abstractmethod
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features.
+        """Compute logits of single features.
 
         Args:
             feats (Tensor): float, (..., C).
@@ -242,11 +242,11 @@ class FewShotHead(BaseModule):
         """
 
     def embed(self, feats: Tensor) -> Tensor:
-        """Features as the head compares them, (..., C) to (..., C); here as they are."""
+        """Embed features as the head compares them, (..., C) to (..., C); here unchanged."""
         return feats
 
     def forward(self, feats: Tensor) -> Tensor:
-        """Scores of queries.
+        """Score queries.
 
         Args:
             feats (Tensor): view features, float, (B, V, C).
@@ -258,7 +258,7 @@ class FewShotHead(BaseModule):
         return scores.softmax(-1) if self.merge_views == 'entropy' else scores
 
     def _scores(self, feats: Tensor) -> Tensor:
-        """Logits of the views that the head looks at, merged, (B, V, C) to (B, N)."""
+        """Merge the logits of the views that the head looks at, (B, V, C) to (B, N)."""
         if self.merge_views == 'feature':
             return self.class_logits(feats.mean(1))
         logits = self.class_logits(feats)
@@ -266,7 +266,7 @@ class FewShotHead(BaseModule):
 
     @torch.no_grad()
     def log_scores(self, feats: Tensor) -> Tensor:
-        """What :func:`probabilities` takes, computed in double precision.
+        """Compute what :func:`probabilities` takes, in double precision.
 
         Args:
             feats (Tensor): view features, float, (B, V, C).
@@ -282,7 +282,7 @@ class FewShotHead(BaseModule):
         return precise._scores(precise.select_views(feats.to(device).double()))
 
     def predict(self, feats: Tensor, temperature: float = 1.0) -> Tensor:
-        """Class probabilities of queries in the order of their logits, see :func:`probabilities`.
+        """Compute class probabilities in the order of the logits, see :func:`probabilities`.
 
         Args:
             feats (Tensor): view features, float, (B, V, C).

@@ -64,10 +64,10 @@ class CLIPAdapterHead(TrainedHead, ZeroShotHead):
         return self.ratio * adapted + (1 - self.ratio) * feats
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N)."""
+        """Compute logits of single features, (..., C) to (..., N)."""
         return self.text_logits(self.embed(feats))
 
     def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy of all support views."""
+        """Compute the cross-entropy of all support views."""
         views, labels = feats.flatten(0, 1), labels.repeat_interleave(feats.shape[1])
         return {'loss_ce': F.cross_entropy(self.class_logits(views), labels)}

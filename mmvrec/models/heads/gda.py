@@ -66,7 +66,7 @@ class GDAHead(FewShotHead):
             self.bias[index] = bias
 
     def _split(self, feats: Tensor) -> Tensor:
-        """Views by group, (B, V, C) to (B, groups, V / groups, C)."""
+        """Group the views, (B, V, C) to (B, groups, V / groups, C)."""
         if feats.shape[1] % self.groups:
             raise ValueError(
                 f'{feats.shape[1]} views cannot be split in {self.groups} equal groups; set '
@@ -75,11 +75,11 @@ class GDAHead(FewShotHead):
         return feats.unflatten(1, (self.groups, -1))
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features of no known group, (..., C) to (..., N): the groups' mean."""
+        """Average the groups' logits of features of no known group, (..., C) to (..., N)."""
         return F.linear(F.normalize(feats, dim=-1), self.weight.mean(0), self.bias.mean(0))
 
     def _scores(self, feats: Tensor) -> Tensor:
-        """Scores of queries; every view is judged by its group's analysis."""
+        """Score queries, every view by its group's analysis."""
         grouped = self._split(feats)
         if self.merge_views == 'feature':
             grouped = grouped.mean(2, keepdim=True)

@@ -58,23 +58,23 @@ class KernelRidgeHead(FewShotHead):
         self.coefficients.copy_(torch.linalg.solve(add_ridge(kernel, alpha), targets))
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N)."""
+        """Compute logits of single features, (..., C) to (..., N)."""
         kernel = cosine_kernel(F.normalize(feats, dim=-1), self.support_keys, self.beta)
         return kernel @ self.coefficients
 
 
 def cosine_kernel(a: Tensor, b: Tensor, beta: float) -> Tensor:
-    """``exp(-beta (1 - cos))`` of features of length 1, (..., C) and (M, C) to (..., M)."""
+    """Compute ``exp(-beta (1 - cos))`` of unit features, (..., C) and (M, C) to (..., M)."""
     return torch.exp(-beta * (1 - a @ b.T))
 
 
 def add_ridge(kernel: Tensor, alpha: float) -> Tensor:
-    """``kernel + alpha I``, (M, M)."""
+    """Add the ridge: ``kernel + alpha I``, (M, M)."""
     return kernel + alpha * torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device)
 
 
 def leave_one_out_residuals(kernel: Tensor, targets: Tensor, alpha: float) -> Tensor:
-    """What every sample's target differs by from the prediction of a fit on the others.
+    """Compute every sample's target less the prediction of a fit on the others.
 
     In closed form, the coefficients over the diagonal of the inverse: no sample is refitted.
 

@@ -43,7 +43,7 @@ class KNNHead(CachedSupportHead):
         super()._allocate(num_support, num_classes, channels)
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N), each at least 0.
+        """Compute logits of single features, (..., C) to (..., N), each at least 0.
 
         Their softmax is the share of the votes, after every class got one vote for nothing.
         """

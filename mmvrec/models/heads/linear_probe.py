@@ -67,7 +67,7 @@ class LinearProbeHead(FewShotHead):
         self.bias.copy_(bias)
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N)."""
+        """Compute logits of single features, (..., C) to (..., N)."""
         return F.linear(F.normalize(feats, dim=-1), self.weight, self.bias)
 
 

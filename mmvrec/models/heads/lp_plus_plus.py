@@ -65,13 +65,13 @@ class LPPlusPlusHead(FewShotHead):
         self.blending.copy_(blending)
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N)."""
+        """Compute logits of single features, (..., C) to (..., N)."""
         feats = F.normalize(feats, dim=-1)
         return feats @ (self.weight + self.blending[:, None] * self.text_feats).T
 
 
 def initial_solution(views: Tensor, similarity: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Class means, and one blending for all classes.
+    """Start from class means, and one blending for all classes.
 
     Args:
         views (Tensor): features of length 1, float64, (R, C).

@@ -44,13 +44,13 @@ class ProtoNetHead(FewShotHead):
         self.prototypes.copy_(class_means(F.normalize(feats.mean(1), dim=-1), labels, num_classes))
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N), within 1 / temperature of 0."""
+        """Compute logits of single features, (..., C) to (..., N), within 1 / temperature of 0."""
         prototypes = F.normalize(self.prototypes, dim=-1)
         return F.normalize(feats, dim=-1) @ prototypes.T / self.temperature
 
 
 def class_means(feats: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Mean feature of every class.
+    """Average the features of every class.
 
     Args:
         feats (Tensor): float, (M, C).

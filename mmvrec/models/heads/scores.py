@@ -37,7 +37,7 @@ def normalized_entropy(probabilities: Tensor) -> Tensor:
 
 
 def certainty(logits: Tensor) -> Tensor:
-    """One minus the normalised entropy of the softmax, (..., N) to (...), also where it is tiny.
+    """Compute one minus the normalised entropy of the softmax, (..., N) to (...), even if tiny.
 
     It is the divergence from the uniform distribution over its greatest value, log N. Of logits
     that are nearly equal rounding would leave none of it: there it is the beginning of its series
@@ -76,5 +76,5 @@ def log_merge_by_entropy(logits: Tensor) -> Tensor:
 
 
 def merge_by_entropy(logits: Tensor) -> Tensor:
-    """Probabilities (B, N) of :func:`log_merge_by_entropy`."""
+    """Compute the probabilities (B, N) of :func:`log_merge_by_entropy`."""
     return log_merge_by_entropy(logits).softmax(-1)

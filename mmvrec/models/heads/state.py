@@ -5,7 +5,7 @@ from torch import nn
 
 
 def frozen(*shape: int) -> nn.Parameter:
-    """Zeros that a head fills when it is fitted and a checkpoint carries.
+    """Create zeros that a head fills when it is fitted and a checkpoint carries.
 
     Parameters rather than buffers: MMEngine builds an optimizer for every training, also for one
     that only fits, and torch refuses to build it for a model without any parameter.

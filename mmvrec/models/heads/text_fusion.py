@@ -56,30 +56,35 @@ class TextFusionHead(ZeroShotHead):
         if weight is None and labels.bincount().min() == 1:
             weight = ONE_SHOT_WEIGHT
         if weight is None:
-            weight = self._most_likely_weight(feats, labels, num_classes)
+            weight = self.most_likely_weight(feats, labels, num_classes)
         self.weight.fill_(weight)
         self.head.fit(feats, labels, num_classes, self.text_feats)
 
-    def _most_likely_weight(self, feats: Tensor, labels: Tensor, num_classes: int) -> float:
-        left_out = torch.stack(
-            [self._judge_left_out(feats, labels, num_classes, i) for i in range(len(labels))]
-        )
+    def most_likely_weight(self, feats: Tensor, labels: Tensor, num_classes: int) -> float:
+        """Choose the weight with the greatest leave-one-out likelihood of the support set.
+
+        Args:
+            feats (Tensor): view features, float, (M, V, C).
+            labels (Tensor): class indices, int64, (M,); every class occurs twice.
+            num_classes (int): N.
+
+        Returns:
+            float: one of ``WEIGHTS``, the smaller of equal ones.
+        """
+        held_out = []
+        for index in range(len(labels)):
+            others = torch.arange(len(labels), device=labels.device) != index
+            head = MODELS.build(dict(self.head_cfg))
+            head.fit(feats[others], labels[others], num_classes, self.text_feats)
+            held_out.append(head.class_logits(feats[index].mean(0)).log_softmax(-1))
+        own = torch.stack(held_out)
         text = self.text_logits(feats.mean(1)).log_softmax(-1)
         likelihoods = [
-            (left_out + w * text).log_softmax(-1).gather(1, labels[:, None]).sum().item()
+            (own + w * text).log_softmax(-1).gather(1, labels[:, None]).sum().item()
             for w in WEIGHTS
         ]
         return WEIGHTS[likelihoods.index(max(likelihoods))]
 
-    def _judge_left_out(
-        self, feats: Tensor, labels: Tensor, num_classes: int, index: int
-    ) -> Tensor:
-        """Log-probabilities (N,) of one support instance by a head fitted on the others."""
-        others = torch.arange(len(labels), device=labels.device) != index
-        head = MODELS.build(dict(self.head_cfg))
-        head.fit(feats[others], labels[others], num_classes, self.text_feats)
-        return head.class_logits(feats[index].mean(0)).log_softmax(-1)
-
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N): log-probabilities up to a constant."""
+        """Fuse log-probabilities, up to a constant, of single features, (..., C) to (..., N)."""
         return self.head.class_logits(feats) + self.weight * self.text_logits(feats)

@@ -40,7 +40,7 @@ class TipAdapterHead(CachedSupportHead, ZeroShotHead):
         self.beta = beta
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N)."""
+        """Compute logits of single features, (..., C) to (..., N)."""
         affinity = cosine_kernel(F.normalize(feats, dim=-1), self.support_keys, self.beta)
         return self.text_logits(feats) + self.alpha * affinity @ self.support_values
 
@@ -65,6 +65,6 @@ class TipAdapterFHead(TrainedHead, TipAdapterHead):
         self.support_keys.requires_grad_()
 
     def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy of all support views."""
+        """Compute the cross-entropy of all support views."""
         views, labels = feats.flatten(0, 1), labels.repeat_interleave(feats.shape[1])
         return {'loss_ce': F.cross_entropy(self.class_logits(views), labels)}

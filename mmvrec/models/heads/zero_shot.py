@@ -42,9 +42,9 @@ class ZeroShotHead(FewShotHead):
         """The text features are all it needs."""
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N)."""
+        """Compute logits of single features, (..., C) to (..., N)."""
         return self.text_logits(feats)
 
     def text_logits(self, feats: Tensor) -> Tensor:
-        """``logit_scale * cos`` with the text features, (..., C) to (..., N)."""
+        """Compute ``logit_scale * cos`` with the text features, (..., C) to (..., N)."""
         return self.logit_scale * F.normalize(feats, dim=-1) @ self.text_feats.T

@@ -27,7 +27,7 @@ class ZeroInitProjection(nn.Module):
 
 
 def balanced_values(labels: Tensor, num_classes: int) -> Tensor:
-    """One-hot labels, those of a class with n of the M instances times M / (N n).
+    """Weigh one-hot labels: those of a class with n of the M instances times M / (N n).
 
     Affinities are summed, so a class with more instances would win by their number alone. With K
     instances of every class, as in the paper, the factor is 1.
@@ -87,7 +87,7 @@ class ZipAdapterHead(FewShotHead):
         self.support_values.copy_(balanced_values(labels, num_classes))
 
     def class_logits(self, feats: Tensor) -> Tensor:
-        """Logits of single features, (..., C) to (..., N), each at least 0."""
+        """Compute logits of single features, (..., C) to (..., N), each at least 0."""
         return self.attend(self.projection(feats))
 
     def embed(self, feats: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class ZipAdapterHead(FewShotHead):
         return self.projection(feats)
 
     def attend(self, projected: Tensor) -> Tensor:
-        """Logits of features that are projected already, (..., C) to (..., N)."""
+        """Compute logits of features that are projected already, (..., C) to (..., N)."""
         queries = F.normalize(projected, dim=-1)
         keys = F.normalize(self.projection(self.support_keys), dim=-1)
         affinity = torch.exp(-self.beta * (1 - queries @ keys.T))

@@ -82,7 +82,7 @@ class ZipAdapterFHead(TrainedHead, ZipAdapterHead):
                 self.support_keys[row] = trained.support_keys[known]
 
     def _loss(self, feats: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy and weighted triplet loss of all support views."""
+        """Compute cross-entropy and weighted triplet loss of all support views."""
         views, labels = feats.flatten(0, 1), labels.repeat_interleave(feats.shape[1])
         projected = self.projection(views)
         losses = {'loss_ce': F.cross_entropy(self.attend(projected), labels)}

@@ -48,7 +48,7 @@ class ZipAdapterStack(HeadStack):
 
     @torch.no_grad()
     def backward(self) -> Tensor:
-        """Losses, (E,), and gradients, as of the base class."""
+        """Compute losses, (E,), and gradients, as of the base class."""
         return torch.stack([self._backward_one(e) for e in range(len(self.inputs))])
 
     def _backward_one(self, index: int) -> Tensor:
@@ -74,7 +74,7 @@ class ZipAdapterStack(HeadStack):
         return loss
 
     def _cross_entropy(self, index: int) -> Tensor:
-        """Cross-entropy of all views; sets the gradient in views and keys."""
+        """Compute the cross-entropy of all views; sets the gradient in views and keys."""
         rows, targets = self.num_rows, self.targets[index]
         values = self._frozen['head.support_values'][index]
         lengths = torch.linalg.vector_norm(self._projected, dim=1, keepdim=True)
@@ -142,13 +142,13 @@ class ZipAdapterStack(HeadStack):
                 break
             others = block[:, size:]
             _improve(least[start:end], nearest[start:end], *others.min(1), shift=end)
-            found, position = others.add_(squares[start:end, None]).min(0)
-            _improve(least[end:], nearest[end:], found - squares[end:], position, shift=start)
+            distances, position = others.add_(squares[start:end, None]).min(0)
+            _improve(least[end:], nearest[end:], distances - squares[end:], position, shift=start)
         return farthest, nearest
 
 
-def _improve(least: Tensor, where: Tensor, found: Tensor, position: Tensor, shift: int) -> None:
-    """Take over what was found where it is less; ``position`` counts from ``shift``."""
-    better = found < least
+def _improve(least: Tensor, where: Tensor, candidate: Tensor, position: Tensor, shift: int) -> None:
+    """Take over a candidate where it is less; ``position`` counts from ``shift``."""
+    better = candidate < least
     torch.where(better, position + shift, where, out=where)
-    torch.where(better, found, least, out=least)
+    torch.where(better, candidate, least, out=least)

@@ -10,7 +10,7 @@ DISTANCES = ('euclidean', 'normalized')
 def batch_hard_triplet_loss(
     embeddings: Tensor, labels: Tensor, margin: float = 0.5, distance: str = 'euclidean'
 ) -> Tensor:
-    """Mean over anchors of ``max(0, margin + hardest positive - hardest negative)``.
+    """Average ``max(0, margin + hardest positive - hardest negative)`` over anchors.
 
     The hardest positive is the farthest embedding of the anchor's class, the hardest negative the
     nearest one of another class (`In Defense of the Triplet Loss

@@ -40,7 +40,7 @@ def check_templates(templates: Sequence[str]) -> tuple[str, ...]:
 
 
 def prompts(label: str, task: str, templates: Sequence[str]) -> list[str]:
-    """The sentences about one class; underscores of its name are read as spaces.
+    """Write the sentences about one class; underscores of its name are read as spaces.
 
     Args:
         label (str): class name, e.g. ``broken_large``.

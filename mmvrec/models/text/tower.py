@@ -143,7 +143,7 @@ def tokenize(texts: Sequence[str], context_length: int = 77) -> Tensor:
 def build_tower(
     width: int, layers: int, out_dims: int, context_length: int = 77, vocab_size: int = 49408
 ) -> nn.Module:
-    """open_clip's text tower in OpenAI's variant: QuickGELU, causal, pooled at the end token.
+    """Build open_clip's text tower as OpenAI's: QuickGELU, causal, pooled at the end token.
 
     Raises:
         ImportError: open_clip is not installed.
@@ -167,14 +167,14 @@ def build_tower(
 
 
 def random_tower(width: int, layers: int, out_dims: int, seed: int) -> nn.Module:
-    """A tower with open_clip's initialisation, drawn without touching the global generator."""
+    """Draw a tower by open_clip's initialisation, without touching the global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_tower(width, layers, out_dims)
 
 
 def load_tower(path: str) -> nn.Module:
-    """The text tower of a CLIP checkpoint, its architecture read off the shapes.
+    """Load the text tower of a CLIP checkpoint, its architecture read off the shapes.
 
     Args:
         path (str): see :func:`mmvrec.models.backbones.weights.find_weights`.
@@ -196,15 +196,15 @@ def load_tower(path: str) -> nn.Module:
     if bad:
         raise ValueError(f'{path}: NaN or infinite values in {bad[:3]}; get the file again')
     try:
-        tower = build_tower(**_tower_shape(tensors))
+        tower = build_tower(**tower_shape(tensors))
         tower.load_state_dict(tensors)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f'{path}: the text tower is incomplete: {error}') from error
     return tower
 
 
-def _tower_shape(state: Mapping[str, Tensor]) -> dict[str, int]:
-    """Arguments of :func:`build_tower`.
+def tower_shape(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """Read the arguments of :func:`build_tower` off the shapes of weights.
 
     Raises:
         ValueError: weights have impossible shapes, or are too few for them.

@@ -154,7 +154,7 @@ def test_downloaded_weights_are_noted_with_licence_and_sha(monkeypatch):
     backbone = TimmRegion(VIT, 'timm')
     backbone.init_weights()
     assert backbone.provenance.source == f'timm/{VIT}'
-    assert backbone.provenance.licence == 'apache-2.0'
+    assert backbone.provenance.licence == 'Apache-2.0'
     assert backbone.provenance.sha256 == backbone.weights_digest()
 
 

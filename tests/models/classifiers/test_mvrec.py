@@ -95,7 +95,7 @@ def test_provenance_is_told():
 
 def test_every_task_has_its_own_head():
     built = fitted()
-    assert built.tasks == ['bottle', 'cable']
+    assert built.label_space.tasks == ['bottle', 'cable']
     assert built.head_of('bottle')[0] is not built.head_of('cable')[0]
     for task, names in CLASSES.items():
         probabilities = scores_of(built, bank(task, seed=1))
@@ -141,7 +141,7 @@ def test_state_dict_goes_into_allocated_heads():
 def test_heads_follow_the_given_tasks():
     built = model()
     built.allocate_heads(LabelSpace({'pill': ['a', 'b']}), {'pill': 4}, 8)
-    assert (built.tasks, built.supports, built.channels) == (['pill'], {'pill': 4}, 8)
+    assert (built.label_space.tasks, built.supports, built.channels) == (['pill'], {'pill': 4}, 8)
     assert len(built.heads) == 1
     assert built.head_of('pill')[0].support_keys.shape == (4, 8)
 
