@@ -84,7 +84,7 @@ class DefectInferencer:
         #: What answers; None before :meth:`fit`.
         self.fitted: FittedClassifier | None = None
         #: Whether scores are calibrated, as :meth:`fit` was told.
-        self.calibrate = False
+        self.calibrate: bool | None = False
         #: Of the file that it was loaded from, or was last saved to; None before.
         self.card: ModelCard | None = None
 
@@ -153,13 +153,15 @@ class DefectInferencer:
             self.fitted = None
         return ids
 
-    def fit(self, calibrate: bool = False, progress: bool = True) -> 'DefectInferencer':
+    def fit(self, calibrate: bool | None = False, progress: bool = True) -> 'DefectInferencer':
         """Fit the head on all enrolled instances, and train it if it is one that trains.
 
         Args:
-            calibrate (bool): divide the scores by a temperature, so that they say how often they
-                are right; it is set by what heads that are fitted without some of the instances
-                make of these, in five more fits. The labels stay the same. Defaults to False.
+            calibrate (bool, optional): divide the scores by a temperature, so that they say how
+                often they are right; it is set by what heads that are fitted without some of the
+                instances make of these, which takes five more trainings of a head that trains. The
+                labels stay the same. None: where it takes no training and can be done. Defaults to
+                False.
             progress (bool): show a progress bar where the head trains. Defaults to True.
 
         Returns:
@@ -193,8 +195,8 @@ class DefectInferencer:
         """Enroll instances of a new class and use it at once, without training.
 
         A training-free head is fitted again. A Zip-Adapter-F keeps what it has learnt: the new
-        instances pass its projection as they are. A temperature stays as it is. Call :meth:`fit`
-        to train on all of them.
+        instances pass its projection as they are, a temperature stays as it is, and no answers are
+        held out any more. Call :meth:`fit` to train on all of them.
 
         Args:
             label (str): a name that is not enrolled yet.
@@ -210,7 +212,7 @@ class DefectInferencer:
         before = require_incremental(self.fitted)
         if not self.enroll(images, instances, label):
             raise ValueError(f'there is no instance of class {label!r} in the images')
-        self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
+        self._follow(before)
 
     def remove_class(self, label: str) -> None:
         """Forget a class and its instances, without training; see :meth:`add_class`.
@@ -224,7 +226,14 @@ class DefectInferencer:
         before = require_incremental(self.fitted)
         own = [row for row, name in enumerate(self.bank.label_names) if name == label]
         self.enrolled = self.enrolled.without(own)
-        self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
+        self._follow(before)
+
+    def _follow(self, before: FittedClassifier) -> None:
+        """Fit on what is enrolled now, without training."""
+        if before.head.trains:
+            self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
+        else:
+            self.refit(progress=False)
 
     def __call__(
         self,
@@ -444,6 +453,8 @@ class DefectInferencer:
             raise ValueError(f'{path} is damaged, its head does not fit: {error}') from error
         loaded.enrolled, loaded.card = saved.enrolled, saved.card
         loaded.calibrate = saved.temperature != 1
+        if loaded.calibrate and not head.trains:
+            loaded.calibrate = None
         loaded.fitted = FittedClassifier(
             head,
             bank.label_space,

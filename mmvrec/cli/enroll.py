@@ -30,8 +30,7 @@ def run(args: argparse.Namespace) -> int:
     inferencer = DefectInferencer(cfg, device=args.device)
     inferencer.enroll_dataset(dataset)
     # Where no training is needed for it, scores are calibrated in any case.
-    calibrate = args.calibrate or not inferencer.model.build_head().trains
-    inferencer.fit(calibrate=calibrate).save(args.out)
+    inferencer.fit(calibrate=args.calibrate or None).save(args.out)
     print(printable(f'{args.out}: version 1, threshold {inferencer.fitted.threshold}'))
     print_classes(inferencer)
     print_support_quality(inferencer)

@@ -22,7 +22,7 @@ def fit_classifier(
     bank: FeatureBank,
     settings: TrainingSettings,
     quantile: float,
-    calibrate: bool = False,
+    calibrate: bool | None = False,
     progress: bool = True,
     groups: Sequence[str] | None = None,
 ) -> FittedClassifier:
@@ -33,8 +33,9 @@ def fit_classifier(
         bank (FeatureBank): labelled instances of one task, at least two classes.
         settings (TrainingSettings): how a head is trained.
         quantile (float): see :func:`leave_one_out_threshold`.
-        calibrate (bool): set the temperature by answers to instances that are left out, which
-            takes five more trainings where the head is one that trains. Defaults to False.
+        calibrate (bool, optional): set the temperature by answers to instances that are left out,
+            which takes five more trainings where the head is one that trains. None: where it takes
+            no training and can be done. Defaults to False.
         progress (bool): show a progress bar for each training. Defaults to True.
         groups (Sequence[str], optional): what every instance is of, such as its image: what is of
             one group is left out together. Defaults to None.
@@ -56,7 +57,7 @@ def fit_classifier(
             raise ValueError(
                 'scores can be calibrated only if a class has two support instances, of two images'
             )
-        if calibrate:
+        if rows and calibrate is not False:
             temperature = fit_temperature(scores, support.labels.cpu()[rows])
         held_out = held_out_answers(bank, rows, scores, temperature)
     threshold = leave_one_out_threshold(head, support.feats, support.labels, quantile)
