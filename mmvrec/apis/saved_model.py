@@ -207,7 +207,7 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
         raise ValueError(f'{path} is not loaded: {error}') from error
     try:
         enrolled = enrolled_support(info, tensors)
-        more = further_content(info) if version >= 3 else dict.fromkeys(_FURTHER) | {'held_out': ()}
+        more = further_content(info)
     except ValueError as error:
         raise ValueError(f'{path} is damaged: {error}') from error
     return SavedModel(
@@ -223,9 +223,14 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
 def further_content(info: dict) -> dict:
     """Take what files have since format version 3 from the metadata of a saved model.
 
+    Args:
+        info (dict): the metadata; of an older file there is nothing.
+
     Raises:
         ValueError: something is missing, of another kind, or about other instances or classes.
     """
+    if info['version'] < 3:
+        return {'card': None, 'estimate': None, 'held_out': ()}
     more = {name: from_plain(kind, info.get(name), name) for name, kind in _FURTHER.items()}
     known = dict(zip(info['ids'], info['labels'], strict=True))
     for answer in more['held_out']:

@@ -90,6 +90,14 @@ def add_classify_arguments(command: argparse.ArgumentParser) -> None:
         default=0.02,
         help='share of wrong answers allowed among those called sure (default: %(default)s)',
     )
+    add_result_options(command)
+    add_import_option(command)
+    command.add_argument('--device')
+    command.set_defaults(module='classify')
+
+
+def add_result_options(command: argparse.ArgumentParser) -> None:
+    """Add what ``mmvrec classify`` writes, and what it does about broken images."""
     broken = command.add_mutually_exclusive_group()
     broken.add_argument(
         '--skip-broken',
@@ -115,9 +123,6 @@ def add_classify_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument('--out-dir', help='write a picture and the results of every image')
     command.add_argument('--show', action='store_true', help='show every image with its instances')
-    add_import_option(command)
-    command.add_argument('--device')
-    command.set_defaults(module='classify')
 
 
 def add_report_arguments(command: argparse.ArgumentParser) -> None:
