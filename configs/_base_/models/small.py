@@ -16,4 +16,5 @@ model = dict(
             ),
         ],
     ),
+    prior='mvrec-small',
 )

@@ -17,6 +17,7 @@ from mmvrec.utils.files import atomic_write, sha256_file
 #: SHA-256 of the embedded priors by the name of the weights that they belong to.
 EMBEDDED_PRIORS = {
     'mvrec-tiny': '7f01bbd2158c66f94b382c12a33672ea8286eda7601fc1eef70b2b9d84b9bc16',
+    'mvrec-small': '5a4ef744ae87ad197b40c93851a1e0571feea044aba8a08b894134a92581edb7',
 }
 #: Added to the covariance, as a share of its mean variance: half precision may leave it singular.
 RIDGE = 0.01
