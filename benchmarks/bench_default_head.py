@@ -2,9 +2,9 @@
 
     bench_default_head.py [--ways 10] [--shots 5] [--views 9] [--channels 712] [--iterations 500]
 
-Timed on one thread, as its processor time: fitting the default head, adding and removing an instance, its estimate from
-the support, and training Zip-Adapter-F (a tenth of the iterations, times ten). Printed is the least
-of several runs.
+Timed on one thread, as its processor time: fitting the default head, adding and removing an
+instance, its estimate from the support, and training Zip-Adapter-F (a tenth of the iterations,
+times ten). Printed is the least of several runs.
 """
 
 import argparse

@@ -319,19 +319,23 @@ class DefectInferencer:
         batch_size: int = 2,
         neighbours: int = 3,
         max_mistakes: int = 24,
+        language: str = 'en',
     ) -> dict[str, float]:
         """Classify the instances of a labelled dataset, and write a page about it.
 
-        The page (HTML that holds its pictures) has accuracy, recall per class, confusion matrix,
-        t-SNE of support and queries, and the surest mistakes with their nearest support instances.
+        The page (one file of HTML) says in words how many were right and what to expect of others,
+        and has confusion matrix, recall and precision per class with counts and intervals, the
+        surest mistakes with their nearest support instances, and all instances, the least sure
+        first.
 
         Args:
             dataset (DefectDataset): of one task; its class names are those that are enrolled.
                 Instances that are enrolled themselves, be it under another name, are left out.
-            path (str | Path): the HTML file; figures lie beside it as PNG.
+            path (str | Path): the HTML file.
             batch_size (int): instances embedded together. Defaults to 2.
             neighbours (int): support instances shown with a mistake. Defaults to 3.
-            max_mistakes (int): mistakes that are shown. Defaults to 24.
+            max_mistakes (int): mistakes that are shown with these. Defaults to 24.
+            language (str): of the page, ``en``, ``de`` or ``zh``. Defaults to ``en``.
 
         Returns:
             dict[str, float]: ``accuracy`` in percent, ``instances`` that were classified, and
@@ -355,10 +359,20 @@ class DefectInferencer:
             raise ValueError('all instances of the dataset are enrolled; judge others')
         warn_of_enrolled(records, others, self.bank.ids)
         page = EvaluationPage(
-            fitted, self.pictures, self.pipeline, describe_sources(**self.model.provenance)
+            fitted,
+            self.pictures,
+            self.pipeline,
+            describe_sources(**self.model.provenance),
+            f'{type(dataset).__name__}, {dataset.data_root}',
         )
-        records, feats = [records[row] for row in others], embedded.feats[others]
-        return page.write(path, records, feats, neighbours, max_mistakes)
+        return page.write(
+            path,
+            [records[row] for row in others],
+            embedded.select(others),
+            neighbours,
+            max_mistakes,
+            language,
+        )
 
     def refit(self, enrolled: EnrolledSupport | None = None, progress: bool = True) -> None:
         """Fit on another support set as on the one before; a head that trains is trained anew.

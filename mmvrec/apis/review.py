@@ -9,20 +9,17 @@ import cv2
 import numpy as np
 
 from mmvrec.apis.embedding import PICTURE_SIDE
-from mmvrec.apis.records import Image, image_pixels, image_records
-from mmvrec.structures import decode_mask
+from mmvrec.apis.pixels import InstancePixels
+from mmvrec.apis.records import image_records
 from mmvrec.utils.files import sha256_file
-from mmvrec.visualization.crops import crop_instance
+from mmvrec.visualization.crops import crop_instance, crop_side
 from mmvrec.visualization.instances import widest_view
 from mmvrec.visualization.review import ReviewedInstance, ReviewPage
 
 if TYPE_CHECKING:
     from mmvrec.apis.inferencer import DefectInferencer
 
-#: Longer side of the crops in pixels, by the number of instances that are at most shown with it:
-#: 2000 make a page of some 12 MB, which can still be sent by mail.
-_SIDES = {300: 320, 1000: 224}
-_LEAST_SIDE = 160
+#: Longer side of the picture of a whole image, pixels.
 _OVERVIEW_SIDE = 160
 
 
@@ -57,9 +54,8 @@ def write_review(
         if not isinstance(found, Exception)
     ]
     number = sum(len(found) for _, _, found in answered)
-    side = next((side for most, side in _SIDES.items() if number <= most), _LEAST_SIDE)
-    bank, pictures = inferencer.bank, inferencer.pictures.numpy()
-    support = zip(bank.label_names, pictures, strict=True)
+    bank, pixels_of = inferencer.bank, InstancePixels(inferencer.pipeline)
+    support = zip(bank.label_names, inferencer.pictures.numpy(), strict=True)
     ReviewPage(
         model=sha256_file(model_file),
         model_name=Path(model_file).name,
@@ -68,7 +64,13 @@ def write_review(
         instances=[
             reviewed
             for image, own, found in answered
-            for reviewed in _reviewed(image, own, found, inferencer.task, side)
+            for reviewed in _reviewed(
+                pixels_of,
+                image_records(image, own, image, inferencer.task),
+                found,
+                image,
+                crop_side(number),
+            )
         ],
         support=dict(zip(bank.ids, support, strict=True)),
         errors={
@@ -80,20 +82,14 @@ def write_review(
 
 
 def _reviewed(
-    image: Image, given: object, results: list[dict], task: str, side: int
+    pixels_of: InstancePixels, records: list[dict], results: list[dict], image: str, side: int
 ) -> Iterator[ReviewedInstance]:
-    """The instances of an image; it is read once."""
-    if not results:
-        return
-    pixels = image_pixels(image)
-    overview = _smaller(pixels)
-    records = image_records(image, given, str(image), task)
+    """Cut the instances of an image out of it."""
     for record, result in zip(records, results, strict=True):
-        box, shape = record['bbox'], pixels.shape[:2]
-        mask = decode_mask(record['mask'], box, *shape)
-        view = widest_view(pixels, mask, result['view_boxes'], box, PICTURE_SIDE)
-        crop = crop_instance(pixels, mask, box, side)
-        yield ReviewedInstance(str(image), result, crop, view, overview, shape)
+        pixels, mask = pixels_of(record)
+        view = widest_view(pixels, mask, result['view_boxes'], record['bbox'], PICTURE_SIDE)
+        crop = crop_instance(pixels, mask, record['bbox'], side)
+        yield ReviewedInstance(image, result, crop, view, _smaller(pixels), mask.shape)
 
 
 def _smaller(pixels: np.ndarray) -> np.ndarray:

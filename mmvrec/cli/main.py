@@ -131,6 +131,7 @@ def add_report_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument('format', help='as of enroll')
     command.add_argument('data_root', help='folder of the dataset; enrolled instances are left out')
     command.add_argument('out', metavar='OUT.html')
+    command.add_argument('--language', choices=['en', 'de', 'zh'], default='en', help='of the page')
     add_dataset_options(command)
     add_import_option(command)
     command.add_argument('--device')

@@ -11,6 +11,10 @@ _CONTEXT, _LEAST_SIDE = 2.0, 48
 _MARGIN = 0.025
 #: Outlines of more parts than these are not told apart by anybody.
 _MOST_PARTS = 30
+#: Longer side of the crops in pixels, by the number of instances that a page has at most with it:
+#: one of 2000 can still be sent by mail.
+_SIDES = {300: 320, 1000: 224}
+_LEAST_PICTURE = 160
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ def crop_instance(image: np.ndarray, mask: np.ndarray, bbox: list[float], side: 
     # Averaged, so that a line of one pixel does not fall between those that are kept.
     share = cv2.resize(mask[y1:y2, x1:x2].astype(np.float32), size, interpolation=cv2.INTER_AREA)
     return Crop(pixels, ring(share > 0))
+
+
+def crop_side(number: int) -> int:
+    """Choose the longer side of crops in pixels for a page of so many instances."""
+    return next((side for most, side in _SIDES.items() if number <= most), _LEAST_PICTURE)
 
 
 def _surroundings(bbox: list[float], height: int, width: int) -> tuple[int, int, int, int]:

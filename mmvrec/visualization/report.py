@@ -59,8 +59,6 @@ class TaskReport:
         mistakes (Sequence[Mistake]): those that are shown.
         num_mistakes (int): how many there are in the episode that is shown.
         notes (Sequence[str]): what is missing, and why.
-        episodes (bool): whether the numbers are those of several episodes, of which the first is
-            shown. Defaults to True.
     """
 
     name: str
@@ -70,7 +68,6 @@ class TaskReport:
     mistakes: Sequence[Mistake] = ()
     num_mistakes: int = 0
     notes: Sequence[str] = field(default_factory=list)
-    episodes: bool = True
 
 
 def write_report(
