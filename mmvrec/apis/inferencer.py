@@ -43,7 +43,7 @@ class DefectInferencer:
 
     .. code-block:: python
 
-        inferencer = DefectInferencer('mvrec/zipaf_5shot_mtd_tiny.py')
+        inferencer = DefectInferencer('mvrec/default_5shot_mtd_small.py')
         inferencer.enroll(['a.png', 'b.png'], [boxes_of_a, boxes_of_b], [['crack'], ['dent']])
         inferencer.fit()
         results = inferencer('c.png', boxes_of_c)

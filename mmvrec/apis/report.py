@@ -17,6 +17,9 @@ from mmvrec.fewshot.fitted import FittedClassifier, Prediction
 from mmvrec.visualization.crops import crop_instance, crop_side
 from mmvrec.visualization.evaluation import EvaluatedInstance, EvaluationReport, Share
 
+#: Labels in doubt that the page names.
+_SUSPECTS = 5
+
 
 @dataclass(frozen=True)
 class EvaluationPage:
@@ -73,6 +76,8 @@ class EvaluationPage:
             recalls={n: share_of_right([i for i in instances if i.truth == n]) for n in names},
             precisions={n: share_of_right([i for i in instances if i.answer == n]) for n in names},
             max_mistakes=max_mistakes,
+            left_out=self._left_out(),
+            suspects=self._suspects(),
         )
         report.write(path, language)
         return {
@@ -80,6 +85,17 @@ class EvaluationPage:
             'instances': len(instances),
             'unknown': 100 * (1 - len(known) / len(instances)),
         }
+
+    def _left_out(self) -> Share | None:
+        """Answers held out that are right; None without any."""
+        answers = self.fitted.held_out
+        return share([a.label == a.predicted for a in answers]) if answers else None
+
+    def _suspects(self) -> list[tuple[str, str, str]]:
+        """Ids, labels and likelier classes of the enrolled instances that are doubted most."""
+        estimate = self.fitted.estimate
+        errors = () if estimate is None else estimate.label_errors[:_SUSPECTS]
+        return [(error.id, error.given, error.contradicting) for error in errors]
 
     def _instances(
         self, records: Sequence[dict], predictions: Sequence[Prediction], pictures: Tensor
@@ -104,8 +120,13 @@ class EvaluationPage:
 
 
 def share_of_right(instances: Sequence[EvaluatedInstance]) -> Share:
-    """Count right answers, with Wilson's interval, see :func:`wilson_interval`."""
-    right, total = sum(instance.right for instance in instances), len(instances)
+    """Count right answers, see :func:`share`."""
+    return share([instance.right for instance in instances])
+
+
+def share(is_right: Sequence[bool]) -> Share:
+    """Count what is true, with Wilson's interval, see :func:`wilson_interval`."""
+    right, total = sum(is_right), len(is_right)
     low, high = wilson_interval(right / total, total) if total else (0.0, 1.0)
     return Share(right, total, low, high)
 

@@ -9,7 +9,7 @@ from mmvrec.utils.arguments import KeyValueAction, add_import_option
 from mmvrec.utils.text import error_line
 from mmvrec.version import __version__
 
-DEFAULT_CONFIG = 'mvrec/zipaf_5shot_mtd_tiny.py'
+DEFAULT_CONFIG = 'mvrec/default_5shot_mtd_small.py'
 
 
 def parser() -> argparse.ArgumentParser:

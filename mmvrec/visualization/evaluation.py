@@ -88,6 +88,11 @@ class EvaluationReport:
         recalls (Mapping[str, Share]): by class, of its instances those that were found.
         precisions (Mapping[str, Share]): by class, of the answers of it those that were right.
         max_mistakes (int): mistakes that are shown beside what they are like, the surest first.
+            Defaults to 24.
+        left_out (Share, optional): of the support, what was answered rightly without having been
+            learnt. Defaults to None: not known.
+        suspects (Sequence[tuple[str, str, str]]): of the support, instances whose label is
+            doubted: name, label, and the class that it may be. Defaults to none.
     """
 
     data: str
@@ -100,6 +105,8 @@ class EvaluationReport:
     recalls: Mapping[str, Share]
     precisions: Mapping[str, Share]
     max_mistakes: int = 24
+    left_out: Share | None = None
+    suspects: Sequence[tuple[str, str, str]] = ()
 
     def write(self, path: str | Path, language: str = 'en') -> None:
         """Write the page: one file of HTML that loads nothing.

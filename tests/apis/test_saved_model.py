@@ -201,7 +201,7 @@ def test_what_a_file_cannot_hold_is_told(tmp_path):
         ({'held_out': {}}, 'held_out must be a list'),
         (
             {'held_out': [{'id': 'x', 'label': 'crack', 'predicted': 'dent', 'score': 0.5}]},
-            "answer held out to 'x' is of no instance",
+            "its answer held out to 'x' is of no instance",
         ),
         ({'estimate': {}}, 'estimate must have accuracy'),
     ],

@@ -283,7 +283,7 @@ CASES = [
     ),
     case(
         'an option that the config has no place for',
-        'error: --cfg-options do not fit mvrec/zipaf_5shot_mtd_tiny.py: Index 99 exceeds',
+        'error: --cfg-options do not fit mvrec/default_5shot_mtd_small.py: Index 99 exceeds',
         'mend the option',
         enroll(
             'LabelMeDefects',

@@ -61,6 +61,19 @@ def table(page, name: str) -> list[list[str]]:
     ]
 
 
+@pytest.mark.parametrize('language', ['en', 'de', 'zh'])
+def test_what_the_labels_alone_tell(tmp_path, language):
+    suspects = [('a<b>.png@1,2,3,4', 'crack', 'dent'), ('b.png#0', 'dent', 'hole')]
+    report(left_out=Share(7, 8, 0.529, 0.978), suspects=suspects).write(
+        tmp_path / 'r.html', language
+    )
+    page = (tmp_path / 'r.html').read_text(encoding='utf-8')
+    assert '7 / 8 <small>88 % (53–98 %)</small>' in page
+    assert page.index('a&lt;b&gt;.png@1,2,3,4') < page.index('b.png#0')
+    report().write(tmp_path / 'r.html', language)
+    assert '88 %' not in (tmp_path / 'r.html').read_text(encoding='utf-8')
+
+
 @pytest.mark.parametrize('size', SIZES)
 def test_words_first_then_counts(browser, tmp_path, size):
     report().write(tmp_path / 'r.html')
