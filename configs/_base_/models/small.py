@@ -16,5 +16,4 @@ model = dict(
             ),
         ],
     ),
-    prior='mvrec-small',
 )

@@ -1,6 +1,7 @@
 """AlphaCLIP's vision tower on MMPretrain's vision transformer."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from mmengine.logging import print_log
@@ -21,6 +22,7 @@ from mmvrec.models.backbones.clip_weights import (
     load_backbone_weights,
 )
 from mmvrec.models.backbones.embedded import EMBEDDED
+from mmvrec.models.backbones.encoder import embed_patches, run_last_layer, run_layer
 from mmvrec.models.backbones.info import BackboneInfo
 from mmvrec.models.backbones.weights import find_weights, licence_of
 from mmvrec.registry import MODELS
@@ -137,6 +139,7 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         self.interpolate_pos_embed = interpolate_pos_embed
         self.random_seed = random_seed
         self.frozen = frozen
+        self._run_layer = run_layer
         if frozen:
             self.requires_grad_(False)
 
@@ -294,12 +297,26 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
             ValueError: wrong number of channels or size.
         """
         self.init_weights()
-        x, _ = self.patch_embed(self._with_alpha(x))
-        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
-        x = self.pre_norm(x + self.pos_embed)
-        for layer in self.layers:
-            x = layer(x)
-        return (self.ln1(x)[:, 0] @ self.proj,)
+        patches = self._embed_patches(self._with_alpha(x))
+        # The shape, not len(x): an exporter keeps it as a symbol, and the batch stays free.
+        tokens = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), patches], dim=1)
+        tokens = self.pre_norm(tokens + self.pos_embed)
+        normed = self.layers[0].ln1(tokens)
+        for layer, following in pairwise(self.layers):
+            tokens, normed = self._run_layer(layer, following.ln1, tokens, normed)
+        token = run_last_layer(self.layers[-1], tokens, normed)
+        return (self.ln1(token)[:, 0] @ self.proj,)
+
+    def _embed_patches(self, x: Tensor) -> Tensor:
+        if self.compute_dtype is None:
+            # On CPUs the convolution is faster, and it is the published one.
+            return self.patch_embed(x)[0]
+        return embed_patches(x, self.patch_embed.projection)
+
+    def compile_layers(self) -> bool:
+        """Compile the transformer's layers but the last, once for all."""
+        self._run_layer = torch.compile(run_layer, dynamic=False)
+        return True
 
     def _with_alpha(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] not in (3, 4) or tuple(x.shape[2:]) != tuple(self.img_size):

@@ -5,6 +5,7 @@ import inspect
 import json
 from abc import abstractmethod
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from mmengine.model import BaseModule
@@ -45,6 +46,8 @@ class ViewBackbone(BaseModule):
     shrinks_views: bool = False
     #: Whether its weights are never trained.
     frozen: bool = True
+    #: What normalised views are cast to; None leaves them as they are.
+    compute_dtype: torch.dtype | None = None
     #: Arguments that say where weights lie or how they are treated; what the weights are, their
     #: digest tells.
     WEIGHT_ARGUMENTS: tuple[str, ...] = ()
@@ -98,7 +101,29 @@ class ViewBackbone(BaseModule):
         channels, side = views.shape[1], self.input_size
         if self.shrinks_views and side is not None and views.shape[-1] > side:
             views = area_resize(views, side, side)
-        return self((views - self.mean[:channels]) / self.std[:channels])[0]
+        normalised = (views - self.mean[:channels]) / self.std[:channels]
+        return self(normalised.to(self.compute_dtype or views.dtype))[0].to(views.dtype)
+
+    def in_dtype(self, dtype: torch.dtype) -> 'ViewBackbone':
+        """A copy whose weights and arithmetic are of another type; pixels and features are not.
+
+        Args:
+            dtype (torch.dtype): as ``torch.bfloat16``.
+
+        Returns:
+            ViewBackbone: on the same device, in eval mode.
+        """
+        self.init_weights()
+        copy = deepcopy(self).to(dtype)
+        for own, other in zip(self.modules(), copy.modules(), strict=True):
+            if isinstance(own, ViewBackbone):
+                other.mean, other.std = own.mean.clone(), own.std.clone()
+                other.compute_dtype = dtype
+        return copy.eval()
+
+    def compile_layers(self) -> bool:
+        """Compile what is worth it, for calls of one size; tells whether anything is."""
+        return False
 
     def parts(self) -> list['ViewBackbone']:
         """The backbones whose features it joins, each of which is cached on its own."""
