@@ -147,6 +147,27 @@ def test_a_day_is_reviewed_by_clicks(browser, written, tmp_path, size):
         assert page.text_content('#status') == 'Saved 5 corrections.'
 
 
+def test_verdicts_order_the_list_before_scores_do(browser, tmp_path):
+    answers = [(0.5, 'sure'), (0.9, 'review'), (0.99, 'unknown'), (0.6, 'review'), (0.4, 'sure')]
+    items = [
+        instance(i, 'hole', score, False, verdict=verdict)
+        for i, (score, verdict) in enumerate(answers)
+    ]
+    day(items).write(tmp_path / 'day.html')
+    told = []
+    with open_page(browser, tmp_path / 'day.html', DESK) as page:
+        for _ in answers:
+            told.append(f'{page.text_content("#answered")} {page.text_content("#verdict")}')
+            page.keyboard.press('ArrowDown')
+    assert told == [
+        'Answer: unknown (nearest: hole, 99 %) ',
+        'Answer: hole, 60 % to be reviewed',
+        'Answer: hole, 90 % to be reviewed',
+        'Answer: hole, 40 % sure',
+        'Answer: hole, 50 % sure',
+    ]
+
+
 def test_an_answer_of_no_defect_is_accepted_as_that(browser, tmp_path):
     day([instance(0, 'hole', 0.6, False, verdict='no defect')]).write(tmp_path / 'day.html')
     with open_page(browser, tmp_path / 'day.html', DESK, NO_PICKER) as page:

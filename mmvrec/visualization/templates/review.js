@@ -139,6 +139,8 @@ function draw() {
   byId('bar').setAttribute('aria-label', say('progress', {done: decisions.size, all: day.instances.length}));
   byId('progress').textContent = byId('bar').getAttribute('aria-label');
   byId('answered').textContent = say('answer') + ': ' + answerText(day.instances[current]);
+  const {verdict} = day.instances[current];
+  byId('verdict').textContent = ['sure', 'review'].includes(verdict) ? say(verdict) : '';
   byId('decision').textContent = decisionText(current);
   byId('undo').disabled = history.length === 0;
   for (const part of [drawCrop, drawPhoto, drawNear, drawClasses, drawList]) part();
