@@ -91,7 +91,9 @@ class ReviewPage:
 
     def _answers(self) -> dict[str, list]:
         """Images, neighbours and instances; these name the others by their places."""
-        ordered = sorted(self.instances, key=lambda item: _sureness(item.result))
+        # A box that came twice is decided on once: files of corrections have no id twice.
+        once = {(item.image, item.result['id']): item for item in self.instances}
+        ordered = sorted(once.values(), key=lambda item: _sureness(item.result))
         images: dict[str, ReviewedInstance] = {}
         for item in ordered:
             images.setdefault(item.image, item)

@@ -200,10 +200,13 @@ function undo() {
 
 function addClass(event) {
   event.preventDefault();
-  const name = byId('name').value.trim();
+  const typed = byId('name').value.trim();
   byId('name').value = '';
-  if (name && !classes.includes(name)) classes.push(name);
-  if (name) relabel(name);
+  if (!typed) return;
+  // Names that differ in case only are refused where classes are enrolled.
+  const name = classes.find((known) => known.toLowerCase() === typed.toLowerCase()) ?? typed;
+  if (!classes.includes(name)) classes.push(name);
+  relabel(name);
 }
 
 // Files.
