@@ -130,7 +130,7 @@ def _correction(entry: object) -> Correction:
     if verdict not in _VERDICTS:
         raise ValueError(f'"verdict" must be one of {list(_VERDICTS)}, got {short(verdict)}')
     if verdict in _LABELLED:
-        _check_label(label)
+        label = _stripped(label)
     elif label is not None:
         raise ValueError(f'"label" must be null where the verdict is {verdict!r}')
     return Correction(entry['image'], entry['instance_id'], _box(entry['bbox']), label, verdict)
@@ -141,12 +141,14 @@ def _check_keys(content: Mapping, keys: set[str]) -> None:
         raise ValueError(f'the keys must be {sorted(keys)}, got {short(sorted(content))}')
 
 
-def _check_label(label: object) -> None:
+def _stripped(label: object) -> str:
+    """Check a class name, and strip it of blanks around it."""
     if not isinstance(label, str) or len(label) > _MAX_TEXT:
         raise ValueError(f'"label" must be a class name, got {short(label)}')
     problem = label_problem(label.strip(), None)
     if problem:
         raise ValueError(problem)
+    return label.strip()
 
 
 def _box(bbox: object) -> tuple[float, float, float, float]:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mmvrec.apis.apply_corrections import apply_corrections
+from mmvrec.apis.apply_corrections import apply_corrections, label_of
 from mmvrec.apis.corrections import read_corrections
 from mmvrec.cli.saved_models import open_model, refit, write_change
 
@@ -13,10 +13,12 @@ def run(args: argparse.Namespace) -> int:
     corrections = read_corrections(args.corrections).corrections
     inferencer = open_model(args)
     folder = Path(args.corrections).parent
-    applied = apply_corrections(inferencer, corrections, folder, args.accepted)
-    if not applied.added and not applied.relabelled:
-        print(f'{applied}; {args.model} stays as it is')
+    learnt = apply_corrections(inferencer, corrections, folder, args.accepted)
+    left_out = sum(label_of(correction, args.accepted) is None for correction in corrections)
+    change = f'{learnt}, {left_out} left out'
+    if not learnt.changes:
+        print(f'{change}; {args.model} stays as it is')
         return 0
     refit(inferencer)
-    write_change(inferencer, args.model, f'corrected: {applied}')
+    write_change(inferencer, args.model, f'corrected: {change}')
     return 0

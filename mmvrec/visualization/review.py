@@ -91,7 +91,9 @@ class ReviewPage:
 
     def _answers(self) -> dict[str, list]:
         """Images, neighbours and instances; these name the others by their places."""
-        ordered = sorted(self.instances, key=lambda item: _sureness(item.result))
+        # A box that came twice is decided on once: files of corrections have no id twice.
+        once = {(item.image, item.result['id']): item for item in self.instances}
+        ordered = sorted(once.values(), key=lambda item: _sureness(item.result))
         images: dict[str, ReviewedInstance] = {}
         for item in ordered:
             images.setdefault(item.image, item)
@@ -131,6 +133,7 @@ class ReviewPage:
             'label': result['label'],
             'scores': [round(result['scores'][name], 3) for name in self.classes],
             'answer': answer_kind(result),
+            'verdict': result.get('verdict'),
             'crop': _picture(crop.pixels),
             'view': _picture(item.view),
             'size': [width, height],
@@ -150,6 +153,8 @@ def answer_kind(result: Mapping) -> str:
     return 'unknown' if result['unknown'] or verdict == 'unknown' else 'class'
 
 
-def _sureness(result: Mapping) -> tuple[bool, float]:
-    """What answers are sorted by: those called unknown come first, then those of low score."""
-    return answer_kind(result) != 'unknown', result['score']
+def _sureness(result: Mapping) -> tuple[int, float]:
+    """Rank an answer: those called unknown first, then those to be reviewed, each by its score."""
+    if answer_kind(result) == 'unknown':
+        return 0, result['score']
+    return 1 if result.get('verdict', 'review') == 'review' else 2, result['score']

@@ -45,6 +45,12 @@ def test_a_file_is_read(tmp_path):
     )
 
 
+def test_blanks_around_a_class_name_are_no_part_of_it(tmp_path):
+    wide = content()
+    wide['corrections'][1]['label'] = ' 划痕 '
+    assert read_corrections(written(tmp_path, wide)).corrections[1].label == '划痕'
+
+
 def test_no_correction_at_all(tmp_path):
     assert read_corrections(written(tmp_path, content() | {'corrections': []})).corrections == ()
 

@@ -89,6 +89,26 @@ def test_add_images_and_a_dataset():
     ]
 
 
+def test_what_is_enrolled_already_is_not_added_twice(capsys):
+    Path('copies').mkdir()
+    shutil.copy('a.png', 'copies/other name.png')
+    boxes = {
+        'images': [{'id': 1, 'file_name': 'other name.png'}],
+        'annotations': [{'image_id': 1, 'bbox': [4, 4, 20, 20]}],
+    }
+    Path('boxes.json').write_text(json.dumps(boxes))
+    before = Path('m.safetensors').read_bytes()
+    arguments = ['add', 'm.safetensors', 'copies', '--boxes', 'boxes.json', '--label']
+    run(*arguments, 'crack')
+    assert '0 added, 0 relabelled, 1 unchanged; m.safetensors stays' in capsys.readouterr().out
+    assert Path('m.safetensors').read_bytes() == before
+    run(*arguments, 'dent')
+    assert labels() == {**BEFORE, 'a.png@4,4,24,24': 'dent'}
+    assert read_model('m.safetensors').card.change == (
+        'instances: 0 added, 1 relabelled, 0 unchanged'
+    )
+
+
 def test_remove_by_id_image_and_class():
     for arguments, left in (
         (['--id', 'a.png@4,4,24,24'], list(BEFORE)[1:]),

@@ -176,11 +176,11 @@ def test_corrections_are_learnt(folder, capsys):
         'dark', 'bright', 'dark', 'bright', 'dark', 'bright', 'dark', 'bright', 'scratch',
         'no defect',
     ]  # fmt: skip
-    told = '2 instances added, 1 relabelled, 1 unchanged, 2 left out'
+    told = '2 added, 1 relabelled, 1 unchanged, 2 left out'
     assert model.card.change == f'corrected: {told}'
     assert told in capsys.readouterr().out
     run('correct', 'm.safetensors', 'day/corrections.json')
-    assert '0 instances added, 0 relabelled, 4 unchanged, 2 left out' in capsys.readouterr().out
+    assert '0 added, 0 relabelled, 4 unchanged, 2 left out' in capsys.readouterr().out
     assert read_model('m.safetensors').card.version == 2
     run('correct', 'm.safetensors', 'day/corrections.json', '--accepted')
     assert read_model('m.safetensors').enrolled.bank.ids[-1] == 'day/z.png@32,32,64,64'

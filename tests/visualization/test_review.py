@@ -132,19 +132,58 @@ def test_a_day_is_reviewed_by_keys(browser, written, tmp_path, size):
 @pytest.mark.parametrize('size', SIZES)
 def test_a_day_is_reviewed_by_clicks(browser, written, tmp_path, size):
     with open_page(browser, written, size, NO_PICKER) as page:
-        page.click('#classes button:has-text("hole")')
+        page.click('#no-defect')
         # The space bar accepts the next answer, and does not press the button again.
         page.keyboard.press(' ')
         page.click('.row >> nth=4')
         page.click('#classes button:has-text("crack")')
-        page.click('#no-defect')
+        page.click('#classes button:has-text("hole")')
         page.click('#undo')
         page.click('#unknown')
-        assert decisions(page) == ['hole', 'unknown', 'unknown', '', 'right']
+        assert decisions(page) == ['no defect', 'unknown', 'unknown', '', 'right']
         page.click('#accept')
         with page.expect_download():
             page.click('#save')
         assert page.text_content('#status') == 'Saved 5 corrections.'
+
+
+def test_verdicts_order_the_list_before_scores_do(browser, tmp_path):
+    answers = [(0.5, 'sure'), (0.9, 'review'), (0.99, 'unknown'), (0.6, 'review'), (0.4, 'sure')]
+    items = [
+        instance(i, 'hole', score, False, verdict=verdict)
+        for i, (score, verdict) in enumerate(answers)
+    ]
+    day(items).write(tmp_path / 'day.html')
+    told = []
+    with open_page(browser, tmp_path / 'day.html', DESK) as page:
+        for _ in answers:
+            told.append(f'{page.text_content("#answered")} {page.text_content("#verdict")}')
+            page.keyboard.press('ArrowDown')
+    assert told == [
+        'Answer: unknown (nearest: hole, 99 %) ',
+        'Answer: hole, 60 % to be reviewed',
+        'Answer: hole, 90 % to be reviewed',
+        'Answer: hole, 40 % sure',
+        'Answer: hole, 50 % sure',
+    ]
+
+
+def test_a_class_that_is_typed_is_the_one_there_is_but_for_case(browser, written, tmp_path):
+    with open_page(browser, written, DESK, NO_PICKER) as page:
+        for name in ('DENT ', 'burr', 'Burr', '  '):
+            page.fill('#name', name)
+            page.keyboard.press('Enter')
+        assert page.locator('#classes .name').count() == 4
+        labels = [one.label for one in saved(page, tmp_path)]
+        assert labels == ['dent', 'burr', 'burr']
+
+
+def test_a_box_that_came_twice_is_decided_on_once(browser, tmp_path):
+    day([instance(0, 'hole', 0.6, False)] * 2).write(tmp_path / 'day.html')
+    with open_page(browser, tmp_path / 'day.html', DESK, NO_PICKER) as page:
+        assert page.locator('.row').count() == 1
+        page.keyboard.press(' ')
+        assert saved(page, tmp_path) == [correction(0, 'hole', 'accepted')]
 
 
 def test_an_answer_of_no_defect_is_accepted_as_that(browser, tmp_path):

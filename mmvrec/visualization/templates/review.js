@@ -139,6 +139,8 @@ function draw() {
   byId('bar').setAttribute('aria-label', say('progress', {done: decisions.size, all: day.instances.length}));
   byId('progress').textContent = byId('bar').getAttribute('aria-label');
   byId('answered').textContent = say('answer') + ': ' + answerText(day.instances[current]);
+  const {verdict} = day.instances[current];
+  byId('verdict').textContent = ['sure', 'review'].includes(verdict) ? say(verdict) : '';
   byId('decision').textContent = decisionText(current);
   byId('undo').disabled = history.length === 0;
   for (const part of [drawCrop, drawPhoto, drawNear, drawClasses, drawList]) part();
@@ -198,10 +200,13 @@ function undo() {
 
 function addClass(event) {
   event.preventDefault();
-  const name = byId('name').value.trim();
+  const typed = byId('name').value.trim();
   byId('name').value = '';
-  if (name && !classes.includes(name)) classes.push(name);
-  if (name) relabel(name);
+  if (!typed) return;
+  // Names that differ in case only are refused where classes are enrolled.
+  const name = classes.find((known) => known.toLowerCase() === typed.toLowerCase()) ?? typed;
+  if (!classes.includes(name)) classes.push(name);
+  relabel(name);
 }
 
 // Files.
