@@ -14,6 +14,7 @@ from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.fewshot.extraction import iter_features
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.registry import MODELS, TRANSFORMS
+from mmvrec.utils.images import read_image
 from mmvrec.visualization.instances import outlined_views
 
 #: Side of the picture that is kept of every instance, pixels.
@@ -83,7 +84,9 @@ class Instances(Dataset):
         except (ValueError, OSError) as error:
             raise ValueError(f'instance {record["instance_id"]}: {error}') from error
         picture = outlined_views(item, PICTURE_SIDE)[0]
-        facts = InstanceFacts.of(record, item)
+        # The transforms have read the image; one of the user's own may have given another dict.
+        pixels = record['img'] if 'img' in record else read_image(record['img_path'])
+        facts = InstanceFacts.of(record, pixels)
         item['data_samples'].set_metainfo({'picture': picture, 'facts': facts})
         return item
 

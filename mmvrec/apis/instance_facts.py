@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from mmvrec.visualization.instances import central_views
+import numpy as np
 
 #: Grey levels by which the channels of a grey image may differ in the mean, as JPEG rounds.
 _GREY_LEVELS = 2.0
+#: Pixels of the longer side that are looked at.
+_SIDE = 256
 #: Share of the image from which on an instance is the image.
 _WHOLE = 0.98
 
@@ -21,8 +21,8 @@ class InstanceFacts:
         image (str): path of its image, or what :func:`image_name` calls it.
         width (int): of the image, pixels.
         height (int): of the image, pixels.
-        is_colour (bool): whether its widest view has colours.
-        brightness (float): mean of the widest view, in [0, 255].
+        is_colour (bool): whether the image has colours.
+        brightness (float): mean of the image, in [0, 255].
         area (float): of its box, square pixels.
         is_whole (bool): whether the instance is the whole image.
     """
@@ -36,33 +36,33 @@ class InstanceFacts:
     is_whole: bool
 
     @classmethod
-    def of(cls, record: Mapping, item: Mapping) -> 'InstanceFacts':
+    def of(cls, record: Mapping, pixels: np.ndarray) -> 'InstanceFacts':
         """Describe an instance.
 
         Args:
             record (Mapping): see :class:`InstanceRecord`.
-            item (Mapping): the packed record: ``inputs``, uint8, (V, 3 or 4, S, S), and
-                ``data_samples`` with ``view_boxes`` and ``bbox``.
+            pixels (np.ndarray): of its image, upright, uint8, RGB, (H, W, 3).
         """
-        sample = item['data_samples']
-        widest = item['inputs'][central_views(sample.view_boxes, sample.bbox)[0]][:3].float()
-        height, width = record['img_shape']
+        height, width = pixels.shape[:2]
         x1, y1, x2, y2 = (float(value) for value in record['bbox'])
         area = (x2 - x1) * (y2 - y1)
+        # A few ten thousand pixels are enough for a mean.
+        step = max(1, max(height, width) // _SIDE)
+        sample = pixels[::step, ::step].astype(np.float32)
         return cls(
             image=image_of(record),
-            width=int(width),
-            height=int(height),
-            is_colour=has_colour(widest),
-            brightness=float(widest.mean()),
+            width=width,
+            height=height,
+            is_colour=has_colour(sample),
+            brightness=float(sample.mean()),
             area=area,
             is_whole=record['mask'] is None and area >= _WHOLE * width * height,
         )
 
 
-def has_colour(view: Tensor) -> bool:
-    """Whether the channels of a view, float, (3, S, S), in [0, 255], differ."""
-    return bool((view.amax(0) - view.amin(0)).mean() > _GREY_LEVELS)
+def has_colour(pixels: np.ndarray) -> bool:
+    """Whether the channels of an image, float, (H, W, 3), in [0, 255], differ."""
+    return bool((pixels.max(2) - pixels.min(2)).mean() > _GREY_LEVELS)
 
 
 def image_of(record: Mapping) -> str:

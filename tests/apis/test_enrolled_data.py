@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-import torch
 
 from mmvrec.apis.enrolled_data import WARNINGS, EnrolledData
 from mmvrec.apis.instance_facts import InstanceFacts, has_colour, image_of
@@ -63,12 +63,25 @@ def test_images_of_many_sizes_make_no_other_size_strange():
 
 
 def test_grey_is_what_jpeg_makes_of_it():
-    view = torch.full((3, 4, 4), 100.0)
-    assert not has_colour(view)
-    view[0] += 2
-    assert not has_colour(view)
-    view[0, 0] += 1
-    assert has_colour(view)
+    pixels = np.full((4, 4, 3), 100.0)
+    assert not has_colour(pixels)
+    pixels[..., 0] += 2
+    assert not has_colour(pixels)
+    pixels[0, :, 0] += 1
+    assert has_colour(pixels)
+
+
+def test_facts_of_an_instance():
+    pixels = np.zeros((600, 1200, 3), np.uint8)
+    pixels[:300] = 200
+    record = {'img_path': 'd/a.png', 'bbox': [10, 20, 30, 60], 'mask': None}
+    facts = InstanceFacts.of(record, pixels)
+    assert facts == InstanceFacts('d/a.png', 1200, 600, False, 100.0, 800.0, False)
+    whole = {**record, 'bbox': [0, 0, 1200, 590]}
+    assert InstanceFacts.of(whole, pixels).is_whole
+    assert not InstanceFacts.of({**whole, 'mask': {'size': [600, 1200]}}, pixels).is_whole
+    pixels[..., 2] //= 2
+    assert InstanceFacts.of(record, pixels).is_colour
 
 
 def test_image_of_a_record():
