@@ -6,12 +6,10 @@ from mmengine.registry import init_default_scope
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.cli.imports import import_modules
-from mmvrec.cli.quality import print_support_quality
-from mmvrec.cli.saved_models import print_classes
+from mmvrec.cli.saved_models import write_change
 from mmvrec.datasets.build import build_dataset
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
-from mmvrec.utils.text import printable
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,8 +28,6 @@ def run(args: argparse.Namespace) -> int:
     inferencer = DefectInferencer(cfg, device=args.device)
     inferencer.enroll_dataset(dataset)
     # Where no training is needed for it, scores are calibrated in any case.
-    inferencer.fit(calibrate=args.calibrate or None).save(args.out)
-    print(printable(f'{args.out}: version 1, threshold {inferencer.fitted.threshold}'))
-    print_classes(inferencer)
-    print_support_quality(inferencer)
+    inferencer.fit(calibrate=args.calibrate or None)
+    write_change(inferencer, args.out, f'enrolled {args.format} {args.data_root}')
     return 0

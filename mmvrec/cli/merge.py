@@ -3,8 +3,7 @@
 import argparse
 
 from mmvrec.apis.saved_model import config_to_save
-from mmvrec.cli.quality import print_support_quality
-from mmvrec.cli.saved_models import open_model, print_classes, refit
+from mmvrec.cli.saved_models import open_model, refit, write_change
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
 
@@ -22,8 +21,5 @@ def run(args: argparse.Namespace) -> int:
             'cannot be compared; enroll their images with one of them (mmvrec add)'
         )
     refit(inferencer, inferencer.enrolled.merged(other.enrolled))
-    inferencer.save(args.out, change=f'merged {args.model} and {args.other}')
-    print(f'{args.out}: version 1')
-    print_classes(inferencer)
-    print_support_quality(inferencer)
+    write_change(inferencer, args.out, f'merged {args.model} and {args.other}')
     return 0

@@ -25,15 +25,11 @@ def refit(inferencer: DefectInferencer, enrolled: EnrolledSupport | None = None)
 
 
 def write_change(inferencer: DefectInferencer, path: str, change: str) -> None:
-    """Write a changed model, and print what there is now."""
+    """Write a model, the version before beside it, and print what there is now."""
     kept = write_version(inferencer, path, change)
-    print(printable(f'{path}: version {inferencer.card.version}, {change}; before: {kept}'))
-    print_classes(inferencer)
-    print_support_quality(inferencer)
-
-
-def print_classes(inferencer: DefectInferencer) -> None:
-    """Print how many instances of every class are enrolled."""
+    before = '' if kept is None else f'; before: {kept}'
+    print(printable(f'{path}: version {inferencer.card.version}, {change}{before}'))
     counts = sorted(Counter(inferencer.bank.label_names).items())
     numbers = ', '.join(f'{name} {number}' for name, number in counts)
     print(printable(f'{len(inferencer.bank)} instances: {numbers}'))
+    print_support_quality(inferencer)

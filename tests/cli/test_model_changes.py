@@ -155,6 +155,23 @@ def test_no_version_is_lost_whatever_one_goes_back_to(capsys):
     assert Path('m.v3.safetensors').read_bytes() == b'mine'
 
 
+def test_enrolling_onto_a_model_keeps_it():
+    one = Path('m.safetensors').read_bytes()
+    for kind in ('hole', 'crack'):
+        Path('data', kind).mkdir(parents=True)
+        shutil.copy('c.png' if kind == 'hole' else 'a.png', f'data/{kind}')
+    fewer = 'test_dataloader.dataset.pipeline.2.offsets=[0]'
+    run('enroll', 'ClassFolders', 'data', 'm.safetensors', '--cfg-options', fewer)
+    assert Path('m.v1.safetensors').read_bytes() == one
+    card = read_model('m.safetensors').card
+    assert (card.version, card.change) == (2, 'enrolled ClassFolders data')
+    # Of another program, or of no version: kept as 0.
+    Path('n.safetensors').write_text('mine')
+    run('merge', 'm.safetensors', 'm.safetensors', 'n.safetensors', status=0)
+    assert Path('n.v0.safetensors').read_text() == 'mine'
+    assert read_model('n.safetensors').card.version == 1
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
