@@ -63,7 +63,10 @@ setup(
         'mmvrec.visualization': ['templates/*'],
     },
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('lite', 'text', 'xlsx', 'tests', 'docs')},
+    extras_require={
+        name: requirements(name)
+        for name in ('lite', 'text', 'export', 'openvino', 'xlsx', 'tests', 'docs')
+    },
     entry_points={'console_scripts': ['mmvrec = mmvrec.cli.main:main']},
     cmdclass={'build_py': BuildWithResources},
     classifiers=[

@@ -34,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     add_evaluate_arguments(
         commands.add_parser('evaluate', help='how good is a saved model, in numbers')
     )
+    add_export_arguments(
+        commands.add_parser('export', help='a saved model as one file for mmvrec-runtime')
+    )
     add_inspect_arguments(
         commands.add_parser('inspect', help='what is in a dataset or in a saved model')
     )
@@ -187,6 +190,44 @@ def add_change_commands(commands: argparse._SubParsersAction) -> None:
         add_import_option(command)
         command.add_argument('--device')
         command.set_defaults(module=name)
+
+
+def add_export_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec export``."""
+    command.description = (
+        'Write a saved model to one ONNX file, which mmvrec-runtime reads without torch. It is '
+        'compared with the model on real views, and not written where it answers otherwise.'
+    )
+    command.add_argument('model', metavar='MODEL.safetensors')
+    command.add_argument('out', metavar='OUT.onnx')
+    command.add_argument(
+        'format',
+        nargs='?',
+        help='with DATA_ROOT, as of enroll: instances that the file is compared on. int8 needs the '
+        'dataset of the enrolled ones, on which it is calibrated. Without: the small pictures that '
+        'the model keeps',
+    )
+    command.add_argument('data_root', nargs='?', help='folder of the dataset')
+    command.add_argument(
+        '--engine',
+        choices=('onnx', 'openvino'),
+        default='onnx',
+        help='ONNX Runtime (default) or OpenVINO; either can run the file later',
+    )
+    command.add_argument(
+        '--precision',
+        choices=('fp32', 'fp16', 'int8'),
+        default='fp32',
+        help='of weights and arithmetic; layers that int8 harms stay in float32 (default: fp32)',
+    )
+    command.add_argument(
+        '--early-exit',
+        action='store_true',
+        help='leave views out where the first few decide; the margin is fitted on the support',
+    )
+    add_dataset_options(command)
+    add_import_option(command)
+    command.set_defaults(module='export')
 
 
 def add_inspect_arguments(command: argparse.ArgumentParser) -> None:

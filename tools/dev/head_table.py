@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmvrec.models.heads import FewShotHead
+from mmvrec.models.heads.info import HeadInfo
 from mmvrec.registry import MODELS
 
 FOLDER = Path(__file__).parents[2] / 'configs/heads'
@@ -25,7 +26,7 @@ def configs_of() -> dict[type[FewShotHead], list[str]]:
 
 def row(kind: type[FewShotHead], configs: list[str]) -> str:
     """One line of the table."""
-    info = kind.info()
+    info = HeadInfo.of(kind)
     method = f'[{info.method}]({info.paper})' if info.paper else info.method
     claims = (info.trains, info.needs_text, info.incremental, info.takes_prior)
     cells = [

@@ -19,6 +19,7 @@ from mmvrec.datasets.transforms.view_geometry import (
     is_right_angle,
 )
 from mmvrec.datasets.transforms.view_resize import pillow_crops, resize_crop, torch_crops
+from mmvrec.datasets.transforms.view_rotation import cut_rotated
 from mmvrec.registry import TRANSFORMS
 from mmvrec.structures.view_plan import FLIP_DIMS, ViewPlan
 
@@ -202,7 +203,7 @@ class MultiViewRegionContext(BaseTransform):
         upright = None
         for angle in self.settings['rotations']:
             if not is_right_angle(angle):
-                turned = (region.cut_rotated(x, y, size, angle) for y in ys for x in xs)
+                turned = (cut_rotated(region, x, y, size, angle) for y in ys for x in xs)
                 yield torch.cat([resize_crop(crop, self.sides, backend) for crop in turned])
                 continue
             if upright is None:

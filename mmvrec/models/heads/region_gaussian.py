@@ -224,12 +224,26 @@ class RegionGaussianHead(FewShotHead):
         Raises:
             ValueError: the head has only been loaded: it keeps no statistics then.
         """
+        means, whitening = self.rejection_space()
+        centres = unit_views(self.select_views(feats)).mean(1)
+        return -((centres[:, None] - means) @ whitening.T).square().sum(-1).amin(1)
+
+    @torch.no_grad()
+    def rejection_space(self) -> tuple[Tensor, Tensor]:
+        """Class means and what makes distances to them Euclidean, for :meth:`typicality`.
+
+        Returns:
+            tuple[Tensor, Tensor]: means, float64, (N, C), and the inverse of the lower Cholesky
+            factor of the covariance without prior, float64, (C, C).
+
+        Raises:
+            ValueError: the head has only been loaded: it keeps no statistics then.
+        """
         statistics = self._fitted_statistics()
         factor = torch.linalg.cholesky(self._without_prior().covariance(statistics))
-        rows = torch.cat([unit_views(self.select_views(feats)).mean(1), statistics.means])
-        whitened = torch.linalg.solve_triangular(factor, rows.T, upper=False).T
-        queries, means = whitened.split([len(feats), len(statistics.means)])
-        return -(queries[:, None] - means).square().sum(-1).amin(1)
+        identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
+        whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
+        return statistics.means, whitening
 
     @torch.no_grad()
     def leave_out_typicality(
