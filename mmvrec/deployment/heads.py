@@ -108,4 +108,4 @@ def _(head: RegionGaussianHead) -> tuple[dict, dict[str, Tensor]]:
     if head.statistics is not None:
         means, whitening = head.rejection_space()
         arrays |= {'rejection_means': means, 'rejection_whitening': whitening.float()}
-    return {'form': 'linear', 'prior_weight': head.prior_weight}, arrays
+    return {'form': 'linear', 'prior_weight': head.shrinkage.weight}, arrays

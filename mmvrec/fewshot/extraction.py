@@ -22,7 +22,9 @@ from torch.utils.data import DataLoader
 
 from mmvrec.fewshot.feature_cache import FeatureCache
 from mmvrec.models.backbones import ViewBackbone
+from mmvrec.models.backbones.precision import resolve_precision
 from mmvrec.models.classifiers import MVRECClassifier
+from mmvrec.models.heads.covariance_prior import check_prior
 from mmvrec.structures import FeatureBank
 
 DEFAULT_CACHE_DIR = 'work_dirs/feature_banks'
@@ -55,7 +57,7 @@ def build_bank(
     if dataset.bank is not None:
         return dataset.bank
     _check_precision(model, fp16)
-    model.check_prior()
+    check_prior(model.head_cfg, model.backbone)
     records = [dataset.get_data_info(i) for i in range(len(dataset))]
     return FeatureBank(
         feats=_cached_features(model, dataloader, cache_dir, fp16),
@@ -133,7 +135,7 @@ def _embedded(
     if model.backbone is not None:
         # Before the progress bar, so that what is said of the weights stays readable.
         model.backbone.init_weights()
-        model.check_prior()
+        check_prior(model.head_cfg, model.backbone)
     device = model.data_preprocessor.device
     batches = _own_batches(dataloader, pinned=device.type == 'cuda')
     for batch in _with_progress(batches, dataloader.dataset, progress):
@@ -267,7 +269,11 @@ def _precision_key(model: MVRECClassifier, fp16: bool) -> str:
     device = model.data_preprocessor.device
     if fp16:
         return f'amp on {device.type}'
-    return f'bf16 on {device.type}' if model.precision_on(device) == 'bf16' else 'float32'
+    return (
+        f'bf16 on {device.type}'
+        if resolve_precision(model.precision, device) == 'bf16'
+        else 'float32'
+    )
 
 
 def _place(data_root: str, cache_dir: str) -> str:

@@ -1,13 +1,11 @@
 """Exporting what tools/train.py has trained, as a user does it."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from engine_parts import TINY_ARCH
+from forks import run_script
 from mmengine.config import Config
 
 from mmvrec.deployment.onnx_file import read_exported
@@ -18,10 +16,8 @@ from mmvrec_runtime import Classifier
 REPO = Path(__file__).parents[2]
 
 
-def run(*arguments: object, status: int = 0) -> str:
-    command = [sys.executable, '-W', 'ignore', *map(str, arguments)]
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def run(script: Path, *arguments: object, cwd: Path, status: int = 0) -> str:
+    done = run_script(script, *arguments, cwd=cwd)
     assert done.returncode == status, done.stderr[-2000:]
     return done.stdout + done.stderr
 
@@ -49,14 +45,14 @@ def config(tmp_path_factory) -> Path:
 
 def test_a_checkpoint_is_exported_for_one_of_its_products(config):
     folder = config.parent
-    run(REPO / 'tools' / 'train.py', config, '--work-dir', folder)
+    run(REPO / 'tools' / 'train.py', config, '--work-dir', folder, cwd=folder)
     tool = [REPO / 'tools' / 'deployment' / 'export.py', config, folder / 'iter_3.pth']
     out = folder / 'm.onnx'
-    printed = run(*tool, out, status=1)
+    printed = run(*tool, out, cwd=folder, status=1)
     assert "the model has the tasks ['ceramic_tile', 'brushed_metal']; name one" in printed
-    assert "no task 'wood'" in run(*tool, out, '--task', 'wood', status=1)
+    assert "no task 'wood'" in run(*tool, out, '--task', 'wood', cwd=folder, status=1)
     assert not out.exists()
-    assert "'other_labels': 0" in run(*tool, out, '--task', 'ceramic_tile')
+    assert "'other_labels': 0" in run(*tool, out, '--task', 'ceramic_tile', cwd=folder)
     info, arrays = read_exported(out)
     assert info['classes'] == ['hole', 'scratch']
     assert info['head']['type'] == 'ZipAdapterFHead'

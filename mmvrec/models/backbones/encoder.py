@@ -1,5 +1,6 @@
 """The layers of a vision transformer, run so that no work is done for what nobody looks at."""
 
+import torch
 import torch.nn.functional as F
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 from torch import Tensor, nn
@@ -68,3 +69,32 @@ def run_last_layer(layer: TransformerEncoderLayer, tokens: Tensor, normed: Tenso
     attended = F.scaled_dot_product_attention(query, keys, values)
     token = tokens[:, :1] + attn.proj(attended.transpose(1, 2).flatten(2))
     return layer.ffn(layer.ln2(token), identity=token)
+
+
+@torch.no_grad()
+def draw_clip_weights(
+    module: nn.Module, width: int, layers: int, generator: torch.Generator
+) -> None:
+    """Draw all weights with the standard deviations of CLIP's initialisation.
+
+    Args:
+        module (nn.Module): a vision transformer with the names of MMPretrain's.
+        width (int): channels of a token, D.
+        layers (int): number of its layers.
+        generator (torch.Generator): draws.
+    """
+    deviations = {
+        'attn.proj.weight': (2 * layers * width) ** -0.5,
+        'ffn.layers.1.weight': (2 * layers * width) ** -0.5,
+        'ffn.layers.0.0.weight': (2 * width) ** -0.5,
+        'patch_embed.projection.weight': module.patch_embed.projection.weight[0].numel() ** -0.5,
+    }
+    for name, parameter in module.named_parameters():
+        if 'ln' in name or 'norm' in name:
+            parameter.fill_(float(name.endswith('weight')))
+        elif name.endswith('bias'):
+            parameter.zero_()
+        else:
+            ending = next((e for e in deviations if name.endswith(e)), None)
+            deviation = deviations[ending] if ending else width**-0.5
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * deviation)

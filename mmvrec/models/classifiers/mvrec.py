@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from mmvrec.models.backbones.base import ViewBackbone
 from mmvrec.models.backbones.precision import PRECISIONS, Bfloat16Embedder, resolve_precision
 from mmvrec.models.heads.base import FewShotHead
-from mmvrec.models.heads.covariance_prior import load_prior
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.registry import MODELS
 from mmvrec.structures import MADE_ELSEWHERE, LabelSpace, Provenance
@@ -124,21 +123,6 @@ class MVRECClassifier(BaseClassifier):
         feats = [self._text_feats[task, *names] for task, names in label_space.classes.items()]
         return torch.cat(feats).to(self.data_preprocessor.device)
 
-    def precision_on(self, device: torch.device) -> str:
-        """The arithmetic of the backbone on a device: ``fp32`` or ``bf16``."""
-        return resolve_precision(self.precision, device)
-
-    def check_prior(self) -> None:
-        """Check that the head's covariance prior is one of this backbone's weights.
-
-        Raises:
-            ValueError: it was made with others.
-        """
-        name = self.head_cfg.get('prior')
-        if name is not None and self.backbone is not None:
-            digest, source = self.backbone.weights_digest(), self.backbone.provenance.source
-            load_prior(name).check_weights(digest, source)
-
     def head_tasks(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """Name the heads for some tasks, with the tasks that each tells apart."""
         return {UNIFIED: list(tasks)} if self.unified else {task: [task] for task in tasks}
@@ -171,7 +155,7 @@ class MVRECClassifier(BaseClassifier):
 
     def _embedder(self, part: ViewBackbone) -> Callable[[Tensor], Tensor]:
         """What embeds views in the model's precision as a part of the backbone does."""
-        if self.precision_on(part.mean.device) == 'fp32':
+        if resolve_precision(self.precision, part.mean.device) == 'fp32':
             return part.embed
         if part not in self._low or not self._low[part].is_current(part):
             self._low[part] = Bfloat16Embedder(part, self.views_per_forward)

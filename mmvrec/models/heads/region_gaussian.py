@@ -1,7 +1,7 @@
 """Gaussian discriminant analysis with what is known of the backbone before any label."""
 
 from collections.abc import Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,8 @@ from torch import Tensor
 from mmvrec.models.heads.base import FewShotHead, check_instances
 from mmvrec.models.heads.covariance_prior import load_prior
 from mmvrec.models.heads.gaussian_leave_out import GaussianLeaveOut
-from mmvrec.models.heads.gaussian_statistics import NO_SCATTER, GaussianStatistics, unit_views
+from mmvrec.models.heads.gaussian_statistics import GaussianStatistics, unit_views
+from mmvrec.models.heads.shrinkage import Shrinkage
 from mmvrec.models.heads.state import frozen
 from mmvrec.registry import MODELS
 
@@ -73,7 +74,7 @@ class RegionGaussianHead(FewShotHead):
         if not 0 < prior_weight <= 1:
             raise ValueError(f'prior_weight must be above 0 and at most 1, got {prior_weight}')
         self.prior = None if prior is None else load_prior(prior)
-        self.prior_weight = prior_weight
+        self.shrinkage = Shrinkage(self.prior, prior_weight)
         self.statistics: GaussianStatistics | None = None
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
@@ -153,48 +154,17 @@ class RegionGaussianHead(FewShotHead):
         return self
 
     def _solve(self, statistics: GaussianStatistics) -> None:
-        weight, bias = discriminant(statistics.means, self.covariance(statistics))
+        weight, bias = discriminant(statistics.means, self.shrinkage.covariance(statistics))
         self.weight.copy_(weight)
         self.bias.copy_(bias)
         self.statistics = statistics
-
-    def target(self, channels: int) -> Tensor:
-        """What the covariance is shrunk to, P, float64, (C, C), on the device of the head."""
-        if self.prior is None:
-            return torch.eye(channels, dtype=torch.float64, device=self.weight.device)
-        return self.prior.covariance.to(self.weight.device)
-
-    def shares(self, trace: float, statistics: GaussianStatistics) -> tuple[float, float]:
-        """The numbers a and b of ``Sigma = a W + b P``.
-
-        Args:
-            trace (float): tr(W).
-            statistics (GaussianStatistics): of the same support; shapes and counts are looked at.
-        """
-        num_classes, channels = statistics.sums.shape
-        num_views = statistics.num_views
-        if trace <= NO_SCATTER * num_views:
-            return 0.0, 1.0
-        freedom = max(num_views - num_classes, 1)
-        if self.prior is None:
-            believed, target_trace = 1 - channels / (channels + num_views - 1), channels
-        else:
-            free = 1 - num_classes / float(statistics.instances.sum())
-            believed, target_trace = (1 - self.prior_weight) * free, self.prior.trace
-        return believed / freedom, (1 - believed) * trace / (freedom * target_trace)
-
-    def covariance(self, statistics: GaussianStatistics) -> Tensor:
-        """Sigma, float64, (C, C)."""
-        scatter = statistics.scatter
-        own, target = self.shares(float(scatter.trace()), statistics)
-        return own * scatter + target * self.target(len(scatter))
 
     @torch.no_grad()
     def leave_out_scores(
         self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
     ) -> Tensor:
         """See the base class; in closed form, see :class:`GaussianLeaveOut`."""
-        leave_out = GaussianLeaveOut(self, feats, labels)
+        leave_out = GaussianLeaveOut(self.select_views(feats), labels, self.shrinkage)
         head = deepcopy(self).double()
         scores = torch.full((len(labels), len(self.bias)), torch.nan, dtype=torch.float64)
         for block in blocks:
@@ -240,7 +210,7 @@ class RegionGaussianHead(FewShotHead):
             ValueError: the head has only been loaded: it keeps no statistics then.
         """
         statistics = self._fitted_statistics()
-        factor = torch.linalg.cholesky(self._without_prior().covariance(statistics))
+        factor = torch.linalg.cholesky(Shrinkage().covariance(statistics))
         identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
         whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
         return statistics.means, whitening
@@ -250,16 +220,11 @@ class RegionGaussianHead(FewShotHead):
         self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
     ) -> Tensor:
         """See the base class; in closed form, see :class:`GaussianLeaveOut`."""
-        leave_out = GaussianLeaveOut(self._without_prior(), feats, labels)
+        leave_out = GaussianLeaveOut(self.select_views(feats), labels, Shrinkage())
         found = torch.full((len(labels),), torch.nan, dtype=torch.float64)
         for block in blocks:
             found[block] = -leave_out.distances(block).amin(1).cpu()
         return found
-
-    def _without_prior(self) -> 'RegionGaussianHead':
-        head = copy(self)
-        head.prior = None
-        return head
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N)."""
