@@ -1,12 +1,12 @@
 """``mmvrec enroll``: from a dataset to a saved model."""
 
 import argparse
-from collections import Counter
 
 from mmengine.registry import init_default_scope
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.cli.imports import import_modules
+from mmvrec.cli.saved_models import write_change
 from mmvrec.datasets.build import build_dataset
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f'--cfg-options do not fit {args.config}: {error.args[0]}') from error
     inferencer = DefectInferencer(cfg, device=args.device)
     inferencer.enroll_dataset(dataset)
-    inferencer.fit(calibrate=args.calibrate).save(args.out)
-    counts = Counter(inferencer.bank.label_names)
-    print(f'{args.out}: {dict(sorted(counts.items()))}, threshold {inferencer.fitted.threshold}')
+    # Where no training is needed for it, scores are calibrated in any case.
+    inferencer.fit(calibrate=args.calibrate or None)
+    write_change(inferencer, args.out, f'enrolled {args.format} {args.data_root}')
     return 0
