@@ -1,4 +1,4 @@
-"""An instance and what is around it, with an outline that leaves the defect to be seen."""
+"""Crops of instances with their surroundings, and outlines that leave the defect visible."""
 
 from dataclasses import dataclass
 
@@ -63,7 +63,7 @@ def crop_side(number: int) -> int:
 
 
 def _surroundings(bbox: list[float], height: int, width: int) -> tuple[int, int, int, int]:
-    """A square around a box, as far as it lies in the image: x1, y1, x2, y2, at least a pixel."""
+    """Compute a square around a box, clipped to the image: x1, y1, x2, y2, at least a pixel."""
     x1, y1, x2, y2 = bbox
     half = max(_CONTEXT * max(x2 - x1, y2 - y1), _LEAST_SIDE) / 2
     middle = np.array([x1 + x2, y1 + y2]) / 2
@@ -73,7 +73,7 @@ def _surroundings(bbox: list[float], height: int, width: int) -> tuple[int, int,
 
 
 def ring(mask: np.ndarray) -> tuple[str, ...]:
-    """Lines around the parts of a mask, at a distance, so that they cover nothing of it.
+    """Compute lines around the parts of a mask, at a distance, so that they cover nothing of it.
 
     Args:
         mask (np.ndarray): bool, (H, W).
