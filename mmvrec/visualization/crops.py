@@ -81,10 +81,11 @@ def ring(mask: np.ndarray) -> tuple[str, ...]:
     Returns:
         tuple[str, ...]: the largest parts, see :class:`Crop`.
     """
-    margin = max(1, round(_MARGIN * max(mask.shape)))
+    margin = max(2, round(_MARGIN * max(mask.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     widened = cv2.dilate(mask.astype(np.uint8), disc)
     contours, _ = cv2.findContours(widened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     contours = sorted(contours, key=cv2.contourArea, reverse=True)[:_MOST_PARTS]
     lines = [cv2.approxPolyDP(contour, 0.7, True)[:, 0] for contour in contours]
-    return tuple(' '.join(f'{x},{y}' for x, y in line.tolist()) for line in lines)
+    # Through the middles of pixels, whose corners are whole numbers in SVG.
+    return tuple(' '.join(f'{x + 0.5:g},{y + 0.5:g}' for x, y in line.tolist()) for line in lines)
