@@ -1,4 +1,4 @@
-"""What a person has said of the answers, as the review page saves it: ``corrections.json``."""
+"""Reader of ``corrections.json``, in which the review page saves what a person has decided."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Pixels of instances for pictures, read as they are read to be embedded."""
+"""Image and mask of instances for pictures, read as they are to be embedded."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The review page of a day's answers."""
+"""Review page of what an inferencer has predicted."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

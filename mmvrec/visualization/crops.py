@@ -1,4 +1,4 @@
-"""An instance and what is around it, with an outline that leaves the defect to be seen."""
+"""Crops of instances with their surroundings, and outlines that leave the defect visible."""
 
 from dataclasses import dataclass
 
@@ -63,7 +63,7 @@ def crop_side(number: int) -> int:
 
 
 def _surroundings(bbox: list[float], height: int, width: int) -> tuple[int, int, int, int]:
-    """A square around a box, as far as it lies in the image: x1, y1, x2, y2, at least a pixel."""
+    """Compute a square around a box, clipped to the image: x1, y1, x2, y2, at least a pixel."""
     x1, y1, x2, y2 = bbox
     half = max(_CONTEXT * max(x2 - x1, y2 - y1), _LEAST_SIDE) / 2
     middle = np.array([x1 + x2, y1 + y2]) / 2
@@ -73,7 +73,7 @@ def _surroundings(bbox: list[float], height: int, width: int) -> tuple[int, int,
 
 
 def ring(mask: np.ndarray) -> tuple[str, ...]:
-    """Lines around the parts of a mask, at a distance, so that they cover nothing of it.
+    """Compute lines around the parts of a mask, at a distance, so that they cover nothing of it.
 
     Args:
         mask (np.ndarray): bool, (H, W).
@@ -81,10 +81,11 @@ def ring(mask: np.ndarray) -> tuple[str, ...]:
     Returns:
         tuple[str, ...]: the largest parts, see :class:`Crop`.
     """
-    margin = max(1, round(_MARGIN * max(mask.shape)))
+    margin = max(2, round(_MARGIN * max(mask.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     widened = cv2.dilate(mask.astype(np.uint8), disc)
     contours, _ = cv2.findContours(widened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     contours = sorted(contours, key=cv2.contourArea, reverse=True)[:_MOST_PARTS]
     lines = [cv2.approxPolyDP(contour, 0.7, True)[:, 0] for contour in contours]
-    return tuple(' '.join(f'{x},{y}' for x, y in line.tolist()) for line in lines)
+    # Through the middles of pixels, whose corners are whole numbers in SVG.
+    return tuple(' '.join(f'{x + 0.5:g},{y + 0.5:g}' for x, y in line.tolist()) for line in lines)

@@ -1,4 +1,4 @@
-"""The page that says how good a classifier is, in words first: for those who decide about it."""
+"""Report of an evaluation for those who decide: words first, then counts, then pictures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Pages of HTML that hold everything they show, from the templates beside this module."""
+"""Self-contained HTML pages from the templates beside this module."""
 
 import base64
 import hashlib
@@ -55,7 +55,7 @@ def write_page(path: str | Path, template: str, styles: str, script: str = '', *
 
 @cache
 def texts(page: str) -> dict[str, dict[str, str]]:
-    """What a page says, by language (``en``, ``de``, ``zh``) and name of the text."""
+    """Read what a page says, by language (``en``, ``de``, ``zh``) and name of the text."""
     catalogue = json.loads((TEMPLATES / 'texts.json').read_text(encoding='utf-8'))
     return catalogue[page]
 
@@ -70,7 +70,7 @@ def _policy(sources: dict[str, str]) -> str:
 
 
 def _shown(value: object) -> object:
-    """Names with characters that are not seen, or that no file can hold, as escapes."""
+    """Write characters of names that are not seen, or that no file can hold, as escapes."""
     return printable(value) if type(value) is str else value
 
 

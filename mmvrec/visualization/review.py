@@ -1,4 +1,4 @@
-"""The page on which a person reviews a day's answers, and saves what was wrong."""
+"""Review page: a person looks through predictions, least sure first, and saves corrections."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

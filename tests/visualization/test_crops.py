@@ -8,7 +8,8 @@ from mmvrec.visualization.crops import crop_instance, crop_side, ring
 
 
 def points(line: str) -> np.ndarray:
-    return np.array([pair.split(',') for pair in line.split()], int)
+    """Pixels through whose middles the line runs."""
+    return np.floor(np.array([pair.split(',') for pair in line.split()], float)).astype(int)
 
 
 def rectangle(height, width, x1, y1, x2, y2) -> np.ndarray:
@@ -81,3 +82,10 @@ def test_the_more_instances_the_smaller_the_crops():
         160,
         160,
     ]
+
+
+def test_the_outline_keeps_two_pixels_from_a_small_defect():
+    (line,) = ring(rectangle(40, 40, 15, 15, 25, 25) > 0)
+    drawn = np.array([pair.split(',') for pair in line.split()], float)
+    assert drawn.min(0).tolist() == [13.5, 13.5]
+    assert drawn.max(0).tolist() == [26.5, 26.5]

@@ -9,7 +9,7 @@ const byId = (id) => document.getElementById(id);
 const classes = [...day.classes];
 const decisions = new Map(); // Of instances by their places: {label, verdict}.
 const history = []; // What was decided before, for undo: {place, before}.
-let current = 0, zoom = 0, isSaved = true, file = null, language = 'en', said = null;
+let current = 0, zoom = 0, isSaved = true, file = null, language = 'en', said = () => '';
 
 // Characters that are not seen but do something are shown as escapes.
 const shown = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
@@ -153,9 +153,10 @@ function show(place) {
   draw();
 }
 
-function tell(name, values = {}) {
-  said = [name, values];
-  byId('status').textContent = say(name, values);
+// What is said is made anew in another language.
+function tell(name, values = () => ({})) {
+  said = () => say(name, values());
+  byId('status').textContent = said();
 }
 
 // Decisions.
@@ -167,13 +168,14 @@ function put(place, decision) {
 }
 
 function decide(label, verdict) {
-  history.push({place: current, before: decisions.get(current)});
-  put(current, {label, verdict});
+  const place = current;
+  history.push({place, before: decisions.get(place)});
+  put(place, {label, verdict});
   const all = day.instances.length;
   let next = current;
   for (let step = 1; step < all && decisions.has(next); step++) next = (current + step) % all;
   if (decisions.size === all) tell('all_done');
-  else tell('progress', {done: decisions.size, all});
+  else tell('decided', () => ({answer: answerText(day.instances[place]), decision: decisionText(place)}));
   show(decisions.has(next) ? current : next);
   // Else the space bar would press the button again that was clicked.
   byId('list').focus({preventScroll: true});
@@ -241,12 +243,12 @@ async function save() {
     } else download(text);
   } catch (error) {
     file = null;
-    tell('not_saved', {reason: error.message});
+    tell('not_saved', () => ({reason: error.message}));
     return;
   }
   // What was decided while the file was written is not in it.
   isSaved = text === corrections();
-  tell('saved', {count});
+  tell('saved', () => ({count}));
 }
 
 // Controls.
@@ -292,7 +294,7 @@ function translate(to) {
   for (const element of document.querySelectorAll('[data-text]')) element.textContent = say(element.dataset.text);
   for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', say(element.dataset.label));
   byId('broken').querySelector('summary').textContent = say('broken', {count: day.errors.length});
-  if (said) tell(...said);
+  byId('status').textContent = said();
   if (day.instances.length) draw();
 }
 
