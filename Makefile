@@ -19,9 +19,9 @@ install: .venv/.installed
 	touch $@
 
 demo: install
-	$(BIN)/python tools/test.py configs/mvrec/zipa_5shot_synthetic.py --work-dir $(DEMO) \
+	$(BIN)/python tools/test.py configs/mvrec/default_5shot_synthetic_small.py --work-dir $(DEMO) \
 		--out $(DEMO)/metrics.json --out-item metrics
-	$(BIN)/python tools/misc/draw_views.py configs/mvrec/zipa_5shot_synthetic.py $(DEMO)/views.png
+	$(BIN)/python tools/misc/draw_views.py configs/mvrec/default_5shot_synthetic_small.py $(DEMO)/views.png
 
 test: install
 	$(BIN)/ruff check .
