@@ -14,7 +14,13 @@ from mmvrec.fewshot.expected_accuracy import (
     expected_share,
 )
 from mmvrec.fewshot.label_errors import LabelError, suspected_label_errors
-from mmvrec.fewshot.learning_curve import LearningCurve, learning_curve
+from mmvrec.fewshot.learning_curve import (
+    LEAST_SHOTS,
+    LearningCurve,
+    learning_curve,
+    mean_shots,
+    with_more,
+)
 from mmvrec.fewshot.leave_out import leave_out_blocks
 from mmvrec.models.heads import FewShotHead
 from mmvrec.structures import FeatureBank
@@ -44,8 +50,10 @@ class ConfusedClasses:
 class SupportEstimate:
     """What can be expected of a head on new instances, from its support alone.
 
-    Every instance is scored by a fit without it (:func:`leave_out_blocks`). All of it is about
-    instances like those in the support: what was labelled is all that is known.
+    Every instance is scored by a fit without it (:func:`leave_out_blocks`), which is a fit on one
+    instance fewer than there are; where every class has three, the learning curve says how much
+    that matters. All of it is about instances like those in the support: what was labelled is all
+    that is known.
 
     Args:
         accuracy (Share): expected on queries whose classes occur equally often.
@@ -56,8 +64,10 @@ class SupportEstimate:
             :meth:`FewShotHead.typicality`.
         label_errors (tuple[LabelError, ...]): labels that the rest of the support contradicts, the
             clearest first.
-        curve (LearningCurve, optional): what more labels would bring; None where the support is
-            too small to tell, or the head trains.
+        curve (LearningCurve, optional): how the error has fallen with the labels; None where the
+            support is too small to tell, or several instances are of one group.
+        more (int): further instances per class that :attr:`with_more` is about.
+        with_more (Share, optional): accuracy expected with these; None without curve.
         not_estimated (tuple[str, ...]): classes of which nothing is known, as no instance of theirs
             could be left out.
     """
@@ -69,15 +79,25 @@ class SupportEstimate:
     threshold: float
     label_errors: tuple[LabelError, ...]
     curve: LearningCurve | None
+    more: int
+    with_more: Share | None
     not_estimated: tuple[str, ...]
 
     def to_dict(self) -> dict:
         """The fields in types that JSON has."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        """As ``expected accuracy 82 % (…); with 5 more per class expect 84 to 89 %``."""
+        told = f'expected accuracy {self.accuracy}'
+        if self.with_more is None:
+            return f'{told}; it takes {LEAST_SHOTS} instances of each class to tell what more bring'
+        low, high = (round(100 * bound) for bound in (self.with_more.low, self.with_more.high))
+        return f'{told}; with {self.more} more per class expect {low} to {high} %'
+
 
 def estimate(
-    head: FewShotHead, bank: FeatureBank, groups: Sequence[str] | None = None
+    head: FewShotHead, bank: FeatureBank, groups: Sequence[str] | None = None, more: int = 5
 ) -> SupportEstimate | None:
     """Estimate what a head does on new instances.
 
@@ -86,6 +106,7 @@ def estimate(
         bank (FeatureBank): its support, all labelled, of the tasks that the head tells apart.
         groups (Sequence[str], optional): see :func:`leave_out_blocks`; the image of every instance,
             where several are of one. Defaults to None.
+        more (int): instances per class that one might add. Defaults to 5.
 
     Returns:
         SupportEstimate | None: None where no class has two instances (or groups).
@@ -99,26 +120,34 @@ def estimate(
     if not blocks:
         return None
     device = next(head.parameters(), bank.feats).device
-    feats = bank.feats.to(device)
-    scores = head.leave_out_scores(feats, labels.to(device), blocks)
-    typical = head.leave_out_typicality(feats, labels.to(device), blocks)
-    known = scores.isnan().logical_not().all(1)
-    rows = known.nonzero().flatten().tolist()
-    scores, own = scores[known], labels[known]
-    right = expected_right(scores, own)
+    on_device = bank.feats.to(device), labels.to(device)
+    scores = head.leave_out_scores(*on_device, blocks)
+    typical = head.leave_out_typicality(*on_device, blocks)
+    rows = sorted(position for block in blocks for position in block)
+    scores, own = scores[rows], labels[rows]
+    wrong = 1 - expected_right(scores, own)
+    # Instances of one group are not as many labels as there are: what they bring is not known.
+    alone = groups is None or len(set(groups)) == len(labels)
+    curve = learning_curve(head, *on_device, float(wrong.mean())) if alone else None
+    shots = mean_shots(labels)
+    if curve is not None:
+        # One instance fewer is a little worse: all instances share what the line says of that.
+        wrong = (wrong * curve.error_at(shots) / wrong.mean().clamp(min=1e-12)).clamp(max=1)
+    accuracy = expected_accuracy(1 - wrong, own)
     temperature = fit_temperature(scores, own)
-    accuracy = expected_accuracy(right, own)
     return SupportEstimate(
         accuracy=accuracy,
-        recalls={names[k]: expected_share(right[own == k]) for k in own.unique().tolist()},
+        recalls={names[k]: expected_share(1 - wrong[own == k]) for k in own.unique().tolist()},
         confusions=_confusions(scores, own, names),
         temperature=temperature,
-        threshold=float(typical[known].quantile(REJECTED)),
+        threshold=float(typical[rows].quantile(REJECTED)),
         label_errors=suspected_label_errors(
             scores / temperature, own, names, [bank.ids[row] for row in rows]
         ),
-        curve=learning_curve(head, feats, labels.to(device), accuracy),
-        not_estimated=tuple(n for k, n in enumerate(names) if k not in own.tolist()),
+        curve=curve,
+        more=more,
+        with_more=None if curve is None else with_more(curve, accuracy, shots, more),
+        not_estimated=tuple(name for k, name in enumerate(names) if k not in own.tolist()),
     )
 
 

@@ -1,12 +1,13 @@
-"""What more labels would bring."""
+"""How the error falls with the number of labels: what there is, and what more would bring."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor
 
-from mmvrec.fewshot.expected_accuracy import Share, expected_right
+from mmvrec.fewshot.expected_accuracy import LEVEL, Share, expected_right
 from mmvrec.models.heads import FewShotHead
 
 #: Random subsets per number of shots.
@@ -16,89 +17,117 @@ LEAST_SHOTS = 3
 #: Slopes of the error in log-log coordinates that are believed: more labels do not hurt, and the
 #: error of a mean falls with 1 / shots at best.
 _SLOPES = (0.0, 1.0)
+#: Errors below count as this, as there is no logarithm of 0.
+_LEAST_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Accuracies of fits on fewer instances, and what they say of more.
+    """Errors of fits on random parts of the support, and the power law through them.
+
+    ``error = exp(offset) shots^-slope`` (Cortes et al., NeurIPS 1993; Hestness et al.,
+    arXiv:1712.00409).
 
     Args:
-        shots (tuple[int, ...]): instances per class, ascending.
-        accuracies (tuple[float, ...]): expected with so many, in [0, 1].
-        more (int): further instances per class that :attr:`expected` is about.
-        expected (Share): with so many more than there are.
+        shots (tuple[float, ...]): instances per class, ascending.
+        errors (tuple[float, ...]): mean shares of wrong answers with so many, in [0, 1].
+        slope (float): in [0, 1].
+        slope_error (float): its standard error over the draws.
+        offset (float): logarithm of the error at one shot.
     """
 
-    shots: tuple[int, ...]
-    accuracies: tuple[float, ...]
-    more: int
-    expected: Share
+    shots: tuple[float, ...]
+    errors: tuple[float, ...]
+    slope: float
+    slope_error: float
+    offset: float
 
-    def __str__(self) -> str:
-        """As ``with 5 more per class expect 84 to 89 %``."""
-        low, high = (round(100 * bound) for bound in (self.expected.low, self.expected.high))
-        return f'with {self.more} more per class expect {low} to {high} %'
+    def error_at(self, shots: float) -> float:
+        """The error with so many instances per class, in [0, 1]."""
+        return float(min(np.exp(self.offset - self.slope * np.log(shots)), 1.0))
 
 
 def learning_curve(
-    head: FewShotHead, feats: Tensor, labels: Tensor, accuracy: Share, more: int = 5
+    head: FewShotHead, feats: Tensor, labels: Tensor, left_out: float
 ) -> LearningCurve | None:
-    """Fit on random subsets, judge on the rest, and draw the line on.
-
-    The error is taken to fall with a power of the number of shots, ``error = c shots^-b`` (Hestness
-    et al., arXiv:1712.00409; Cortes et al., NeurIPS 1993): a line in log-log coordinates, through
-    the subsets' means, shifted to go through the estimate of the whole support. The interval has
-    two parts, added as independent: that of the estimate, and that of the slope (standard error
-    over the draws).
+    """Fit on random subsets, judge on the rest, and lay a power law through the errors.
 
     Args:
-        head (FewShotHead): a head that does not train; its settings are used, its fit is not.
+        head (FewShotHead): one that does not train; its settings are used, its fit is not.
         feats (Tensor): view features of the support, float, (M, V, C).
         labels (Tensor): class indices, int64, (M,).
-        accuracy (Share): what is expected with all of it.
-        more (int): further instances per class. Defaults to 5.
+        left_out (float): share of the instances that are wrong when left out, which is the error of
+            one instance fewer per class than there are.
 
     Returns:
-        LearningCurve | None: None where a class has fewer than :data:`LEAST_SHOTS` instances, or
-        where nothing is expected to be wrong.
+        LearningCurve | None: None where a class has fewer than :data:`LEAST_SHOTS` instances.
     """
     most = int(labels.bincount().min())
-    if most < LEAST_SHOTS or accuracy.value >= 1:
+    if most < LEAST_SHOTS:
         return None
     shots = np.arange(1, most)
     generator = torch.Generator().manual_seed(0)
-    errors = np.array(
+    drawn = np.array(
         [
             [_subset_error(head, feats, labels, int(k), generator) for k in shots]
             for _ in range(DRAWS)
         ]
     )
-    spacing = np.log(shots) - np.log(shots).mean()
-    slopes = -(np.log(errors.clip(1e-3)) @ spacing) / (spacing @ spacing)
-    slope = float(np.clip(slopes.mean(), *_SLOPES))
-    growth = np.log((most + more) / most)
-    expected = 1 - (1 - accuracy.value) * np.exp(-slope * growth)
-    # How far the end of the line moves with the slope.
-    lever = (1 - expected) * growth * 1.2816 * slopes.std(ddof=1) / np.sqrt(DRAWS)
-    shrunk = (1 - expected) / (1 - accuracy.value)
-    low = expected - np.hypot(lever, shrunk * (accuracy.value - accuracy.low))
-    high = expected + np.hypot(lever, shrunk * (accuracy.high - accuracy.value))
+    x = np.log([*shots, mean_shots(labels) - 1])
+    lines = [_line(x, np.array([*errors, left_out])) for errors in drawn]
+    means = np.array([*drawn.mean(0), left_out])
+    slope, offset = _line(x, means)
     return LearningCurve(
-        shots=(*shots.tolist(), most),
-        accuracies=(*(1 - errors.mean(0)).tolist(), accuracy.value),
-        more=more,
-        expected=Share(float(expected), max(float(low), 0.0), min(float(high), 1.0), len(labels)),
+        shots=tuple(np.exp(x).tolist()),
+        errors=tuple(means.tolist()),
+        slope=slope,
+        slope_error=float(np.std([own for own, _ in lines], ddof=1) / np.sqrt(DRAWS)),
+        offset=offset,
     )
+
+
+def mean_shots(labels: Tensor) -> float:
+    """Geometric mean of the numbers of instances of the classes."""
+    return float(labels.bincount().double().log().mean().exp())
+
+
+def with_more(curve: LearningCurve, accuracy: Share, shots: float, more: int) -> Share:
+    """What more labels would bring.
+
+    The line is drawn on from the estimate of what there is. The interval has two parts, added as
+    independent: that of the estimate, and that of the slope.
+
+    Args:
+        curve (LearningCurve): of the support.
+        accuracy (Share): what is expected with it.
+        shots (float): instances per class that it has.
+        more (int): further instances per class.
+    """
+    growth = np.log((shots + more) / shots)
+    shrunk = np.exp(-curve.slope * growth)
+    error = (1 - accuracy.value) * shrunk
+    quantile = stats.norm.ppf((1 + LEVEL) / 2)
+    lever = error * growth * quantile * curve.slope_error
+    low = 1 - error - np.hypot(lever, shrunk * (accuracy.value - accuracy.low))
+    high = 1 - error + np.hypot(lever, shrunk * (accuracy.high - accuracy.value))
+    return Share(1 - float(error), max(float(low), 0.0), min(float(high), 1.0), accuracy.number)
+
+
+def _line(x: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
+    """Slope, turned to be positive, and offset of the logarithms of errors."""
+    y = np.log(errors.clip(_LEAST_ERROR))
+    spread = x - x.mean()
+    slope = float(np.clip(-(spread @ y) / (spread @ spread), *_SLOPES))
+    return slope, float(y.mean() + slope * x.mean())
 
 
 def _subset_error(
     head: FewShotHead, feats: Tensor, labels: Tensor, shots: int, generator: torch.Generator
 ) -> float:
     """Share of the instances outside a random subset that a fit on it gets wrong, softly."""
-    order = torch.randperm(len(labels), generator=generator).to(labels.device)
-    chosen = torch.cat([order[labels[order] == k][:shots] for k in labels.unique()])
-    rest = torch.ones(len(labels), dtype=torch.bool, device=labels.device)
+    order, own = torch.randperm(len(labels), generator=generator), labels.cpu()
+    chosen = torch.cat([order[own[order] == k][:shots] for k in own.unique()])
+    rest = torch.ones(len(own), dtype=torch.bool)
     rest[chosen] = False
-    scores = head.refitted(feats[chosen], labels[chosen]).log_scores(feats[rest])
-    right = expected_right(scores, labels[rest].to(scores.device))
-    return 1 - float(right.mean())
+    scores = head.refitted(feats[chosen], labels[chosen]).log_scores(feats[rest]).cpu()
+    return 1 - float(expected_right(scores, own[rest]).mean())

@@ -1,5 +1,7 @@
 """Tests that every head has to pass."""
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 import torch
 
@@ -147,6 +149,49 @@ class HeadBattery:
         (feats, labels), queries = few_shot(3, 4), draw(8, 6, 16, seed=9)
         head = self.fit(feats.cuda(), labels.cuda(), 3)
         self.close(head(queries.cuda()).cpu(), self.fitted()(queries))
+
+    # What the table of the heads says.
+
+    def test_info_is_frozen_and_names_the_method(self):
+        info = type(self.build()).info()
+        assert info.method and (info.paper == '' or info.paper.startswith('https://arxiv.org/abs/'))
+        with pytest.raises(FrozenInstanceError):
+            info.trains = not info.trains
+
+    def test_it_trains_as_claimed(self):
+        head, (feats, labels) = self.fitted(), few_shot(3, 4)
+        if head.info().trains:
+            losses = head.loss(feats, labels)
+            assert losses and all(name.startswith('loss') for name in losses)
+            assert sum(losses.values()).requires_grad
+        else:
+            with pytest.raises(NotImplementedError, match='is training-free'):
+                head.loss(feats, labels)
+
+    def test_it_looks_at_texts_and_other_queries_as_claimed(self):
+        info = self.build().info()
+        if info.needs_text:
+            with pytest.raises(ValueError, match='needs text features'):
+                self.build().fit(*few_shot(3, 2), 3)
+        else:
+            self.build().fit(*few_shot(3, 2), 3)
+        head, queries = self.fitted(), draw(8, 6, 16, seed=9)
+        apart = torch.equal(head(queries)[:1], head(queries[:1]))
+        alike = torch.allclose(head(queries)[:1], head(queries[:1]), rtol=1e-3, atol=1e-4)
+        assert info.transductive is not (apart or alike)
+
+    def test_it_grows_without_training_as_claimed(self):
+        """One on more classes, told what an earlier one has learnt, tells all of them apart."""
+        feats, labels = few_shot(3, 4, spread=0.2)
+        if self.build().info().incremental:
+            before = self.fit(feats[:8], labels[:8], 2)
+            head = self.fit(feats, labels, 3)
+            head.take_over(before, [*range(8), *[None] * 4])
+            assert torch.equal(head(feats).argmax(1), labels)
+
+    def test_it_takes_a_prior_as_claimed(self):
+        head = self.build()
+        assert head.info().takes_prior is hasattr(head, 'prior')
 
     def test_only_the_chosen_views_are_looked_at(self):
         (feats, labels), queries = few_shot(3, 4), draw(8, 6, 16, seed=9)
