@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
+from mmvrec.apis.finding import fit_finder
 from mmvrec.apis.image_classifier import ImageClassifier
 from mmvrec.apis.named_files import check_files, file_records
 from mmvrec.apis.output import (
@@ -31,6 +32,7 @@ from mmvrec.datasets import DefectDataset
 from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_head
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental
 from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.finding import TrainedPatchFinder
 from mmvrec.structures import FeatureBank, all_licences, describe_sources, usual_spellings
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
@@ -82,6 +84,8 @@ class DefectInferencer:
         self.pictures = torch.empty(0, PICTURE_SIDE, PICTURE_SIDE, 3, dtype=torch.uint8)
         #: What answers; None before :meth:`fit`.
         self.fitted: FittedClassifier | None = None
+        #: What finds instances in whole images; None before :meth:`fit_finder`.
+        self.finder: TrainedPatchFinder | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -128,6 +132,34 @@ class DefectInferencer:
         """
         records = records_of_dataset(dataset, self.task)
         return self._add(records, [record['label_name'] for record in records])
+
+    def fit_finder(self, dataset: DefectDataset) -> TrainedPatchFinder:
+        """Learn to find instances like those of a dataset, which are not enrolled by this.
+
+        Args:
+            dataset (DefectDataset): of one task; what it has not annotated is taken to be clean.
+
+        Returns:
+            TrainedPatchFinder: :attr:`finder`, which is saved with the model.
+
+        Raises:
+            ValueError: see :func:`mmvrec.apis.finding.fit_finder`.
+        """
+        self.finder = fit_finder(records_of_dataset(dataset, self.task))
+        return self.finder
+
+    def require_finder(self) -> TrainedPatchFinder:
+        """The finder.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.finder is None:
+            raise ValueError(
+                'the model cannot find instances: enroll with --find (or call fit_finder), or say '
+                'where they are'
+            )
+        return self.finder
 
     def _add(self, records: list[dict], names: list[str]) -> list[str]:
         ids = [record['instance_id'] for record in records]
@@ -365,6 +397,7 @@ class DefectInferencer:
                 weights_digest=self.model.backbone.weights_digest(),
                 weights=describe_sources(**self.model.provenance),
                 licence=all_licences(*self.model.provenance.values()),
+                finder=self.finder,
             ),
         )
 
@@ -415,4 +448,5 @@ class DefectInferencer:
         loaded.fitted = FittedClassifier(
             head, saved.bank.label_space, saved.bank, saved.temperature, saved.threshold
         )
+        loaded.finder = saved.finder
         return loaded

@@ -14,13 +14,15 @@ from torch import Tensor
 
 from mmvrec.apis.saved_checks import content_problem
 from mmvrec.apis.saved_config import ConfigCheck, with_plain_types
+from mmvrec.apis.saved_finder import finder_content, read_finder
+from mmvrec.finding import TrainedPatchFinder
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write
 
 FORMAT = 'mvrec-inferencer'
-#: 2: with a checksum, and a record of the files that are named by paths.
-FORMAT_VERSION = 2
+#: 2: with a checksum, and a record of the files that are named by paths. 3: perhaps with a finder.
+FORMAT_VERSION = 3
 #: Bytes of a file, and of its metadata.
 MAX_BYTES, MAX_INFO_BYTES = 2**32, 2**23
 #: Entries of the metadata that are fields of :class:`SavedModel` under the same name.
@@ -56,6 +58,7 @@ class SavedModel:
         files (dict): size and SHA-256 of the files that ``config`` names by paths.
         licence (str, optional): of all weights, see :func:`all_licences`; None in files that do not
             tell it.
+        finder (TrainedPatchFinder, optional): what finds instances. Defaults to None.
         version (int): of the format. Defaults to the one that is written.
     """
 
@@ -71,6 +74,7 @@ class SavedModel:
     weights: str
     files: dict
     licence: str | None
+    finder: TrainedPatchFinder | None = None
     version: int = FORMAT_VERSION
 
 
@@ -80,8 +84,9 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     Tensors: ``support_feats`` (M, V, C), ``support_pictures`` (M, 96, 96, 3) and the head's.
     Metadata ``info``: JSON with format version, config (with all settings of views and
     preprocessing), classes in label order, labels and ids of the support instances, threshold,
-    temperature, digest, source and licence of the backbone's weights, and size and SHA-256 of files
-    that the config names by paths. Metadata ``sha256``: over ``info`` and all tensors.
+    temperature, numbers of the finder, digest, source and licence of the backbone's weights, and
+    size and SHA-256 of files that the config names by paths. Metadata ``sha256``: over ``info`` and
+    all tensors.
 
     Raises:
         ValueError: ``path`` does not end in ``.safetensors``, or the config holds what a file
@@ -89,7 +94,9 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     """
     if Path(path).suffix != '.safetensors':
         raise ValueError(f'the file must end in .safetensors, got {path}')
+    finder, finder_tensors = finder_content(model.finder)
     info = {name: getattr(model, name) for name in _FIELDS} | {
+        'finder': finder,
         'classes': model.bank.label_space.names,
         'labels': model.bank.label_names,
         'ids': model.bank.ids,
@@ -98,6 +105,7 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     }
     tensors = {
         **model.head,
+        **finder_tensors,
         'support_feats': model.bank.feats,
         'support_pictures': model.pictures,
     }
@@ -183,7 +191,12 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
         ConfigCheck(allow, info.setdefault('files', {})).check(info['config'])
     except ValueError as error:
         raise ValueError(f'{path} is not loaded: {error}') from error
+    try:
+        finder = read_finder(info.get('finder'), tensors)
+    except ValueError as error:
+        raise ValueError(f'{path} is damaged: {error}') from error
     return SavedModel(
+        finder=finder,
         **{name: info[name] for name in _FIELDS},
         pictures=tensors.pop('support_pictures'),
         bank=FeatureBank.of_task(

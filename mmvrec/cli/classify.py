@@ -20,6 +20,7 @@ def run(args: argparse.Namespace) -> int:
         check_output(args.out)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
     from mmvrec.apis import DefectInferencer
+    from mmvrec.apis.finding import find_instances
     from mmvrec.apis.output import check_display
     from mmvrec.cli.imports import import_modules
 
@@ -29,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     given = None if args.boxes is None else _read_boxes(args, images)
     allow = import_modules(args.imports)
     inferencer = DefectInferencer.load(args.model, device=args.device, allow=allow)
+    if given is None and inferencer.finder is not None and not args.whole_images:
+        given = find_instances(inferencer.finder, images)
     answers = inferencer(
         images, given, show=args.show, out_dir=args.out_dir, return_exceptions=True
     )

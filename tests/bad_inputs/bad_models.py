@@ -151,9 +151,9 @@ CASES = [
     ),
     BadInput(
         'a saved model of a newer version',
-        'm.safetensors has format version 3, this release reads up to 2',
+        'm.safetensors has format version 4, this release reads up to 3',
         'update the package',
-        set_info(version=3),
+        set_info(version=4),
     ),
     BadInput(
         'a saved model without some of its metadata',

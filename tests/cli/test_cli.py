@@ -98,7 +98,7 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
     assert config['model']['head'] == {'type': 'ZipAdapterFHead'}
     assert re.search('dent .* 4 .*\n.* scratch .* 4 ', out)
     for told in (
-        'format version: 2, task: default',
+        'format version: 3, task: default',
         f'weights: mvrec-tiny (digest {about["weights_digest"]})',
         f'threshold: {loaded.fitted.threshold:.4f} (quantile 0.05)',
         "'type': 'MultiViewRegionContext', 'scales': [128, 192, 256]",
