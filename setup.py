@@ -60,10 +60,13 @@ setup(
     packages=find_packages(include=['mmvrec', 'mmvrec.*']),
     package_data={
         'mmvrec': ['weights/*'],
-        'mmvrec.visualization': ['*.jinja'],
+        'mmvrec.visualization': ['templates/*'],
     },
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('lite', 'text', 'tests', 'docs')},
+    extras_require={
+        name: requirements(name)
+        for name in ('lite', 'text', 'export', 'openvino', 'xlsx', 'tests', 'docs')
+    },
     entry_points={'console_scripts': ['mmvrec = mmvrec.cli.main:main']},
     cmdclass={'build_py': BuildWithResources},
     classifiers=[

@@ -55,6 +55,8 @@ def test_names_of_the_contract_are_files():
     }
     for dataset in ('mtd', 'neudet', 'pcb', 'synthetic'):
         names |= {f'{head}_5shot_{dataset}_small' for head in ('zipa', 'zipaf')}
+    for dataset in (*DATASETS_OF_PAPER, 'synthetic'):
+        names |= {f'default_{shots}shot_{dataset}_small' for shots in (1, 3, 5)}
     for dataset in ('mtd', 'neudet', 'pcb'):
         names |= {f'zipaf_5shot_{dataset}{end}' for end in ('_det', '_tiny_det', '_tiny_openset')}
     assert names <= {path.stem for path in CONFIGS.glob('mvrec/*.py')}

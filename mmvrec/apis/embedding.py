@@ -10,9 +10,11 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.fewshot.extraction import iter_features
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.registry import MODELS, TRANSFORMS
+from mmvrec.utils.images import read_image
 from mmvrec.visualization.instances import outlined_views
 
 #: Side of the picture that is kept of every instance, pixels.
@@ -37,15 +39,21 @@ class EmbeddedInstances:
         view_boxes (np.ndarray): x1, y1, x2, y2 of the crops in pixels, (M, V, 4).
         pictures (Tensor): the widest centred view with the outline of the mask, uint8, RGB,
             (M, 96, 96, 3).
+        facts (tuple[InstanceFacts, ...]): what else is known of them.
     """
 
     feats: Tensor
     view_boxes: np.ndarray
     pictures: Tensor
+    facts: tuple[InstanceFacts, ...]
 
     def select(self, rows: Sequence[int]) -> 'EmbeddedInstances':
         """Select some of the instances, in this order."""
-        return EmbeddedInstances(self.feats[rows], self.view_boxes[rows], self.pictures[rows])
+        rows = list(rows)
+        facts = tuple(self.facts[row] for row in rows)
+        return EmbeddedInstances(
+            self.feats[rows], self.view_boxes[rows], self.pictures[rows], facts
+        )
 
 
 class Instances(Dataset):
@@ -76,7 +84,10 @@ class Instances(Dataset):
         except (ValueError, OSError) as error:
             raise ValueError(f'instance {record["instance_id"]}: {error}') from error
         picture = outlined_views(item, PICTURE_SIDE)[0]
-        item['data_samples'].set_metainfo({'picture': picture})
+        # The transforms have read the image; one of the user's own may have given another dict.
+        pixels = record['img'] if 'img' in record else read_image(record['img_path'])
+        facts = InstanceFacts.of(record, pixels)
+        item['data_samples'].set_metainfo({'picture': picture, 'facts': facts})
         return item
 
 
@@ -141,4 +152,5 @@ def embed(
         feats=torch.cat(parts),
         view_boxes=np.stack([sample.view_boxes for sample in samples]),
         pictures=torch.from_numpy(np.stack([sample.picture for sample in samples])),
+        facts=tuple(sample.facts for sample in samples),
     )

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from rich.progress import track
 
 from mmvrec.apis.embedding import embed
+from mmvrec.apis.enrolled_data import EnrolledData
 from mmvrec.apis.records import Image, records_of_images
 from mmvrec.apis.results import make_results
 from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.verdicts import VerdictRule
 from mmvrec.models.classifiers import MVRECClassifier
 
 
@@ -23,6 +25,8 @@ class ImageClassifier:
         task (str): of all instances.
         batch_size (int): instances embedded together.
         neighbours (int): support instances that are named as evidence.
+        rule (VerdictRule): what gives verdicts.
+        data (EnrolledData, optional): what was enrolled.
     """
 
     fitted: FittedClassifier
@@ -31,6 +35,8 @@ class ImageClassifier:
     task: str
     batch_size: int
     neighbours: int
+    rule: VerdictRule
+    data: EnrolledData | None
 
     def classify(
         self, images: Sequence[Image], instances: Sequence, progress: bool
@@ -55,8 +61,9 @@ class ImageClassifier:
         if not flat:
             return [([], []) for _ in images]
         embedded = embed(self.model, self.pipeline, flat, self.batch_size, progress)
-        results = iter(make_results(self.fitted, flat, embedded, self.neighbours))
-        return [(own, [next(results) for _ in own]) for own in records]
+        results = make_results(self.fitted, flat, embedded, self.neighbours, self.rule, self.data)
+        following = iter(results)
+        return [(own, [next(following) for _ in own]) for own in records]
 
     def classify_each(
         self, images: Sequence[Image], instances: Sequence, progress: bool

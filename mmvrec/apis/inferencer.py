@@ -1,16 +1,17 @@
 """From images of the user's own to a classifier."""
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
+from torch import Tensor
 
-from mmvrec.apis.embedding import PICTURE_SIDE, build_model, embed
+from mmvrec.apis.embedding import build_model, embed
+from mmvrec.apis.enrolled import EnrolledSupport
 from mmvrec.apis.finding import fit_finder
 from mmvrec.apis.image_classifier import ImageClassifier
+from mmvrec.apis.model_card import ModelCard
 from mmvrec.apis.named_files import check_files, file_records
 from mmvrec.apis.output import (
     check_display,
@@ -32,8 +33,9 @@ from mmvrec.datasets import DefectDataset
 from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_head
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental
 from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.fewshot.verdicts import VerdictRule
 from mmvrec.finding import TrainedPatchFinder
-from mmvrec.structures import FeatureBank, all_licences, describe_sources, usual_spellings
+from mmvrec.structures import FeatureBank, all_licences, describe_sources
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
 
@@ -43,7 +45,7 @@ class DefectInferencer:
 
     .. code-block:: python
 
-        inferencer = DefectInferencer('mvrec/zipaf_5shot_mtd_tiny.py')
+        inferencer = DefectInferencer('mvrec/default_5shot_mtd_small.py')
         inferencer.enroll(['a.png', 'b.png'], [boxes_of_a, boxes_of_b], [['crack'], ['dent']])
         inferencer.fit()
         results = inferencer('c.png', boxes_of_c)
@@ -79,13 +81,26 @@ class DefectInferencer:
         self.quantile = quantile
         self.model = build_model(cfg, device or get_device())
         self.pipeline = cfg.test_dataloader.dataset.pipeline
-        #: The enrolled instances, and a picture of each, uint8, (M, 96, 96, 3).
-        self.bank = FeatureBank.of_task(task, torch.empty(0, 0, 0), [], [])
-        self.pictures = torch.empty(0, PICTURE_SIDE, PICTURE_SIDE, 3, dtype=torch.uint8)
+        #: What is enrolled.
+        self.enrolled = EnrolledSupport.empty(task)
         #: What answers; None before :meth:`fit`.
         self.fitted: FittedClassifier | None = None
         #: What finds instances in whole images; None before :meth:`fit_finder`.
         self.finder: TrainedPatchFinder | None = None
+        #: Whether scores are calibrated, as :meth:`fit` was told.
+        self.calibrate: bool | None = False
+        #: Of the file that it was loaded from, or was last saved to; None before.
+        self.card: ModelCard | None = None
+
+    @property
+    def bank(self) -> FeatureBank:
+        """The enrolled instances."""
+        return self.enrolled.bank
+
+    @property
+    def pictures(self) -> Tensor:
+        """A picture of each enrolled instance, uint8, (M, 96, 96, 3)."""
+        return self.enrolled.pictures
 
     @property
     def classes(self) -> list[str]:
@@ -163,37 +178,22 @@ class DefectInferencer:
 
     def _add(self, records: list[dict], names: list[str]) -> list[str]:
         ids = [record['instance_id'] for record in records]
-        counts = Counter([*self.bank.ids, *ids])
-        repeated = sorted(identity for identity, number in counts.items() if number > 1)
-        if repeated:
-            raise ValueError(
-                f'instances {repeated[:5]} are enrolled already; those of several folders are told '
-                'apart by their paths if the folder above is the data_root'
-            )
-        names = [*self.bank.label_names, *names]
-        spellings = usual_spellings(names)
-        if spellings:
-            pairs = ', '.join(f'{name!r} and {usual!r}' for name, usual in spellings.items())
-            raise ValueError(
-                f'the labels {pairs} differ only in case, blanks or Unicode form; write a class '
-                'one way'
-            )
-        if not records:
-            return []
-        embedded = embed(self.model, self.pipeline, records)
-        feats = torch.cat([self.bank.feats, embedded.feats]) if len(self.bank) else embedded.feats
-        self.bank = FeatureBank.of_task(self.task, feats, names, [*self.bank.ids, *ids])
-        self.pictures = torch.cat([self.pictures, embedded.pictures])
-        self.fitted = None
+        self.enrolled.check_new(ids, names)
+        if records:
+            embedded = embed(self.model, self.pipeline, records)
+            self.enrolled = self.enrolled.with_instances(ids, names, embedded)
+            self.fitted = None
         return ids
 
-    def fit(self, calibrate: bool = False, progress: bool = True) -> 'DefectInferencer':
+    def fit(self, calibrate: bool | None = False, progress: bool = True) -> 'DefectInferencer':
         """Fit the head on all enrolled instances, and train it if it is one that trains.
 
         Args:
-            calibrate (bool): divide the scores by a temperature, so that they say how often they
-                are right; it is set by what heads that are fitted without some of the instances
-                make of these, in five more fits. The labels stay the same. Defaults to False.
+            calibrate (bool, optional): divide the scores by a temperature, so that they say how
+                often they are right; it is set by what heads that are fitted without some of the
+                instances make of these, which takes five more trainings of a head that trains. The
+                labels stay the same. None: where it takes no training and can be done. Defaults to
+                False.
             progress (bool): show a progress bar where the head trains. Defaults to True.
 
         Returns:
@@ -208,9 +208,16 @@ class DefectInferencer:
                 f'at least two classes are needed, enrolled are {self.classes}; enroll instances '
                 'of another class'
             )
+        self.calibrate = calibrate
         settings = TrainingSettings.from_config(self.cfg)
         self.fitted = fit_classifier(
-            self.model, self.bank, settings, self.quantile, calibrate, progress
+            self.model,
+            self.bank,
+            settings,
+            self.quantile,
+            calibrate,
+            progress,
+            self.enrolled.images,
         )
         return self
 
@@ -220,8 +227,8 @@ class DefectInferencer:
         """Enroll instances of a new class and use it at once, without training.
 
         A training-free head is fitted again. A Zip-Adapter-F keeps what it has learnt: the new
-        instances pass its projection as they are. A temperature stays as it is. Call :meth:`fit`
-        to train on all of them.
+        instances pass its projection as they are, a temperature stays as it is, and no answers are
+        held out any more. Call :meth:`fit` to train on all of them.
 
         Args:
             label (str): a name that is not enrolled yet.
@@ -237,7 +244,7 @@ class DefectInferencer:
         before = require_incremental(self.fitted)
         if not self.enroll(images, instances, label):
             raise ValueError(f'there is no instance of class {label!r} in the images')
-        self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
+        self._follow(before)
 
     def remove_class(self, label: str) -> None:
         """Forget a class and its instances, without training; see :meth:`add_class`.
@@ -248,19 +255,17 @@ class DefectInferencer:
         """
         if label not in self.classes:
             raise ValueError(f'no class {label!r}; enrolled are {self.classes}')
-        if len(self.classes) < 3:
-            raise ValueError(f'without {label!r} there would be fewer than two classes')
         before = require_incremental(self.fitted)
-        names = self.bank.label_names
-        kept = [row for row, name in enumerate(names) if name != label]
-        self.bank = FeatureBank.of_task(
-            self.task,
-            self.bank.feats[kept],
-            [names[row] for row in kept],
-            [self.bank.ids[row] for row in kept],
-        )
-        self.pictures = self.pictures[kept]
-        self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
+        own = [row for row, name in enumerate(self.bank.label_names) if name == label]
+        self.enrolled = self.enrolled.without(own)
+        self._follow(before)
+
+    def _follow(self, before: FittedClassifier) -> None:
+        """Fit on what is enrolled now, without training."""
+        if before.head.trains:
+            self.fitted = adapt_classifier(before, self.model, self.bank, self.quantile)
+        else:
+            self.refit(progress=False)
 
     def __call__(
         self,
@@ -272,6 +277,7 @@ class DefectInferencer:
         show: bool = False,
         out_dir: str | Path | None = None,
         return_exceptions: bool = False,
+        max_error: float = 0.02,
     ) -> list[list[dict]] | list[list[dict] | Exception]:
         """Classify instances.
 
@@ -289,6 +295,8 @@ class DefectInferencer:
             return_exceptions (bool): go on where an image or one of its instances is broken; the
                 error stands in the place of the results of the image. Images are embedded, and
                 their files written, one by one. Defaults to False.
+            max_error (float): share of wrong answers that is allowed among those called sure, by
+                the answers held out (:class:`VerdictRule`). Defaults to 0.02.
 
         Returns:
             list[list[dict]]: per image, per instance: ``id`` (image and place); ``bbox`` (x1, y1,
@@ -296,7 +304,9 @@ class DefectInferencer:
             probability of every class); ``similarity`` to the nearest support instance, in [-1, 1];
             ``unknown`` (bool), whether that is less than known instances have, None where no class
             has two instances; ``neighbours``, the nearest support instances with ``id``, ``label``,
-            ``similarity``; ``view_boxes`` (V, 4), the crops that were looked at; ``det_score``
+            ``similarity``; ``verdict``, see :data:`Verdict`; ``warnings``, names in
+            :data:`mmvrec.apis.enrolled_data.WARNINGS` of the ways in which it is unlike all that is
+            enrolled; ``view_boxes`` (V, 4), the crops that were looked at; ``det_score``
             where the instances are a detector's that tells it. All of it is JSON-able.
 
         Raises:
@@ -311,7 +321,14 @@ class DefectInferencer:
         if show:
             check_display()
         classifier = ImageClassifier(
-            fitted, self.model, self.pipeline, self.task, batch_size, neighbours
+            fitted,
+            self.model,
+            self.pipeline,
+            self.task,
+            batch_size,
+            neighbours,
+            VerdictRule.of(fitted, max_error),
+            self.enrolled.data,
         )
         classify = classifier.classify_each if return_exceptions else classifier.classify
         answers = classify(images, instances, progress)
@@ -334,19 +351,23 @@ class DefectInferencer:
         batch_size: int = 2,
         neighbours: int = 3,
         max_mistakes: int = 24,
+        language: str = 'en',
     ) -> dict[str, float]:
         """Classify the instances of a labelled dataset, and write a page about it.
 
-        The page (HTML that holds its pictures) has accuracy, recall per class, confusion matrix,
-        t-SNE of support and queries, and the surest mistakes with their nearest support instances.
+        The page (one file of HTML) says in words how many were right and what to expect of others,
+        and has confusion matrix, recall and precision per class with counts and intervals, the
+        surest mistakes with their nearest support instances, and all instances, the least sure
+        first.
 
         Args:
             dataset (DefectDataset): of one task; its class names are those that are enrolled.
                 Instances that are enrolled themselves, be it under another name, are left out.
-            path (str | Path): the HTML file; figures lie beside it as PNG.
+            path (str | Path): the HTML file.
             batch_size (int): instances embedded together. Defaults to 2.
             neighbours (int): support instances shown with a mistake. Defaults to 3.
-            max_mistakes (int): mistakes that are shown. Defaults to 24.
+            max_mistakes (int): mistakes that are shown with these. Defaults to 24.
+            language (str): of the page, ``en``, ``de`` or ``zh``. Defaults to ``en``.
 
         Returns:
             dict[str, float]: ``accuracy`` in percent, ``instances`` that were classified, and
@@ -370,33 +391,65 @@ class DefectInferencer:
             raise ValueError('all instances of the dataset are enrolled; judge others')
         warn_of_enrolled(records, others, self.bank.ids)
         page = EvaluationPage(
-            fitted, self.pictures, self.pipeline, describe_sources(**self.model.provenance)
+            fitted,
+            self.pictures,
+            self.pipeline,
+            describe_sources(**self.model.provenance),
+            f'{type(dataset).__name__}, {dataset.data_root}',
         )
-        records, feats = [records[row] for row in others], embedded.feats[others]
-        return page.write(path, records, feats, neighbours, max_mistakes)
+        return page.write(
+            path,
+            [records[row] for row in others],
+            embedded.select(others),
+            neighbours,
+            max_mistakes,
+            language,
+        )
 
-    def save(self, path: str | Path) -> None:
+    def refit(self, enrolled: EnrolledSupport | None = None, progress: bool = True) -> None:
+        """Fit on another support set as on the one before; a head that trains is trained anew.
+
+        Args:
+            enrolled (EnrolledSupport, optional): made of :attr:`enrolled`. Defaults to None: what
+                is enrolled now.
+            progress (bool): see :meth:`fit`. Defaults to True.
+
+        Raises:
+            ValueError: see :meth:`fit`.
+        """
+        self.enrolled = self.enrolled if enrolled is None else enrolled
+        self.fit(self.calibrate, progress)
+
+    def save(self, path: str | Path, version: int = 1, change: str = 'enrolled') -> None:
         """Write everything but the backbone's weights to one safetensors file.
+
+        Args:
+            path (str | Path): the file.
+            version (int): see :class:`ModelCard`. Defaults to 1; :func:`write_version` counts.
+            change (str): see :class:`ModelCard`. Defaults to ``enrolled``.
 
         Raises:
             ValueError: nothing is fitted yet, or ``path`` does not end in ``.safetensors``.
         """
         fitted, config = require_fitted(self.fitted), config_to_save(self.cfg)
+        self.card = ModelCard.now(version, change)
         write_model(
             path,
             SavedModel(
                 config=config,
                 files=file_records(config),
-                task=fitted.support.task_names[0],
+                task=self.task,
                 quantile=self.quantile,
                 threshold=fitted.threshold,
                 temperature=fitted.temperature,
-                bank=fitted.support,
-                pictures=self.pictures,
+                enrolled=self.enrolled,
                 head=fitted.head.state_dict(),
                 weights_digest=self.model.backbone.weights_digest(),
                 weights=describe_sources(**self.model.provenance),
                 licence=all_licences(*self.model.provenance.values()),
+                card=self.card,
+                estimate=fitted.estimate,
+                held_out=fitted.held_out,
                 finder=self.finder,
             ),
         )
@@ -438,15 +491,25 @@ class DefectInferencer:
                 f'{path} was made with other weights ({saved.weights}) than those that its config '
                 f'now finds ({describe_sources(**loaded.model.provenance)})'
             )
-        if saved.bank.feats.shape[-1] != backbone.out_dims:
+        bank = saved.enrolled.bank
+        if bank.feats.shape[-1] != backbone.out_dims:
             raise ValueError(f'{path} is damaged: its support features are not of its backbone')
         try:
-            head = restore_head(loaded.model, saved.bank, saved.head)
+            head = restore_head(loaded.model, bank, saved.head)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f'{path} is damaged, its head does not fit: {error}') from error
-        loaded.bank, loaded.pictures = saved.bank, saved.pictures
+        loaded.enrolled, loaded.card = saved.enrolled, saved.card
+        loaded.calibrate = saved.temperature != 1
+        if loaded.calibrate and not head.trains:
+            loaded.calibrate = None
         loaded.fitted = FittedClassifier(
-            head, saved.bank.label_space, saved.bank, saved.temperature, saved.threshold
+            head,
+            bank.label_space,
+            bank,
+            saved.temperature,
+            saved.threshold,
+            estimate=saved.estimate,
+            held_out=saved.held_out,
         )
         loaded.finder = saved.finder
         return loaded

@@ -1,24 +1,24 @@
 """A page about what a fitted inferencer makes of a labelled dataset."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import date
 from pathlib import Path
 
-import numpy as np
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmvrec.apis.embedding import Instances
+from mmvrec.apis.embedding import EmbeddedInstances
+from mmvrec.apis.pixels import InstancePixels
 from mmvrec.datasets.sources import roboflow_source
 from mmvrec.evaluation.intervals import wilson_interval
-from mmvrec.fewshot.fitted import FittedClassifier
-from mmvrec.fewshot.report import describe_task
-from mmvrec.structures import FeatureBank
-from mmvrec.visualization.instances import outlined_views
-from mmvrec.visualization.report import write_report
+from mmvrec.fewshot.fitted import FittedClassifier, Prediction
+from mmvrec.visualization.crops import crop_instance, crop_side
+from mmvrec.visualization.evaluation import EvaluatedInstance, EvaluationReport, Share
 
-_QUERY_SIDE = 192
+#: Labels in doubt that the page names.
+_SUSPECTS = 5
 
 
 @dataclass(frozen=True)
@@ -30,89 +30,105 @@ class EvaluationPage:
         pictures (Tensor): of its support, uint8, (M, 96, 96, 3).
         pipeline (Sequence[dict]): configs of the transforms that make the views.
         weights (str): where the weights come from.
+        data (str): where the instances come from.
     """
 
     fitted: FittedClassifier
     pictures: Tensor
     pipeline: Sequence[dict]
     weights: str
+    data: str
 
     def write(
         self,
         path: str | Path,
         records: Sequence[dict],
-        feats: Tensor,
+        embedded: EmbeddedInstances,
         neighbours: int,
         max_mistakes: int,
+        language: str,
     ) -> dict[str, float]:
         """Classify labelled instances and write the page.
 
         Args:
             path (str | Path): the HTML file.
-            records (Sequence[dict]): of the instances.
-            feats (Tensor): their view features, float, (B, V, C).
+            records (Sequence[dict]): of the instances, at least one.
+            embedded (EmbeddedInstances): the same instances, embedded.
             neighbours (int): support instances shown with a mistake.
-            max_mistakes (int): mistakes that are shown.
+            max_mistakes (int): mistakes that are shown with them.
+            language (str): see :meth:`EvaluationReport.write`.
 
         Returns:
             dict[str, float]: see :meth:`DefectInferencer.report`.
         """
-        fitted, support = self.fitted, self.fitted.support
-        predictions = fitted.predict(feats, neighbours)
-        truths = [record['label_name'] for record in records]
-        right = [p.label == name for p, name in zip(predictions, truths, strict=True)]
-        numbers = {
-            'accuracy': 100 * sum(right) / len(right),
-            'instances': len(right),
-            'unknown': 100 * sum(bool(p.unknown) for p in predictions) / len(right),
-        }
-        accuracy = f'{numbers["accuracy"]:.2f} %'
-        low, high = wilson_interval(sum(right) / len(right), len(right))
-        task = support.task_names[0]
-        queries = FeatureBank(
-            feats=feats,
-            labels=fitted.label_space.encode(truths, task),
-            tasks=[task] * len(records),
-            ids=[record['instance_id'] for record in records],
-            class_names=dict(support.class_names),
+        predictions = self.fitted.predict(embedded.feats, neighbours)
+        instances = list(self._instances(records, predictions, embedded.pictures))
+        known = [instance for instance in instances if not instance.unknown]
+        names = self.fitted.class_names
+        report = EvaluationReport(
+            data=self.data,
+            weights=self.weights,
+            day=date.today(),
+            support=Counter(sorted(self.fitted.support.label_names)),
+            instances=instances,
+            overall=share_of_right(instances),
+            known=share_of_right(known),
+            recalls={n: share_of_right([i for i in instances if i.truth == n]) for n in names},
+            precisions={n: share_of_right([i for i in instances if i.answer == n]) for n in names},
+            max_mistakes=max_mistakes,
+            left_out=self._left_out(),
+            suspects=self._suspects(),
         )
-        pictures = _Pictures(support.ids, self.pictures, records, self.pipeline)
-        report = describe_task(
-            fitted, queries, predictions, pictures, accuracy, max_mistakes=max_mistakes
-        )
-        facts = {
-            'accuracy': f'{accuracy}, {len(right)} instances; with others '
-            f'{100 * low:.1f} to {100 * high:.1f} % (95 %)',
-            'called unknown': f'{numbers["unknown"]:.1f} %',
-            'head': type(fitted.head).__name__,
-            'support': f'{len(support)} instances of {len(fitted.class_names)} classes',
-            'weights': self.weights,
+        report.write(path, language)
+        return {
+            'accuracy': 100 * report.overall.count / len(instances),
+            'instances': len(instances),
+            'unknown': 100 * (1 - len(known) / len(instances)),
         }
-        write_report(path, 'mmvrec: defects', facts, [report])
-        return numbers
+
+    def _left_out(self) -> Share | None:
+        """Answers held out that are right; None without any."""
+        answers = self.fitted.held_out
+        return share([a.label == a.predicted for a in answers]) if answers else None
+
+    def _suspects(self) -> list[tuple[str, str, str]]:
+        """Ids, labels and likelier classes of the enrolled instances that are doubted most."""
+        estimate = self.fitted.estimate
+        errors = () if estimate is None else estimate.label_errors[:_SUSPECTS]
+        return [(error.id, error.given, error.contradicting) for error in errors]
+
+    def _instances(
+        self, records: Sequence[dict], predictions: Sequence[Prediction], pictures: Tensor
+    ) -> Iterator[EvaluatedInstance]:
+        pixels_of, side = InstancePixels(self.pipeline), crop_side(len(records))
+        rows = {identity: row for row, identity in enumerate(self.fitted.support.ids)}
+        for record, prediction, picture in zip(records, predictions, pictures, strict=True):
+            pixels, mask = pixels_of(record)
+            yield EvaluatedInstance(
+                image=Path(record['img_path'] or record['instance_id']).name,
+                truth=record['label_name'],
+                answer=prediction.label,
+                score=prediction.score,
+                unknown=bool(prediction.unknown),
+                crop=crop_instance(pixels, mask, record['bbox'], side),
+                view=picture.numpy(),
+                nearest=[
+                    (near.label, near.similarity, self.pictures[rows[near.id]].numpy())
+                    for near in prediction.neighbours
+                ],
+            )
 
 
-@dataclass(frozen=True)
-class _Pictures:
-    """Pictures of enrolled instances as they are stored, and of others from their images."""
+def share_of_right(instances: Sequence[EvaluatedInstance]) -> Share:
+    """Count right answers, see :func:`share`."""
+    return share([instance.right for instance in instances])
 
-    enrolled: Sequence[str]
-    stored: Tensor
-    records: Sequence[dict]
-    pipeline: Sequence[dict]
 
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {record['instance_id']: row for row, record in enumerate(self.records)}
-
-    def query(self, identity: str) -> list[np.ndarray]:
-        """Draw a query in every size of crop."""
-        views = Instances([self.records[self._rows[identity]]], self.pipeline)
-        return outlined_views(views[0], _QUERY_SIDE)
-
-    def support(self, identity: str) -> list[np.ndarray]:
-        """Look up an enrolled instance in its widest crop."""
-        return [self.stored[self.enrolled.index(identity)].numpy()]
+def share(is_right: Sequence[bool]) -> Share:
+    """Count what is true, with Wilson's interval, see :func:`wilson_interval`."""
+    right, total = sum(is_right), len(is_right)
+    low, high = wilson_interval(right / total, total) if total else (0.0, 1.0)
+    return Share(right, total, low, high)
 
 
 def warn_of_enrolled(records: Sequence[dict], others: Sequence[int], ids: Collection[str]) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from mmvrec.apis.embedding import EmbeddedInstances
+from mmvrec.apis.enrolled_data import EnrolledData
 from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.verdicts import VerdictRule
 
 
 def make_results(
@@ -11,6 +13,8 @@ def make_results(
     records: Sequence[dict],
     embedded: EmbeddedInstances,
     neighbours: int,
+    rule: VerdictRule,
+    data: EnrolledData | None,
 ) -> list[dict]:
     """Make results as :meth:`DefectInferencer.__call__` describes them, in types that JSON has.
 
@@ -19,6 +23,8 @@ def make_results(
         records (Sequence[dict]): of the instances.
         embedded (EmbeddedInstances): the same instances, embedded.
         neighbours (int): support instances that are named as evidence.
+        rule (VerdictRule): what gives verdicts.
+        data (EnrolledData, optional): what was enrolled, by which instances are warned of.
 
     Returns:
         list[dict]: one for every instance.
@@ -27,13 +33,17 @@ def make_results(
         ValueError: the head gives NaN.
     """
     results = []
-    for record, prediction, boxes in zip(
-        records, fitted.predict(embedded.feats, neighbours), embedded.view_boxes, strict=True
+    predictions = fitted.predict(embedded.feats, neighbours)
+    for record, prediction, boxes, facts in zip(
+        records, predictions, embedded.view_boxes, embedded.facts, strict=True
     ):
+        warnings = [] if data is None else data.warnings(facts)
         result = {
             'id': record['instance_id'],
             'bbox': record['bbox'],
             **prediction.to_dict(),
+            'verdict': rule.verdict(prediction, warnings),
+            'warnings': warnings,
             'view_boxes': boxes.tolist(),
         }
         if 'det_score' in record:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mmengine.config import Config
@@ -12,16 +12,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmvrec.apis.enrolled import EnrolledSupport
+from mmvrec.apis.instance_facts import InstanceFacts
+from mmvrec.apis.model_card import ModelCard
 from mmvrec.apis.saved_checks import content_problem
 from mmvrec.apis.saved_config import ConfigCheck, with_plain_types
 from mmvrec.apis.saved_finder import finder_content, read_finder
+from mmvrec.fewshot.estimate import SupportEstimate
+from mmvrec.fewshot.held_out import HeldOutAnswer
 from mmvrec.finding import TrainedPatchFinder
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write
+from mmvrec.utils.plain import from_plain
 
 FORMAT = 'mvrec-inferencer'
-#: 2: with a checksum, and a record of the files that are named by paths. 3: perhaps with a finder.
+#: 2: with a checksum, and a record of the files that are named by paths. 3: with a model card, and
+#: facts of every instance, perhaps with a finder.
 FORMAT_VERSION = 3
 #: Bytes of a file, and of its metadata.
 MAX_BYTES, MAX_INFO_BYTES = 2**32, 2**23
@@ -36,6 +43,12 @@ _FIELDS = (
     'temperature',
     'weights_digest',
 )
+#: Entries of the metadata since format version 3, that are fields of :class:`SavedModel` too.
+_FURTHER = {
+    'card': ModelCard,
+    'estimate': SupportEstimate | None,
+    'held_out': tuple[HeldOutAnswer, ...],
+}
 #: What of a config a saved model needs.
 _CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 
@@ -50,14 +63,15 @@ class SavedModel:
         quantile (float): share of known instances that may be called unknown.
         threshold (float, optional): see :class:`FittedClassifier`.
         temperature (float): see :class:`FittedClassifier`.
-        bank (FeatureBank): the support, (M, V, C).
-        pictures (Tensor): of the support, uint8, (M, 96, 96, 3).
+        enrolled (EnrolledSupport): the support.
         head (dict[str, Tensor]): parameters of the head by name.
         weights_digest (str): SHA-256 of the backbone's weights.
         weights (str): where they come from.
+        licence (str, optional): of all weights, see :func:`all_licences`.
         files (dict): size and SHA-256 of the files that ``config`` names by paths.
-        licence (str, optional): of all weights, see :func:`all_licences`; None in files that do not
-            tell it.
+        card (ModelCard, optional): which model this is; None before format version 3.
+        estimate (SupportEstimate, optional): see :class:`FittedClassifier`.
+        held_out (tuple[HeldOutAnswer, ...]): see :class:`FittedClassifier`.
         finder (TrainedPatchFinder, optional): what finds instances. Defaults to None.
         version (int): of the format. Defaults to the one that is written.
     """
@@ -67,13 +81,15 @@ class SavedModel:
     quantile: float
     threshold: float | None
     temperature: float
-    bank: FeatureBank
-    pictures: Tensor
+    enrolled: EnrolledSupport
     head: dict[str, Tensor]
     weights_digest: str
     weights: str
-    files: dict
     licence: str | None
+    files: dict
+    card: ModelCard | None
+    estimate: SupportEstimate | None
+    held_out: tuple[HeldOutAnswer, ...]
     finder: TrainedPatchFinder | None = None
     version: int = FORMAT_VERSION
 
@@ -83,10 +99,10 @@ def write_model(path: str | Path, model: SavedModel) -> None:
 
     Tensors: ``support_feats`` (M, V, C), ``support_pictures`` (M, 96, 96, 3) and the head's.
     Metadata ``info``: JSON with format version, config (with all settings of views and
-    preprocessing), classes in label order, labels and ids of the support instances, threshold,
-    temperature, numbers of the finder, digest, source and licence of the backbone's weights, and
-    size and SHA-256 of files that the config names by paths. Metadata ``sha256``: over ``info`` and
-    all tensors.
+    preprocessing), classes in label order, labels, ids and facts of the support instances,
+    threshold, temperature, digest and source of the backbone's weights, size and SHA-256 of files
+    that the config names by paths, the model card, and numbers of the finder. Metadata ``sha256``:
+    over ``info`` and all tensors.
 
     Raises:
         ValueError: ``path`` does not end in ``.safetensors``, or the config holds what a file
@@ -95,19 +111,24 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     if Path(path).suffix != '.safetensors':
         raise ValueError(f'the file must end in .safetensors, got {path}')
     finder, finder_tensors = finder_content(model.finder)
+    bank = model.enrolled.bank
     info = {name: getattr(model, name) for name in _FIELDS} | {
         'finder': finder,
-        'classes': model.bank.label_space.names,
-        'labels': model.bank.label_names,
-        'ids': model.bank.ids,
+        'classes': bank.label_space.names,
+        'labels': bank.label_names,
+        'ids': bank.ids,
+        'facts': [one and asdict(one) for one in model.enrolled.facts],
         'weights_source': model.weights,
         'weights_licence': model.licence,
+        'card': asdict(model.card),
+        'estimate': model.estimate and asdict(model.estimate),
+        'held_out': [asdict(answer) for answer in model.held_out],
     }
     tensors = {
         **model.head,
         **finder_tensors,
-        'support_feats': model.bank.feats,
-        'support_pictures': model.pictures,
+        'support_feats': bank.feats,
+        'support_pictures': model.enrolled.pictures,
     }
     tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
     try:
@@ -116,7 +137,7 @@ def write_model(path: str | Path, model: SavedModel) -> None:
         raise ValueError(f'the config cannot be saved: {error}') from error
     size = sum(value.nbytes for value in tensors.values())
     if len(text) > MAX_INFO_BYTES or size > MAX_BYTES - MAX_INFO_BYTES:
-        raise ValueError(f'{path} cannot be written: {len(model.bank)} instances are too many')
+        raise ValueError(f'{path} cannot be written: {len(bank)} instances are too many')
     metadata = {'format': FORMAT, 'info': text, 'sha256': model_checksum(text, tensors)}
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata)
@@ -193,18 +214,61 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
         raise ValueError(f'{path} is not loaded: {error}') from error
     try:
         finder = read_finder(info.get('finder'), tensors)
+        enrolled = enrolled_support(info, tensors)
+        more = further_content(info)
     except ValueError as error:
         raise ValueError(f'{path} is damaged: {error}') from error
     return SavedModel(
         finder=finder,
         **{name: info[name] for name in _FIELDS},
-        pictures=tensors.pop('support_pictures'),
-        bank=FeatureBank.of_task(
-            info['task'], tensors.pop('support_feats'), info['labels'], info['ids']
-        ),
+        enrolled=enrolled,
         head=tensors,
         weights=info['weights_source'],
         licence=info['weights_licence'],
+        **more,
+    )
+
+
+def further_content(info: dict) -> dict:
+    """Take what files have since format version 3 from the metadata of a saved model.
+
+    Args:
+        info (dict): the metadata; of an older file there is nothing.
+
+    Raises:
+        ValueError: something is missing, of another kind, or about other instances or classes.
+    """
+    if info['version'] < 3:
+        return {'card': None, 'estimate': None, 'held_out': ()}
+    more = {name: from_plain(kind, info.get(name), name) for name, kind in _FURTHER.items()}
+    known = dict(zip(info['ids'], info['labels'], strict=True))
+    for answer in more['held_out']:
+        if known.get(answer.id) != answer.label or answer.predicted not in info['classes']:
+            raise ValueError(f'its answer held out to {answer.id[:200]!r} is of no instance of it')
+    if more['card'].version < 1:
+        raise ValueError('card.version must be 1 or more')
+    return more
+
+
+def enrolled_support(info: dict, tensors: dict[str, Tensor]) -> EnrolledSupport:
+    """Take the support from the content of a saved model, out of its tensors.
+
+    Args:
+        info (dict): the metadata, checked by :func:`content_problem`.
+        tensors (dict[str, Tensor]): by name; those of the head are left.
+
+    Raises:
+        ValueError: the facts are of other instances, or none.
+    """
+    ids = info['ids']
+    facts = info.get('facts', [None] * len(ids))
+    facts = from_plain(tuple[InstanceFacts | None, ...], facts, 'facts')
+    if len(facts) != len(ids):
+        raise ValueError('facts and ids of its instances differ in number')
+    return EnrolledSupport(
+        bank=FeatureBank.of_task(info['task'], tensors.pop('support_feats'), info['labels'], ids),
+        pictures=tensors.pop('support_pictures'),
+        facts=facts,
     )
 
 

@@ -1,12 +1,12 @@
 """``mmvrec enroll``: from a dataset to a saved model."""
 
 import argparse
-from collections import Counter
 
 from mmengine.registry import init_default_scope
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.cli.imports import import_modules
+from mmvrec.cli.saved_models import write_change
 from mmvrec.datasets.build import build_dataset
 from mmvrec.evaluation.intervals import wilson_interval
 from mmvrec.finding.trained_finder import LeftOutCounts
@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
     inferencer.enroll_dataset(dataset)
     if args.find:
         print_left_out(inferencer.fit_finder(dataset).state.left_out)
-    inferencer.fit(calibrate=args.calibrate).save(args.out)
-    counts = Counter(inferencer.bank.label_names)
-    print(f'{args.out}: {dict(sorted(counts.items()))}, threshold {inferencer.fitted.threshold}')
+    # Where no training is needed for it, scores are calibrated in any case.
+    inferencer.fit(calibrate=args.calibrate or None)
+    write_change(inferencer, args.out, f'enrolled {args.format} {args.data_root}')
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import asdict
 
 from mmengine.dataset import BaseDataset
@@ -10,7 +9,8 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
-from mmvrec.apis.saved_model import read_model
+from mmvrec.apis.enrolled_data import EnrolledData
+from mmvrec.apis.saved_model import SavedModel, read_model
 from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import check_format, nested_options
 from mmvrec.datasets.inspection import (
@@ -20,6 +20,7 @@ from mmvrec.datasets.inspection import (
     print_problems,
     print_sources,
 )
+from mmvrec.structures.licences import commercial_use
 from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.outputs import refuse_overwriting
 from mmvrec.utils.text import printable, rich_text
@@ -45,8 +46,12 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError('--sheet and --options belong to a dataset, not to a saved model')
     if args.out:
         refuse_overwriting([args.out], [args.target])
-    content = describe_model(args.target, allow)
-    print_model(content)
+    saved = read_model(args.target, allow)
+    content = describe_model(saved)
+    print_model(content, saved.enrolled.data)
+    if args.instances:
+        for one in content['instances']:
+            print(printable(f'{one["id"]}: {one["label"]}'))
     if args.out:
         write_json(args.out, content)
     return 0
@@ -120,48 +125,57 @@ def print_dataset(tasks: dict[str, dict], sizes: list[dict]) -> None:
     print(f'{total} images, width x height in pixels (images): {", ".join(shown)}{more}')
 
 
-def describe_model(path: str, allow: Collection[str] = ()) -> dict:
-    """Describe a saved model, for JSON.
-
-    Args:
-        path (str): the file.
-        allow (Collection[str]): see :meth:`DefectInferencer.load`.
+def describe_model(saved: SavedModel) -> dict:
+    """Collect what a saved model tells about itself, for JSON.
 
     Returns:
         dict: ``format_version``; ``task``; ``classes``, number of enrolled instances by class;
+        ``card``, see :class:`ModelCard`, and ``data``, see :class:`EnrolledData`, None of files
+        before format version 3; ``instances``, list of ``id``, ``label`` and ``image``;
         ``threshold`` of similarity below which an instance is unknown, None where there is none;
         ``quantile`` that it was set by; ``temperature`` of the scores, 1 where not calibrated;
-        ``weights`` of the backbone and their ``weights_digest`` (SHA-256); ``config``.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is damaged, foreign, or of another version.
+        ``weights`` of the backbone, their ``weights_licence`` and ``weights_digest`` (SHA-256);
+        ``config``.
     """
-    saved = read_model(path, allow)
-    counts = Counter(saved.bank.label_names)
+    enrolled = saved.enrolled
+    data = enrolled.data
+    rows = zip(enrolled.bank.ids, enrolled.bank.label_names, enrolled.images, strict=True)
     return {
         'format_version': saved.version,
+        'card': saved.card and asdict(saved.card),
+        'data': data and data.to_dict(),
+        'instances': [dict(zip(('id', 'label', 'image'), row, strict=True)) for row in rows],
         'task': saved.task,
-        'classes': dict(sorted(counts.items())),
+        'classes': dict(sorted(Counter(enrolled.bank.label_names).items())),
         'threshold': saved.threshold,
         'quantile': saved.quantile,
         'temperature': saved.temperature,
         'weights': saved.weights,
+        'weights_licence': saved.licence,
         'weights_digest': saved.weights_digest,
         'config': saved.config,
     }
 
 
-def print_model(content: dict) -> None:
-    """Print what :func:`describe_model` gives."""
+def print_model(content: dict, data: EnrolledData | None) -> None:
+    """Print what :func:`describe_model` gives, and what was enrolled."""
     table = Table('class', title='Enrolled instances')
     table.add_column('number', justify='right')
     for name, number in content['classes'].items():
         table.add_row(rich_text(name), str(number))
     Console().print(table)
+    card = content['card']
+    if card is not None:
+        change = f'{card["change"]}, by mmvrec {card["package_version"]}'
+        print(printable(f'version {card["version"]} of {card["date"]}: {change}'))
+    for line in () if data is None else data.lines():
+        print(line)
     print(f'format version: {content["format_version"]}, task: {printable(content["task"])}')
     weights = f'{content["weights"]} (digest {content["weights_digest"]})'
     print(f'weights: {printable(weights)}')
+    licence = content['weights_licence']
+    use = commercial_use(licence)
+    print(printable(f'licence: {licence or "not known"}; commercial use: {use}'))
     threshold = content['threshold']
     if threshold is None:
         print('threshold: none, no class has two instances')

@@ -16,7 +16,7 @@ def run(args: argparse.Namespace) -> int:
     allow = import_modules(args.imports)
     inferencer = DefectInferencer.load(args.model, device=args.device, allow=allow)
     dataset = build_dataset(args.format, args.data_root, args.options)
-    numbers = inferencer.report(dataset, args.out)
+    numbers = inferencer.report(dataset, args.out, language=args.language)
     print(
         f'{args.out}: accuracy {numbers["accuracy"]:.2f} % of {numbers["instances"]} instances, '
         f'{numbers["unknown"]:.1f} % called unknown'

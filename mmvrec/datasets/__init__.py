@@ -5,6 +5,7 @@ from mmvrec.datasets.formats.class_folders import ClassFolders
 from mmvrec.datasets.formats.coco import CocoDefects
 from mmvrec.datasets.formats.csv_defects import CsvDefects
 from mmvrec.datasets.formats.heat_maps import HeatMaps, heat_map_masks
+from mmvrec.datasets.formats.label_studio import LabelStudioDefects
 from mmvrec.datasets.formats.labelme import LabelMeDefects
 from mmvrec.datasets.formats.mask_folders import MaskFolders
 from mmvrec.datasets.formats.voc import PascalVOC
@@ -34,6 +35,7 @@ __all__ = [
     'FeatureBankDataset',
     'HeatMaps',
     'LabelMeDefects',
+    'LabelStudioDefects',
     'MVTecFS',
     'MaskFolders',
     'PascalVOC',

@@ -153,12 +153,12 @@ def detector_numbers(detected: Mapping[str, Mapping], annotated: Sequence[Mappin
 
 def _summaries(
     numbers: Mapping[str, np.ndarray], queries: Sequence[np.ndarray]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Compute means and spreads over episodes, and the intervals of the accuracy."""
     metrics = accuracy_numbers(numbers['accuracy'], queries)
     for name in _NUMBERS:
         mean, deviation, _ = summary(numbers[name])
-        metrics |= {name: mean, f'{name}_std': deviation}
+        metrics |= {name: mean, f'{name}_std': deviation if len(numbers[name]) > 1 else None}
     return metrics
 
 

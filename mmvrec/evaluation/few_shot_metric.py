@@ -26,9 +26,9 @@ class FewShotAccuracy(BaseMetric):
     ``fewshot/accuracy`` is the mean over tasks of the mean over episodes, ``accuracy_std`` the
     sample standard deviation over episodes of the mean over tasks, ``ci95`` half the width of its
     95 % confidence interval (Student's t) over draws of the support set, for these very queries.
-    Both are 0 with one episode, which has no spread. ``ci95_low`` and ``ci95_high`` are the 95 %
-    interval over draws and queries, :func:`total_interval`, and ``ci95_total`` half its width; with
-    one episode it is over queries alone.
+    Both are None with one episode, which says nothing of the spread. ``ci95_low`` and ``ci95_high``
+    are the 95 % interval over draws and queries, :func:`total_interval`, and ``ci95_total`` half
+    its width; with one episode it is over queries alone.
     The same follow per task as ``fewshot/<task>/…``, with the accuracy of every episode as
     ``fewshot/<task>/episodes``; ``fewshot/weights`` says where the backbone's weights come from.
 
@@ -88,9 +88,8 @@ class FewShotAccuracy(BaseMetric):
             rows['mean over tasks'] = ''
         classes = meta.get('task_classes', {})
         for task, prefix in rows.items():
-            numbers = [f'{metrics[prefix + name]:.2f}' for name in _NAMES]
-            if episodes == 1:
-                numbers[1:3] = ['-', '-']
+            values = [metrics[prefix + name] for name in _NAMES]
+            numbers = ['-' if value is None else f'{value:.2f}' for value in values]
             low, high = numbers[-2:]
             sizes = [str(len(classes.get(task, ())) or ''), str(queries.get(task, ''))]
             table.add_row(rich_text(task), *sizes, *numbers[:3], f'{low} to {high}')
@@ -134,7 +133,9 @@ def _accuracies(results: Iterable[tuple]) -> dict[str, np.ndarray]:
     }
 
 
-def accuracy_numbers(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> dict[str, float]:
+def accuracy_numbers(
+    episodes: np.ndarray, queries: Sequence[np.ndarray]
+) -> dict[str, float | None]:
     """Compute mean, spread and intervals of an accuracy, by their names among the metrics.
 
     Args:
@@ -142,11 +143,14 @@ def accuracy_numbers(episodes: np.ndarray, queries: Sequence[np.ndarray]) -> dic
         queries (Sequence[np.ndarray]): of every task, accuracy of every query, percent, (Q,).
 
     Returns:
-        dict[str, float]: percent, see :class:`FewShotAccuracy`.
+        dict[str, float | None]: percent, see :class:`FewShotAccuracy`.
     """
     bounds = total_interval(episodes / 100, [shares / 100 for shares in queries])
     low, high = (100 * bound for bound in bounds)
-    values = (*summary(episodes), (high - low) / 2, low, high)
+    mean, *spread = summary(episodes)
+    if len(episodes) == 1:
+        spread = [None, None]
+    values = (mean, *spread, (high - low) / 2, low, high)
     return dict(zip(_NAMES, values, strict=True))
 
 

@@ -1,11 +1,15 @@
 """From the labelled instances of one task to a fitted classifier, and to the next one."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
+from mmvrec.fewshot.calibration import fit_temperature
+from mmvrec.fewshot.estimate import estimate
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.held_out import held_out_answers, leave_out
 from mmvrec.fewshot.rejection import leave_one_out_threshold
 from mmvrec.fewshot.support import make_support
 from mmvrec.models.classifiers import MVRECClassifier
@@ -18,8 +22,9 @@ def fit_classifier(
     bank: FeatureBank,
     settings: TrainingSettings,
     quantile: float,
-    calibrate: bool = False,
+    calibrate: bool | None = False,
     progress: bool = True,
+    groups: Sequence[str] | None = None,
 ) -> FittedClassifier:
     """Fit a head of the model on labelled instances, and train it if it is one that trains.
 
@@ -28,24 +33,43 @@ def fit_classifier(
         bank (FeatureBank): labelled instances of one task, at least two classes.
         settings (TrainingSettings): how a head is trained.
         quantile (float): see :func:`leave_one_out_threshold`.
-        calibrate (bool): set the temperature by :func:`held_out_scores`. Defaults to False.
+        calibrate (bool, optional): set the temperature by answers to instances that are left out,
+            which takes five more trainings where the head is one that trains. None: where it takes
+            no training and can be done. Defaults to False.
         progress (bool): show a progress bar for each training. Defaults to True.
+        groups (Sequence[str], optional): what every instance is of, such as its image: what is of
+            one group is left out together. Defaults to None.
 
     Returns:
-        FittedClassifier: with its support.
+        FittedClassifier: with its support; with answers held out, and an estimate, where these take
+        no training.
 
     Raises:
         ValueError: to calibrate, no class has two instances.
     """
     support = make_support(model, {bank.task_names[0]: bank})
-    temperature = 1.0
-    if calibrate:
-        held_out = held_out_scores(model.build_head, support, settings, progress=progress)
-        temperature = fit_temperature(*held_out)
     head = model.build_head().to(support.feats.device)
     head = fit_head(head, support, settings, 'Training' if progress else None)
+    temperature, held_out = 1.0, ()
+    if calibrate or not head.trains:
+        rows, scores = leave_out(model, head, support, settings, groups, progress)
+        if calibrate and not rows:
+            raise ValueError(
+                'scores can be calibrated only if a class has two support instances, of two images'
+            )
+        if rows and calibrate is not False:
+            temperature = fit_temperature(scores, support.labels.cpu()[rows])
+        held_out = held_out_answers(bank, rows, scores, temperature)
     threshold = leave_one_out_threshold(head, support.feats, support.labels, quantile)
-    return FittedClassifier(head, bank.label_space, bank, temperature, threshold)
+    return FittedClassifier(
+        head,
+        bank.label_space,
+        bank,
+        temperature,
+        threshold,
+        estimate=None if head.trains else estimate(head, bank, groups),
+        held_out=held_out,
+    )
 
 
 def adapt_classifier(

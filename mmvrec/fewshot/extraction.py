@@ -22,7 +22,9 @@ from torch.utils.data import DataLoader
 
 from mmvrec.fewshot.feature_cache import FeatureCache
 from mmvrec.models.backbones import ViewBackbone
+from mmvrec.models.backbones.precision import resolve_precision
 from mmvrec.models.classifiers import MVRECClassifier
+from mmvrec.models.heads.covariance_prior import check_prior
 from mmvrec.structures import FeatureBank
 
 DEFAULT_CACHE_DIR = 'work_dirs/feature_banks'
@@ -54,7 +56,8 @@ def build_bank(
     dataset = dataloader.dataset
     if dataset.bank is not None:
         return dataset.bank
-    model.check_prior()
+    _check_precision(model, fp16)
+    check_prior(model.head_cfg, model.backbone)
     records = [dataset.get_data_info(i) for i in range(len(dataset))]
     return FeatureBank(
         feats=_cached_features(model, dataloader, cache_dir, fp16),
@@ -72,9 +75,9 @@ def _cached_features(
     dataset, parts = dataloader.dataset, model.backbone.parts()
     caches = [None] * len(parts)
     if cache_dir is not None:
-        device = model.data_preprocessor.device
+        precision = _precision_key(model, fp16)
         caches = [
-            FeatureCache(*_cache_entry(part, device, dataset, cache_dir, fp16)) for part in parts
+            FeatureCache(*_cache_entry(part, precision, dataset, cache_dir)) for part in parts
         ]
     found = [_load_shared(cache, len(dataset)) for cache in caches]
     missing = [index for index, feats in enumerate(found) if feats is None]
@@ -111,21 +114,64 @@ def iter_features(
         features, float32, (B, V, C), on the CPU. In a distributed run the batches of this process.
 
     Raises:
-        ValueError: features that are not finite, with the ids of the instances.
+        ValueError: features that are not finite, with the ids of the instances; ``fp16`` and a
+            model with a precision of its own.
     """
+    _check_precision(model, fp16)
+    for samples, feats in _one_behind(_embedded(model, dataloader, fp16, progress, parts)):
+        _check_finite(feats, samples)
+        yield samples, feats
+
+
+def _embedded(
+    model: MVRECClassifier,
+    dataloader: DataLoader,
+    fp16: bool,
+    progress: bool,
+    parts: Sequence[ViewBackbone] | None,
+) -> Iterator[tuple[list[DataSample], Tensor]]:
+    """Samples and features of each batch, on the model's device."""
     model.eval()
     if model.backbone is not None:
         # Before the progress bar, so that what is said of the weights stays readable.
         model.backbone.init_weights()
-        model.check_prior()
+        check_prior(model.head_cfg, model.backbone)
     device = model.data_preprocessor.device
-    for batch in _with_progress(_own_batches(dataloader), dataloader.dataset, progress):
+    batches = _own_batches(dataloader, pinned=device.type == 'cuda')
+    for batch in _with_progress(batches, dataloader.dataset, progress):
         samples = batch['data_samples']
         data = model.data_preprocessor(batch)
         with autocast(device_type=device.type, enabled=fp16):
             feats = model.extract_feat(data['inputs'], parts)
-        _check_finite(feats, samples)
-        yield samples, feats.cpu()
+        yield samples, feats
+
+
+def _one_behind(
+    batches: Iterator[tuple[list[DataSample], Tensor]],
+) -> Iterator[tuple[list[DataSample], Tensor]]:
+    """Features on the CPU, each handed out once the work on the next batch has been queued.
+
+    A GPU would be idle while features are fetched and looked at, and new work is prepared.
+    """
+    before = None
+    for samples, feats in batches:
+        event = torch.cuda.Event() if feats.is_cuda else None
+        current = samples, feats.to('cpu', non_blocking=True), event
+        if event is not None:
+            event.record()
+        if before is not None:
+            yield _arrived(*before)
+        before = current
+    if before is not None:
+        yield _arrived(*before)
+
+
+def _arrived(
+    samples: list[DataSample], feats: Tensor, event: torch.cuda.Event | None
+) -> tuple[list[DataSample], Tensor]:
+    if event is not None:
+        event.synchronize()
+    return samples, feats
 
 
 def extract_features(
@@ -151,8 +197,11 @@ def extract_features(
     return torch.from_numpy(feats[np.argsort(order)])
 
 
-def _own_batches(dataloader: DataLoader) -> DataLoader:
-    """The batches of this process: every n-th, so that they are those of a single process."""
+def _own_batches(dataloader: DataLoader, pinned: bool) -> DataLoader:
+    """The batches of this process: every n-th, so that they are those of a single process.
+
+    Page-locked memory is copied to a GPU while it works.
+    """
     rank, world = get_dist_info()
     batches = list(dataloader.batch_sampler)
     return DataLoader(
@@ -161,6 +210,7 @@ def _own_batches(dataloader: DataLoader) -> DataLoader:
         num_workers=dataloader.num_workers,
         collate_fn=dataloader.collate_fn,
         worker_init_fn=dataloader.worker_init_fn,
+        pin_memory=pinned,
     )
 
 
@@ -168,6 +218,14 @@ def _with_progress(loader: DataLoader, dataset, progress: bool) -> Iterator[dict
     description = f'Embedding {len(dataset)} instances'
     hidden = not (progress and is_main_process())
     return track(loader, description, total=len(loader), disable=hidden)
+
+
+def _check_precision(model: MVRECClassifier, fp16: bool) -> None:
+    if fp16 and model.precision != 'fp32':
+        raise ValueError(
+            f"--amp (fp16=True) and model.precision={model.precision!r} both set the backbone's "
+            'arithmetic; leave one of them out'
+        )
 
 
 def _check_finite(feats: Tensor, samples: list) -> None:
@@ -181,7 +239,7 @@ def _check_finite(feats: Tensor, samples: list) -> None:
 
 
 def _cache_entry(
-    backbone: ViewBackbone, device: torch.device, dataset, cache_dir: str, fp16: bool
+    backbone: ViewBackbone, precision: str, dataset, cache_dir: str
 ) -> tuple[Path, dict[str, str]]:
     """File and key of a dataset's features of one backbone.
 
@@ -191,8 +249,7 @@ def _cache_entry(
     """
     settings = {
         'views': json.dumps([_description(t) for t in dataset.pipeline.transforms]),
-        # CPUs and GPUs have different half precisions.
-        'precision': f'amp on {device.type}' if fp16 else 'float32',
+        'precision': precision,
     }
     key = {**settings, **backbone.cache_key(), 'instances': dataset.fingerprint()}
     provenance = backbone.provenance
@@ -205,6 +262,18 @@ def _cache_entry(
     digest = hashlib.sha256(json.dumps(where, sort_keys=True, default=repr).encode()).hexdigest()
     name = f'{dataset.NAME}-{dataset.split}-{digest[:12]}'
     return Path(cache_dir) / f'{name}.safetensors', key
+
+
+def _precision_key(model: MVRECClassifier, fp16: bool) -> str:
+    """The arithmetic that features were made in; CPUs and GPUs have different half precisions."""
+    device = model.data_preprocessor.device
+    if fp16:
+        return f'amp on {device.type}'
+    return (
+        f'bf16 on {device.type}'
+        if resolve_precision(model.precision, device) == 'bf16'
+        else 'float32'
+    )
 
 
 def _place(data_root: str, cache_dir: str) -> str:

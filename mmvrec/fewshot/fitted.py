@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mmvrec.fewshot.estimate import SupportEstimate
+from mmvrec.fewshot.held_out import HeldOutAnswer
 from mmvrec.fewshot.rejection import similarities
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.scores import probabilities
@@ -70,6 +71,8 @@ class FittedClassifier:
             it: scores are those of its classes alone. Defaults to None.
         estimate (SupportEstimate, optional): what can be expected of it, see :func:`estimate`.
             Defaults to None.
+        held_out (tuple[HeldOutAnswer, ...]): answers to support instances by heads fitted without
+            them. Defaults to none.
     """
 
     head: FewShotHead
@@ -79,6 +82,7 @@ class FittedClassifier:
     threshold: float | None = None
     product: str | None = None
     estimate: SupportEstimate | None = None
+    held_out: tuple[HeldOutAnswer, ...] = ()
 
     def __post_init__(self):
         if self.support is not None:

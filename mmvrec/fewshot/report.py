@@ -31,7 +31,7 @@ def describe_task(
     predictions: Sequence[Prediction],
     pictures: InstancePictures,
     accuracy: str,
-    answers: tuple[Sequence[int], Sequence[int]] | None = None,
+    answers: tuple[Sequence[int], Sequence[int]],
     max_mistakes: int = 24,
     notes: Sequence[str] = (),
 ) -> TaskReport:
@@ -43,8 +43,8 @@ def describe_task(
         predictions (Sequence[Prediction]): of every query.
         pictures (InstancePictures): of queries and support.
         accuracy (str): as text.
-        answers (tuple, optional): true and predicted positions of the queries over all episodes,
-            which matrix and recalls count. Defaults to None: these queries and predictions.
+        answers (tuple[Sequence[int], Sequence[int]]): true and predicted positions of the queries
+            over all episodes, which matrix and recalls count.
         max_mistakes (int): mistakes that are shown, the surest first. Defaults to 24.
         notes (Sequence[str]): what else is to be said. Defaults to nothing.
 
@@ -54,7 +54,7 @@ def describe_task(
     names, task = fitted.class_names, queries.task_names[0]
     truths = (queries.labels + fitted.first_position(task)).tolist()
     predicted = [names.index(prediction.label) for prediction in predictions]
-    labels, classes = (truths, predicted) if answers is None else answers
+    labels, classes = answers
     right = [truth == answer for truth, answer in zip(truths, predicted, strict=True)]
     wrong = [row for row, is_right in enumerate(right) if not is_right]
     wrong.sort(key=lambda row: -predictions[row].score)
@@ -72,7 +72,6 @@ def describe_task(
         ],
         num_mistakes=len(wrong),
         notes=[*figure_notes(names), *notes],
-        episodes=answers is not None,
     )
 
 

@@ -19,6 +19,9 @@ from mmvrec.models.heads import (
     ZipAdapterHead,
 )
 from mmvrec.models.text import CLIPText, StoredText
+from mmvrec.utils.checkpoint import allow_mmengine_globals
+
+allow_mmengine_globals()
 
 __all__ = [
     'AlphaCLIP',

@@ -9,6 +9,7 @@ from mmvrec.structures.provenance import (
     all_licences,
     describe_sources,
 )
+from mmvrec.structures.view_plan import ViewPlan
 
 __all__ = [
     'MADE_ELSEWHERE',
@@ -17,6 +18,7 @@ __all__ = [
     'InstanceRecord',
     'LabelSpace',
     'Provenance',
+    'ViewPlan',
     'all_licences',
     'annotation_orientation',
     'decode_mask',

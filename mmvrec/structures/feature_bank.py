@@ -116,33 +116,6 @@ class FeatureBank:
             raise KeyError(f'no task {task!r} in this bank; its tasks are {self.task_names}')
         return self.select(indices)
 
-    def hold_out(self, task: str, name: str) -> 'FeatureBank':
-        """Select one task as if one of its classes were not known.
-
-        Args:
-            task (str): the task.
-            name (str): the class; its instances become :data:`UNLABELLED`.
-
-        Returns:
-            FeatureBank: with the other classes, in the same order.
-
-        Raises:
-            KeyError: there is no such task or class.
-        """
-        bank = self.task(task)
-        names = bank.class_names[task]
-        if name not in names:
-            raise KeyError(f'task {task!r} has no class {name!r}; its classes are {names}')
-        index = names.index(name)
-        labels = bank.labels - (bank.labels > index).long()
-        labels[bank.labels == index] = UNLABELLED
-        others = [other for other in names if other != name]
-        return FeatureBank(bank.feats, labels, bank.tasks, bank.ids, {task: others})
-
-    def labelled(self) -> 'FeatureBank':
-        """Select the instances that have a class."""
-        return self.select((self.labels != UNLABELLED).nonzero().flatten().tolist())
-
     def save(self, path: str | Path) -> None:
         """Write the bank as npz (see :meth:`load` for the fields)."""
         known = [task for task, names in self.class_names.items() if names]
@@ -284,3 +257,33 @@ def split_class_names(names: np.ndarray | None, tasks: list[str]) -> dict[str, l
             task = task_names[0]
         class_names.setdefault(task, []).append(label)
     return class_names
+
+
+def hold_out(bank: FeatureBank, task: str, name: str) -> FeatureBank:
+    """Select one task as if one of its classes were not known.
+
+    Args:
+        bank (FeatureBank): labelled instances.
+        task (str): the task.
+        name (str): the class; its instances become :data:`UNLABELLED`.
+
+    Returns:
+        FeatureBank: with the other classes, in the same order.
+
+    Raises:
+        KeyError: there is no such task or class.
+    """
+    bank = bank.task(task)
+    names = bank.class_names[task]
+    if name not in names:
+        raise KeyError(f'task {task!r} has no class {name!r}; its classes are {names}')
+    index = names.index(name)
+    labels = bank.labels - (bank.labels > index).long()
+    labels[bank.labels == index] = UNLABELLED
+    others = [other for other in names if other != name]
+    return FeatureBank(bank.feats, labels, bank.tasks, bank.ids, {task: others})
+
+
+def labelled(bank: FeatureBank) -> FeatureBank:
+    """Select the instances that have a class."""
+    return bank.select((bank.labels != UNLABELLED).nonzero().flatten().tolist())

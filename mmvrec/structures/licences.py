@@ -23,7 +23,8 @@ def commercial_use(licence: str | None) -> CommercialUse:
     """Whether weights may be used commercially.
 
     Args:
-        licence (str, optional): of the weights; of several, joined by ``; ``, all must allow it.
+        licence (str, optional): of the weights; of several, joined by semicolons, all must allow
+            it.
 
     Returns:
         str: ``allowed``, ``not allowed``, or ``ask`` where the licence has terms of its own or is

@@ -42,7 +42,7 @@ MADE_ELSEWHERE = Provenance('features made elsewhere')
 
 
 def all_licences(*provenances: Provenance) -> str | None:
-    """Licences of several weights, each once, joined by ``; ``; None where none is known."""
+    """Licences of several weights, each once, joined by semicolons; None where none is known."""
     known = dict.fromkeys(p.licence for p in provenances if p.licence)
     return '; '.join(known) or None
 

@@ -1,21 +1,17 @@
 """HTML report of a run: numbers, figures, and the mistakes in pictures."""
 
-import base64
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from mmvrec.utils.files import atomic_write
-from mmvrec.utils.text import printable
+from mmvrec.visualization.pages import write_page
 
-TEMPLATE = 'report.html.jinja'
 _LONGEST_NAME = 40
 
 
@@ -63,8 +59,6 @@ class TaskReport:
         mistakes (Sequence[Mistake]): those that are shown.
         num_mistakes (int): how many there are in the episode that is shown.
         notes (Sequence[str]): what is missing, and why.
-        episodes (bool): whether the numbers are those of several episodes, of which the first is
-            shown. Defaults to True.
     """
 
     name: str
@@ -74,7 +68,6 @@ class TaskReport:
     mistakes: Sequence[Mistake] = ()
     num_mistakes: int = 0
     notes: Sequence[str] = field(default_factory=list)
-    episodes: bool = True
 
 
 def write_report(
@@ -102,21 +95,16 @@ def write_report(
             with atomic_write(file) as temporary:
                 temporary.write_bytes(png)
             files.append(file)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, finalize=_shown
+    write_page(
+        path,
+        'report.html.jinja',
+        'report.css',
+        title=title,
+        facts=facts,
+        tasks=tasks,
+        figures=figures,
     )
-    environment.filters |= {'png': data_url, 'jpg': jpeg_url}
-    html = environment.get_template(TEMPLATE).render(
-        title=title, facts=facts, tasks=tasks, figures=figures
-    )
-    with atomic_write(path) as temporary:
-        temporary.write_text(html, encoding='utf-8')
     return files
-
-
-def _shown(value: object) -> object:
-    """Names with characters that are not seen, or that no file can hold, as escapes."""
-    return printable(value) if type(value) is str else value
 
 
 def file_names(texts: Sequence[str]) -> list[str]:
@@ -141,15 +129,3 @@ def figure_png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     return buffer.getvalue()
-
-
-def jpeg_url(image: np.ndarray) -> str:
-    """Encode an image, uint8 RGB, as the data URL of a JPEG."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, 'JPEG', quality=85)
-    return data_url(buffer.getvalue(), 'jpeg')
-
-
-def data_url(content: bytes, kind: str = 'png') -> str:
-    """Encode the bytes of an image as a data URL, which a page can hold."""
-    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'

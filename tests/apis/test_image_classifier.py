@@ -5,6 +5,7 @@ from small_model import PIXELS, small_config
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.image_classifier import ImageClassifier
+from mmvrec.fewshot.verdicts import VerdictRule
 
 BOXES = [[[4, 4, 40, 40], [8, 8, 30, 46]], [], [[2, 2, 20, 20]]]
 
@@ -15,7 +16,14 @@ def classifier() -> ImageClassifier:
     inferencer.enroll([PIXELS, 255 - PIXELS], None, ['crack', 'dent'])
     inferencer.fit()
     return ImageClassifier(
-        inferencer.fitted, inferencer.model, inferencer.pipeline, 'default', 2, neighbours=1
+        inferencer.fitted,
+        inferencer.model,
+        inferencer.pipeline,
+        'default',
+        2,
+        neighbours=1,
+        rule=VerdictRule(None),
+        data=inferencer.enrolled.data,
     )
 
 

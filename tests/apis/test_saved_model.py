@@ -189,3 +189,41 @@ def test_what_a_file_cannot_hold_is_told(tmp_path):
     with pytest.raises(ValueError, match='the config cannot be saved'):
         inferencer.save(tmp_path / 'm.safetensors')
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'card': None}, 'card must have version, date, package_version, change'),
+        ({'card': {'version': 0}}, 'card must have'),
+        ({'facts': []}, 'facts and ids of its instances differ in number'),
+        ({'facts': [None, {}]}, r'facts\[1\] must have image, width'),
+        ({'held_out': {}}, 'held_out must be a list'),
+        (
+            {'held_out': [{'id': 'x', 'label': 'crack', 'predicted': 'dent', 'score': 0.5}]},
+            "its answer held out to 'x' is of no instance",
+        ),
+        ({'estimate': {}}, 'estimate must have accuracy'),
+    ],
+)
+def test_what_a_file_says_of_itself_is_checked(tmp_path, change, message):
+    info, tensors = contents(saved())
+    (tmp_path / 'm.safetensors').write_bytes(written(info | change, tensors))
+    with pytest.raises(ValueError, match=f'm.safetensors is damaged: {message}'):
+        read_model(tmp_path / 'm.safetensors')
+
+
+def test_card_facts_estimate_and_answers_held_out_come_back(tmp_path):
+    inferencer = DefectInferencer(small_config(), device='cpu')
+    boxes = [[[4, 4, 24, 24], [30, 10, 60, 40]]] * 2
+    inferencer.enroll([PIXELS, 255 - PIXELS], boxes, [['crack', 'dent']] * 2)
+    inferencer.fit(progress=False).save(tmp_path / 'm.safetensors', version=7, change='tried')
+    loaded = load(tmp_path / 'm.safetensors')
+    assert (loaded.card.version, loaded.card.change) == (7, 'tried')
+    assert loaded.card == inferencer.card
+    assert loaded.enrolled.facts == inferencer.enrolled.facts
+    assert [one.area for one in loaded.enrolled.facts] == [400, 900] * 2
+    assert loaded.fitted.held_out == inferencer.fitted.held_out
+    assert len(loaded.fitted.held_out) == 4
+    assert loaded.fitted.estimate == inferencer.fitted.estimate
+    assert loaded.fitted.estimate is not None

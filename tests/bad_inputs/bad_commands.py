@@ -253,8 +253,8 @@ CASES = [
     ),
     case(
         'results into the model',
-        'error: m.safetensors is read, so it cannot be written; name another file',
-        'name another file',
+        'error: --out must end in .json, .csv, .xlsx, got m.safetensors',
+        'name a file of one of these kinds',
         classify(OUT, 'a.png', '--out', OUT),
     ),
     case(
@@ -283,7 +283,7 @@ CASES = [
     ),
     case(
         'an option that the config has no place for',
-        'error: --cfg-options do not fit mvrec/zipaf_5shot_mtd_tiny.py: Index 99 exceeds',
+        'error: --cfg-options do not fit mvrec/default_5shot_mtd_small.py: Index 99 exceeds',
         'mend the option',
         enroll(
             'LabelMeDefects',
@@ -299,10 +299,10 @@ CASES = [
         classify(OUT, 'a.png', 'none.png', '--out', 'r.json', *CPU),
     ),
     case(
-        'an image that is cut off, among others',
+        'an image that is cut off, among others (`--strict`)',
         'error: 1 of 2 images cannot be classified…instance cut.png@0,0,64,48: cut.png is damaged',
         'copy it again; the others are classified and written',
-        classify(OUT, 'a.png', 'cut.png', *CPU),
+        classify(OUT, 'a.png', 'cut.png', '--strict', *CPU),
     ),
     case(
         'no file of boxes',
@@ -360,9 +360,9 @@ CASES = [
     ),
     case(
         'results into a folder (told before the model is read)',
-        'error: data is a folder; name a file to write',
+        'error: data.json is a folder; name a file to write',
         'name a file in it',
-        beside_a_folder('data', classify('none.safetensors', 'a.png', '--out', 'data')),
+        beside_a_folder('data.json', classify('none.safetensors', 'a.png', '--out', 'data.json')),
     ),
     case(
         'to_coco.py: an unknown dataset format',

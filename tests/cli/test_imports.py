@@ -137,7 +137,10 @@ def test_a_layout_and_a_backbone_from_enroll_to_report(own, capsys):
     assert main([*enroll, *imports, '--cfg-options', 'train_cfg.max_iters=3']) == 0
     assert main(['classify', 'm.safetensors', 'data', '--device', 'cpu']) == 1
     assert 'AveragePixels' in capsys.readouterr().err
-    assert main(['classify', 'm.safetensors', 'data', '--out', 'r.json', *imports]) == 0
+    assert (
+        main(['classify', 'm.safetensors', 'data', '--whole-images', '--out', 'r.json', *imports])
+        == 0
+    )
     assert len(json.loads(Path('r.json').read_text())) == 8
     layouts.write_image(own / 'more' / 'dent-9.png', seed=9)
     assert main(['report', 'm.safetensors', 'NamedImages', 'more', 'r.html', *imports]) == 0

@@ -280,3 +280,41 @@ def write_heat_maps(root: Path) -> Path:
     write_image(root / 'nut' / 'test' / 'good' / '000.png', 100)
     write_map(root / 'heat_maps' / 'nut' / 'test' / 'good' / '000.tiff', heat_map((2, 2, 11, 6)))
     return root
+
+
+def label_studio_region(label: str, polygon: bool = False, **changes) -> dict:
+    """A rectangle of 20 x 12 pixels at (10, 8), or a polygon with these corners."""
+    kind = 'polygonlabels' if polygon else 'rectanglelabels'
+    value = {'x': 1000 / 64, 'y': 800 / 48, 'width': 2000 / 64, 'height': 1200 / 48, 'rotation': 0}
+    if polygon:
+        value = {'points': [[100 * x / WIDTH, 100 * y / HEIGHT] for x, y in POLYGON]}
+    return {
+        'type': kind,
+        'original_width': WIDTH,
+        'original_height': HEIGHT,
+        'image_rotation': 0,
+        'value': {**value, kind: [label]},
+        **changes,
+    }
+
+
+def label_studio_tasks() -> list[dict]:
+    labels = ('dent', 'scratch')
+    return [
+        {
+            'id': k,
+            'data': {'image': f'/data/upload/1/0a1b2c3d-{k}.png'},
+            'annotations': [
+                {'was_cancelled': True, 'result': []},
+                {'result': [label_studio_region(labels[i], polygon=i == 1) for i in range(2)]},
+            ],
+        }
+        for k in range(4)
+    ]
+
+
+def write_label_studio(root: Path) -> Path:
+    for k in range(4):
+        write_image(root / 'images' / f'{k}.png', k)
+    write_json(root / 'tasks.json', label_studio_tasks())
+    return root

@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmvrec.benchmark.composition import compose
 from mmvrec.cli.main import main
 from mmvrec.utils.resources import config_file
+from mmvrec_runtime import cli as runtime
 
 REPO = Path(__file__).parents[2]
 _LOADERS = ('train_dataloader', 'test_dataloader')
@@ -113,6 +114,8 @@ def check_command(command: list[str]) -> None:
             raise ValueError(f'the Makefile has no {unknown}')
     elif name == 'pip':
         _check_pip(arguments)
+    elif name == 'mmvrec-run':
+        runtime.parse(arguments)
     elif name in ('python', 'torchrun', 'mmvrec'):
         _check_options(name, arguments)
     else:

@@ -32,6 +32,7 @@ exec 3>&1 1>&2
 record() { printf '%s\0' "$#" "$@" >&3; }
 mmvrec() { record mmvrec "$@"; }
 make() { record make "$@"; }
+mmvrec-run() { record mmvrec-run "$@"; }
 pip() { record pip "$@"; }
 torchrun() { record torchrun "$@"; }
 command_not_found_handle() { record "$@"; }

@@ -30,13 +30,50 @@ def fit(built, bank, **options):
 def test_temperature_and_threshold_are_those_of_the_support(bank):
     built = model('ZipAdapterHead')
     plain, calibrated = fit(built, bank), fit(built, bank, calibrate=True)
-    support = make_support(built, {'one': bank})
     assert plain.temperature == 1
+    # Each instance once by a head that has not seen it; that takes no training.
+    scores = [
+        fit(built, bank.select([k for k in range(len(bank)) if k != row]))
+        .head.log_scores(bank.feats[[row]])
+        .double()
+        for row in range(len(bank))
+    ]
+    assert calibrated.temperature == pytest.approx(fit_temperature(torch.cat(scores), bank.labels))
+    assert fit(built, bank, calibrate=None).temperature == calibrated.temperature
+    assert plain.threshold == leave_one_out_threshold(plain.head, bank.feats, bank.labels, 0.25)
+    assert (plain.class_names, plain.support) == (['a', 'b', 'c'], bank)
+
+
+def test_a_head_that_trains_is_trained_anew_for_its_temperature(bank):
+    built = model()
+    plain, calibrated = fit(built, bank), fit(built, bank, calibrate=True)
+    support = make_support(built, {'one': bank})
+    assert plain.temperature == fit(built, bank, calibrate=None).temperature == 1
+    assert plain.held_out == ()
     assert calibrated.temperature == fit_temperature(
         *held_out_scores(built.build_head, support, SETTINGS)
     )
-    assert plain.threshold == leave_one_out_threshold(plain.head, bank.feats, bank.labels, 0.25)
-    assert (plain.class_names, plain.support) == (['a', 'b', 'c'], bank)
+    assert sorted(answer.id for answer in calibrated.held_out) == sorted(bank.ids)
+
+
+def test_what_is_of_one_group_is_left_out_together(bank):
+    built = model('ZipAdapterHead')
+    # All of class a is in one group, so it is never left out; the others are alone.
+    groups = ['a' if label == 0 else str(k) for k, label in enumerate(bank.labels.tolist())]
+    fitted = fit(built, bank, groups=groups)
+    others = [k for k, label in enumerate(bank.labels.tolist()) if label]
+    assert [answer.id for answer in fitted.held_out] == [bank.ids[k] for k in others]
+    alone = fit(built, bank).held_out
+    assert [alone[k] for k in others] == list(fitted.held_out)
+    assert fitted.estimate.not_estimated == ('a',)
+
+
+def test_one_instance_of_each_class_cannot_be_calibrated(bank):
+    few = bank.select([bank.labels.tolist().index(label) for label in range(3)])
+    fitted = fit(model('ZipAdapterHead'), few, calibrate=None)
+    assert (fitted.temperature, fitted.held_out, fitted.estimate) == (1, (), None)
+    with pytest.raises(ValueError, match='only if a class has two support instances'):
+        fit(model('ZipAdapterHead'), few, calibrate=True)
 
 
 def test_training_moves_the_keys(bank):

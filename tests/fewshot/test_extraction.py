@@ -12,6 +12,15 @@ from mmvrec.models.backbones import ViewBackbone
 from mmvrec.registry import DATASETS
 
 
+def small_model_in(precision):
+    model = small_model()
+    return MVRECClassifier(
+        backbone={'type': 'AlphaCLIP', **model.backbone.arguments, 'random_seed': 0},
+        head=model.head_cfg,
+        precision=precision,
+    )
+
+
 @pytest.fixture
 def dataset():
     return DATASETS.build(synthetic_dataset())
@@ -63,6 +72,31 @@ def test_worker_processes_give_the_same(dataset):
     assert torch.equal(extract_features(model, loader(dataset, num_workers=2)), one)
 
 
+def test_views_made_by_the_preprocessor_give_the_same_features(dataset):
+    planned = DATASETS.build(
+        synthetic_dataset(pipeline=[*PIPELINE[:2], {**VIEWS, 'backend': 'device'}, PIPELINE[3]])
+    )
+    expected = extract_features(small_model(), loader(dataset))
+    feats = extract_features(small_model(), loader(planned, num_workers=1))
+    # A grey level of a view may differ, see ViewPlan.
+    torch.testing.assert_close(feats, expected, rtol=0, atol=1e-3)
+
+
+def test_bfloat16_is_close_and_has_a_cache_of_its_own(dataset, tmp_path, counted, told):
+    exact = build_bank(small_model(), loader(dataset), str(tmp_path)).feats
+    model = small_model_in('bf16')
+    feats = build_bank(model, loader(dataset), str(tmp_path)).feats
+    error = (feats - exact).norm() / exact.norm()
+    assert 1e-5 < error < 2e-2
+    assert len(counted) == len(list(tmp_path.iterdir())) == 2
+    assert told == []
+
+
+def test_two_settings_of_precision_are_refused(dataset):
+    with pytest.raises(ValueError, match="precision='bf16' both set the backbone's arithmetic"):
+        build_bank(small_model_in('bf16'), loader(dataset), None, fp16=True)
+
+
 def test_bank_has_labels_tasks_and_ids_of_the_dataset(dataset, tmp_path):
     bank = build_bank(small_model(), loader(dataset), str(tmp_path))
     records = [dataset.get_data_info(i) for i in range(len(dataset))]
@@ -95,6 +129,7 @@ def test_no_cache_dir_writes_nothing(dataset, tmp_path, counted, monkeypatch):
         {'defects': ['hole', 'crack']},
         {'pipeline': [*PIPELINE[:2], {**VIEWS, 'scales': (64, 100)}, PIPELINE[3]]},
         {'pipeline': [*PIPELINE[:2], {**VIEWS, 'resize': 'two_step'}, PIPELINE[3]]},
+        {'pipeline': [*PIPELINE[:2], {**VIEWS, 'backend': 'device'}, PIPELINE[3]]},
     ],
 )
 def test_other_data_or_views_are_computed_anew(tmp_path, counted, dataset, other):

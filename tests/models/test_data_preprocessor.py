@@ -6,6 +6,7 @@ from mmpretrain.structures import DataSample
 
 from mmvrec.models.data_preprocessor import MultiViewDataPreprocessor
 from mmvrec.registry import MODELS
+from mmvrec.structures import ViewPlan
 
 
 def views(*shape):
@@ -27,6 +28,15 @@ def test_lists_are_stacked_and_samples_passed_on():
     assert torch.equal(result['inputs'], preprocessor({'inputs': inputs})['inputs'])
     assert result['data_samples'] is samples
     assert preprocessor({'inputs': inputs}, training=True)['data_samples'] is None
+
+
+def test_planned_views_are_made():
+    pixels = views(20, 30, 4)
+    plans = [ViewPlan(pixels, 0, 0, (([x], [2], 8),), sides=(8,)) for x in (0, 9)]
+    result = MultiViewDataPreprocessor()({'inputs': plans})['inputs']
+    assert result.dtype == torch.float32
+    expected = [pixels[2:10, x : x + 8].permute(2, 0, 1) for x in (0, 9)]
+    assert torch.equal(result.byte(), torch.stack(expected)[:, None])
 
 
 def test_is_registered():

@@ -5,6 +5,7 @@ they would do something, as escapes.
 """
 
 import html
+from dataclasses import replace
 from pathlib import Path
 
 import dataset_layouts as layouts
@@ -32,6 +33,7 @@ from mmvrec.visualization import contact_sheet
 from mmvrec.visualization.figures import Embedding, draw_confusion, draw_embeddings
 from mmvrec.visualization.predictions import draw_predictions
 from mmvrec.visualization.report import TaskReport, write_report
+from mmvrec.visualization.summary import figure_notes
 from mmvrec.visualization.views import draw_views
 
 MARKUP = ['[/x]', '[left]', r'$\frac{$', 'a|b', '<script>alert(1)</script>', '" onload="x', '划痕']
@@ -117,6 +119,7 @@ def test_commands_show_names(tmp_path, monkeypatch, capsys, names):
     inferencer.fit().save('m.safetensors')
     assert main(['inspect', 'm.safetensors']) == 0
     command = ['classify', 'm.safetensors', 'data/images/0.png', '--out-dir', 'out']
+    command.append('--whole-images')
     assert main([*command, '--device', 'cpu']) == 0
     output = capsys.readouterr().out
     for name in names:
@@ -131,7 +134,8 @@ def test_names_of_a_saved_model_cannot_command_a_terminal(tmp_path, monkeypatch,
     bank = inferencer.bank
     labels = [names[name] for name in bank.label_names]
     inferencer.task = COMMANDS[0]
-    inferencer.bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
+    bank = FeatureBank.of_task(inferencer.task, bank.feats, labels, bank.ids)
+    inferencer.enrolled = replace(inferencer.enrolled, bank=bank)
     inferencer.fit().save('n.safetensors')
     layouts.write_image(tmp_path / 'a.png')
     for command in (['inspect', 'n.safetensors'], ['classify', 'n.safetensors', 'a.png']):
@@ -273,12 +277,6 @@ def test_page_shows_names_as_text(tmp_path):
         assert page.count(html.escape(name).replace('&quot;', '&#34;')) >= 6
 
 
-@pytest.mark.usefixtures('no_fonts')
-def test_page_says_what_numbers_in_figures_mean(tmp_path):
-    root = coco_of(tmp_path / 'data', '划痕', '凹陷')
-    inferencer = DefectInferencer(small_config(), device='cpu')
-    support, query = (CocoDefects(str(root), split=split) for split in ('support', 'query'))
-    inferencer.enroll_dataset(support)
-    inferencer.fit().report(query, tmp_path / 'r.html')
-    page = (tmp_path / 'r.html').read_text(encoding='utf-8')
-    assert 'In the figures class 1 = 凹陷, class 2 = 划痕.' in page
+def test_page_says_what_numbers_in_figures_mean():
+    assert figure_notes(['划痕', '凹陷']) == ['In the figures class 1 = 划痕, class 2 = 凹陷.']
+    assert figure_notes(['crack', 'dent']) == []

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from mmvrec.structures.rle import decode_counts, read_rle
+from mmvrec.structures.rle import read_rle
+from mmvrec.structures.run_lengths import decode_counts
 
 
 def runs_of(mask: np.ndarray) -> list[int]:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+import torch
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
@@ -40,7 +41,8 @@ def draw(config: str, out: str, index: int, cfg_options: dict) -> str:
     item = dataset[index]
     sample = item['data_samples']
     title = f'{sample.instance_id}: {sample.label_name}, {len(item["inputs"])} views'
-    draw_views(item['inputs'], sample.view_boxes, out, title)
+    # Views that are only planned are made one after the other.
+    draw_views(torch.stack(list(item['inputs'])), sample.view_boxes, out, title)
     return title
 
 

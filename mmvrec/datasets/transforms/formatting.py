@@ -21,8 +21,8 @@ META_KEYS = (
 class PackViews(BaseTransform):
     """Pack the views of an instance as model input and data sample.
 
-    Required keys: ``views`` (Tensor), uint8, shape (V, C, H, W). Used where present: ``gt_label``
-    (int) and ``META_KEYS``.
+    Required keys: ``views`` (Tensor), uint8, shape (V, C, H, W), or a ``ViewPlan``. Used where
+    present: ``gt_label`` (int) and ``META_KEYS``.
 
     Returns:
         dict: ``inputs`` (Tensor), the views; ``data_samples`` (DataSample), with ``gt_label``

@@ -19,17 +19,18 @@ from mmvrec.datasets.transforms.view_geometry import (
     is_right_angle,
 )
 from mmvrec.datasets.transforms.view_resize import pillow_crops, resize_crop, torch_crops
+from mmvrec.datasets.transforms.view_rotation import cut_rotated
 from mmvrec.registry import TRANSFORMS
+from mmvrec.structures.view_plan import FLIP_DIMS, ViewPlan
 
 #: Side of the intermediate image of the released code, in pixels.
 RELEASED_SIDE = 512
 
-_FLIP_DIMS = {'none': (), 'horizontal': (3,), 'vertical': (2,), 'both': (2, 3)}
 _CHOICES = {
     'scale_unit': ('pixel', 'defect', 'image'),
     'mask_mode': ('instance', 'foreground', 'none'),
     'resize': ('one_step', 'two_step'),
-    'backend': ('torch', 'pillow'),
+    'backend': ('torch', 'pillow', 'device'),
 }
 
 
@@ -49,7 +50,8 @@ class MultiViewRegionContext(BaseTransform):
 
     Added keys: ``views`` (Tensor), uint8, contiguous, shape (V, 4, img_size, img_size), RGB and
     alpha (shape (V, 3, …), RGB only, for ``mask_mode='none'``); ``view_boxes`` (np.ndarray), int64,
-    shape (V, 4), x1, y1, x2, y2 of each crop in the image, before it is turned.
+    shape (V, 4), x1, y1, x2, y2 of each crop in the image, before it is turned. For
+    ``backend='device'`` ``views`` is a :class:`mmvrec.structures.ViewPlan`.
 
     Args:
         img_size (int): side of the views in pixels. Defaults to 224.
@@ -68,7 +70,9 @@ class MultiViewRegionContext(BaseTransform):
         resize (str): ``one_step`` (default), crop to ``img_size``; ``two_step``, by way of
             512 x 512 pixels as released. Bicubic, antialiased when shrinking, image and mask alike.
         backend (str): ``torch`` (default), fast; ``pillow``, bit-equal with the released code for
-            ``resize='two_step'``. They differ by less than one grey level on average.
+            ``resize='two_step'``. They differ by less than one grey level on average. ``device``:
+            as ``torch``, to within one grey level, but made by the data preprocessor on the
+            model's device, for GPUs; rotations are then multiples of 90.
 
     Raises:
         KeyError: a required key is missing.
@@ -86,7 +90,7 @@ class MultiViewRegionContext(BaseTransform):
         flips: Sequence[str] = ('none',),
         mask_mode: Literal['instance', 'foreground', 'none'] = 'instance',
         resize: Literal['one_step', 'two_step'] = 'one_step',
-        backend: Literal['torch', 'pillow'] = 'torch',
+        backend: Literal['torch', 'pillow', 'device'] = 'torch',
     ):
         self.settings = {
             'img_size': img_size,
@@ -114,24 +118,13 @@ class MultiViewRegionContext(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the views and their boxes."""
         image, mask = self.read_inputs(results)
-        s = self.settings
-        steps = s['offsets'], s['offset_divisor']
-        x1, y1, x2, y2 = bbox = check_bbox(results['bbox'])
-        # Per scale the first columns, the first rows and the side of its crops.
-        grids = [
-            (crop_starts(x1, x2, size, *steps), crop_starts(y1, y2, size, *steps), size)
-            for size in crop_sizes(s['scales'], s['scale_unit'], bbox, *image.shape[:2])
-        ]
-        boxes = np.concatenate([crop_boxes(*grid) for grid in grids])
-        reach = boxes
-        if not all(map(is_right_angle, s['rotations'])):
-            # Half of (sqrt(2) - 1) sides to the corners, and two pixels for the bicubic filter.
-            margin = np.ceil((boxes[:, 2:3] - boxes[:, :1]) * 0.2072).astype(np.int64) + 2
-            reach = boxes + margin * np.array([-1, -1, 1, 1])
-        region = cut_region(image, mask, reach)
-        results['views'] = self.make_views(region, grids)
-        variants = len(s['rotations']) * len(s['flips'])
-        results['view_boxes'] = boxes.repeat(variants, axis=0)
+        grids = self._grids(check_bbox(results['bbox']), *image.shape[:2])
+        boxes = [crop_boxes(*grid) for grid in grids]
+        region = cut_region(image, mask, self._reach(np.concatenate(boxes)))
+        variants = len(self.settings['rotations']) * len(self.settings['flips'])
+        make = self._plan if self.settings['backend'] == 'device' else self.make_views
+        results['views'] = make(region, grids)
+        results['view_boxes'] = np.concatenate(boxes).repeat(variants, axis=0)
         return results
 
     def read_inputs(self, results: dict) -> tuple[np.ndarray, np.ndarray | None]:
@@ -152,6 +145,40 @@ class MultiViewRegionContext(BaseTransform):
                 )
         return image, mask
 
+    def _grids(
+        self, bbox: list[float], height: int, width: int
+    ) -> list[tuple[list[int], list[int], int]]:
+        """Per scale the first columns, the first rows and the side of its crops."""
+        s = self.settings
+        steps = s['offsets'], s['offset_divisor']
+        x1, y1, x2, y2 = bbox
+        return [
+            (crop_starts(x1, x2, size, *steps), crop_starts(y1, y2, size, *steps), size)
+            for size in crop_sizes(s['scales'], s['scale_unit'], bbox, height, width)
+        ]
+
+    def _reach(self, boxes: np.ndarray) -> np.ndarray:
+        """The boxes, widened by what turned crops see beyond them."""
+        if all(map(is_right_angle, self.settings['rotations'])):
+            return boxes
+        # Half of (sqrt(2) - 1) sides to the corners, and two pixels for the bicubic filter.
+        margin = np.ceil((boxes[:, 2:3] - boxes[:, :1]) * 0.2072).astype(np.int64) + 2
+        return boxes + margin * np.array([-1, -1, 1, 1])
+
+    def _plan(self, region: Region, grids: list) -> ViewPlan:
+        """The same views, not made yet."""
+        return ViewPlan(
+            # A copy: the image may be shared and read-only.
+            pixels=torch.from_numpy(region.pixels.copy()),
+            left=region.left,
+            top=region.top,
+            grids=tuple(grids),
+            sides=self.sides,
+            quarters=tuple(int(angle // 90) % 4 for angle in self.settings['rotations']),
+            flips=tuple(self.settings['flips']),
+            fill_alpha=self.mask_mode == 'foreground',
+        )
+
     def make_views(self, region: Region, grids: list) -> torch.Tensor:
         """Cut the views of all scales, uint8, shape (V, C, img_size, img_size)."""
         s = self.settings
@@ -162,7 +189,7 @@ class MultiViewRegionContext(BaseTransform):
         for scale, grid in enumerate(grids):
             for rotation, turned in enumerate(self.turned_crops(region, grid)):
                 for flip, name in enumerate(s['flips']):
-                    flipped = turned.flip(_FLIP_DIMS[name]) if name != 'none' else turned
+                    flipped = turned.flip(FLIP_DIMS[name]) if name != 'none' else turned
                     views[scale, :, rotation, flip, : flipped.shape[1]] = flipped
         if self.mask_mode == 'foreground':
             views[..., 3, :, :] = 255
@@ -176,7 +203,7 @@ class MultiViewRegionContext(BaseTransform):
         upright = None
         for angle in self.settings['rotations']:
             if not is_right_angle(angle):
-                turned = (region.cut_rotated(x, y, size, angle) for y in ys for x in xs)
+                turned = (cut_rotated(region, x, y, size, angle) for y in ys for x in xs)
                 yield torch.cat([resize_crop(crop, self.sides, backend) for crop in turned])
                 continue
             if upright is None:
@@ -227,8 +254,13 @@ def check_settings(s: dict) -> None:
     _check_list('offsets', s['offsets'], _is_integer, 'integers (steps), e.g. [-1, 0, 1]')
     _check_list('rotations', s['rotations'], _is_number, 'finite degrees, e.g. [0, 90]')
     _check_list(
-        'flips', s['flips'], lambda v: v in tuple(_FLIP_DIMS), f'names from {list(_FLIP_DIMS)}'
+        'flips', s['flips'], lambda v: v in tuple(FLIP_DIMS), f'names from {list(FLIP_DIMS)}'
     )
+    if s['backend'] == 'device' and not all(map(is_right_angle, s['rotations'])):
+        raise ValueError(
+            f"backend='device' turns views by multiples of 90 degrees, got {s['rotations']}; use "
+            "backend='torch' for others"
+        )
 
 
 def _check_list(name: str, values: object, is_good: Callable, form: str) -> None:

@@ -1,10 +1,12 @@
-"""Where the views of an instance lie in its image: plain functions on numbers."""
+"""Where the views of an instance lie in its image: plain functions on numbers.
+
+NumPy alone: mmvrec-runtime has a copy of this file, to the byte.
+"""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 
@@ -112,29 +114,6 @@ class Region(NamedTuple):
             crop[y : y + bottom - top, x : x + right - left] = self.pixels[top:bottom, left:right]
         return crop
 
-    def cut_rotated(self, x: int, y: int, size: int, angle: float) -> np.ndarray:
-        """Sample a square whose content is turned about its centre (bicubic).
-
-        Args:
-            x (int): first image column of the square before turning.
-            y (int): first image row.
-            size (int): side in pixels.
-            angle (float): degrees, counter-clockwise.
-
-        Returns:
-            np.ndarray: uint8, shape (size, size, C).
-        """
-        channels = self.pixels.shape[2]
-        if not self.pixels.size:
-            return np.zeros((size, size, channels), np.uint8)
-        # Pixel i covers [i, i + 1): the centre of the square is between two pixels if size is even.
-        half = (size - 1) / 2
-        centre = (x - self.left + half, y - self.top + half)
-        matrix = cv2.getRotationMatrix2D(centre, angle, 1.0)
-        matrix[:, 2] += half - np.array(centre)
-        turned = cv2.warpAffine(self.pixels, matrix, (size, size), flags=cv2.INTER_CUBIC)
-        return turned.reshape(size, size, channels)
-
 
 def cut_region(image: np.ndarray, mask: np.ndarray | None, boxes: np.ndarray) -> Region:
     """Cut the part of an image that a set of boxes touches, the mask as fourth channel.
@@ -155,6 +134,7 @@ def cut_region(image: np.ndarray, mask: np.ndarray | None, boxes: np.ndarray) ->
         return Region(image[inside], left, top)
     if left == right or top == bottom:
         return Region(np.zeros((0, 0, 4), np.uint8), left, top)
-    rgba = cv2.cvtColor(image[inside], cv2.COLOR_RGB2RGBA)
-    cv2.insertChannel(mask[inside], rgba, 3)
+    rgba = np.empty((bottom - top, right - left, 4), np.uint8)
+    rgba[..., :3] = image[inside]
+    rgba[..., 3] = mask[inside]
     return Region(rgba, left, top)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from mmvrec.engine.loops.few_shot_test import FewShotTestLoop
 from mmvrec.registry import LOOPS
 from mmvrec.structures import FeatureBank
+from mmvrec.structures.feature_bank import hold_out, labelled
 
 
 @LOOPS.register_module()
@@ -30,5 +31,5 @@ class OpenSetTestLoop(FewShotTestLoop):
                 'at least three'
             )
         for name in bank.class_names[task]:
-            support = bank.hold_out(task, name).labelled()
-            yield {task: support}, {task: queries[task].hold_out(task, name)}, name
+            support = labelled(hold_out(bank, task, name))
+            yield {task: support}, {task: hold_out(queries[task], task, name)}, name

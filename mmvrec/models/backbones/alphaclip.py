@@ -1,6 +1,7 @@
 """AlphaCLIP's vision tower on MMPretrain's vision transformer."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from mmengine.logging import print_log
@@ -21,6 +22,12 @@ from mmvrec.models.backbones.clip_weights import (
     load_backbone_weights,
 )
 from mmvrec.models.backbones.embedded import EMBEDDED
+from mmvrec.models.backbones.encoder import (
+    draw_clip_weights,
+    embed_patches,
+    run_last_layer,
+    run_layer,
+)
 from mmvrec.models.backbones.info import BackboneInfo
 from mmvrec.models.backbones.weights import find_weights, licence_of
 from mmvrec.registry import MODELS
@@ -110,7 +117,7 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         mean: Sequence[float] = (*CLIP_MEAN, ALPHA_MEAN),
         std: Sequence[float] = (*CLIP_STD, ALPHA_STD),
     ):
-        arch = self._resolve_arch(arch, checkpoint, alpha_checkpoint)
+        arch = resolve_arch(arch, checkpoint, alpha_checkpoint)
         img_size = img_size or arch['img_size']
         if img_size % arch['patch_size']:
             raise ValueError(
@@ -137,32 +144,12 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         self.interpolate_pos_embed = interpolate_pos_embed
         self.random_seed = random_seed
         self.frozen = frozen
+        self._run_layer = run_layer
         if frozen:
             self.requires_grad_(False)
 
     WEIGHT_ARGUMENTS = ('checkpoint', 'alpha_checkpoint', 'random_seed', 'frozen')
     _TRANSFORMER_KEYS = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
-
-    @classmethod
-    def _resolve_arch(
-        cls, arch: str | dict | None, checkpoint: str | None, alpha_checkpoint: str | None
-    ) -> dict:
-        if arch is None:
-            if checkpoint is None and alpha_checkpoint is None:
-                raise ValueError(
-                    f'arch=None needs a checkpoint to infer it from; else name one of '
-                    f'{list(cls.ARCHS)}'
-                )
-            state = load_backbone_weights(checkpoint, alpha_checkpoint)
-            return checked_arch(state, checkpoint, alpha_checkpoint)
-        if isinstance(arch, str):
-            if arch.lower() not in cls.ARCHS:
-                raise ValueError(f'arch must be one of {list(cls.ARCHS)}, got {arch!r}')
-            return cls.ARCHS[arch.lower()]
-        missing = set(cls.ARCHS['tiny']) - set(arch)
-        if missing:
-            raise ValueError(f'arch lacks {sorted(missing)}; example: {cls.ARCHS["tiny"]}')
-        return dict(arch)
 
     @property
     def provenance(self) -> Provenance:
@@ -187,7 +174,7 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         if self._provenance is not None:
             return
         if self.checkpoint is None and self.alpha_checkpoint is None:
-            self._init_random()
+            self._draw_weights()
         else:
             self._load_named_weights()
         self._is_init = True
@@ -205,7 +192,7 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
                 f'{infer_arch(state)}'
             )
         if self.interpolate_pos_embed:
-            state['pos_embed'] = self._interpolated(state['pos_embed'])
+            state['pos_embed'] = interpolated(state['pos_embed'], self.patch_resolution)
         wrong = [n for n in expected if expected[n].shape != state[n].shape]
         if wrong:
             hint = (
@@ -222,37 +209,12 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         files = ', '.join(str(find_weights(p)) for p in named)
         print_log(f'AlphaCLIP weights: {source} ({files})', logger='current')
 
-    def _interpolated(self, pos_embed: Tensor) -> Tensor:
-        side = round((pos_embed.shape[1] - 1) ** 0.5)
-        if pos_embed.shape != (1, side * side + 1, self.embed_dims):
-            raise ValueError(
-                f'a position embedding of shape {tuple(pos_embed.shape)} is that of no square image'
-            )
-        return resize_pos_embed(pos_embed, (side, side), self.patch_resolution, 'bicubic', 1)
-
-    @torch.no_grad()
-    def _init_random(self) -> None:
-        """Draw weights with the standard deviations of CLIP's initialisation, and say so."""
+    def _draw_weights(self) -> None:
+        """Draw random weights, and say so."""
         generator = torch.Generator()
         # Its own seed where none is given: torch.seed() would reseed the global generator too.
         generator.manual_seed(generator.seed() if self.random_seed is None else self.random_seed)
-        width, layers = self.embed_dims, self.num_layers
-        deviations = {
-            'attn.proj.weight': (2 * layers * width) ** -0.5,
-            'ffn.layers.1.weight': (2 * layers * width) ** -0.5,
-            'ffn.layers.0.0.weight': (2 * width) ** -0.5,
-            'patch_embed.projection.weight': self.patch_embed.projection.weight[0].numel() ** -0.5,
-        }
-        for name, parameter in self.named_parameters():
-            if 'ln' in name or 'norm' in name:
-                parameter.fill_(float(name.endswith('weight')))
-            elif name.endswith('bias'):
-                parameter.zero_()
-            else:
-                ending = next((e for e in deviations if name.endswith(e)), None)
-                deviation = deviations[ending] if ending else width**-0.5
-                drawn = torch.randn(parameter.shape, generator=generator) * deviation
-                parameter.copy_(drawn)
+        draw_clip_weights(self, self.embed_dims, self.num_layers, generator)
         seed = 'no fixed seed' if self.random_seed is None else f'seed {self.random_seed}'
         self._provenance = Provenance(f'random ({seed})', is_random=True)
         print_log(
@@ -294,12 +256,25 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
             ValueError: wrong number of channels or size.
         """
         self.init_weights()
-        x, _ = self.patch_embed(self._with_alpha(x))
-        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
-        x = self.pre_norm(x + self.pos_embed)
-        for layer in self.layers:
-            x = layer(x)
-        return (self.ln1(x)[:, 0] @ self.proj,)
+        x = self._with_alpha(x)
+        if self.compute_dtype is None:
+            # On CPUs the convolution is faster, and it is the published one.
+            patches = self.patch_embed(x)[0]
+        else:
+            patches = embed_patches(x, self.patch_embed.projection)
+        # The shape, not len(x): an exporter keeps it as a symbol, and the batch stays free.
+        tokens = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), patches], dim=1)
+        tokens = self.pre_norm(tokens + self.pos_embed)
+        normed = self.layers[0].ln1(tokens)
+        for layer, following in pairwise(self.layers):
+            tokens, normed = self._run_layer(layer, following.ln1, tokens, normed)
+        token = run_last_layer(self.layers[-1], tokens, normed)
+        return (self.ln1(token)[:, 0] @ self.proj,)
+
+    def compile_layers(self) -> bool:
+        """Compile the transformer's layers but the last, once for all."""
+        self._run_layer = torch.compile(run_layer, dynamic=False)
+        return True
 
     def _with_alpha(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] not in (3, 4) or tuple(x.shape[2:]) != tuple(self.img_size):
@@ -312,3 +287,43 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
             # Zero after normalisation: the alpha kernel then adds nothing.
             x = torch.cat([x, torch.zeros_like(x[:, :1])], dim=1)
         return x
+
+
+def resolve_arch(
+    arch: str | dict | None, checkpoint: str | None, alpha_checkpoint: str | None
+) -> dict:
+    """Find the sizes that an architecture stands for, or those of the weights where it is None.
+
+    Raises:
+        ValueError: there is no such architecture, sizes are missing, or there are no weights.
+    """
+    if arch is None:
+        if checkpoint is None and alpha_checkpoint is None:
+            raise ValueError(
+                f'arch=None needs a checkpoint to infer it from; else name one of '
+                f'{list(AlphaCLIP.ARCHS)}'
+            )
+        state = load_backbone_weights(checkpoint, alpha_checkpoint)
+        return checked_arch(state, checkpoint, alpha_checkpoint)
+    if isinstance(arch, str):
+        if arch.lower() not in AlphaCLIP.ARCHS:
+            raise ValueError(f'arch must be one of {list(AlphaCLIP.ARCHS)}, got {arch!r}')
+        return AlphaCLIP.ARCHS[arch.lower()]
+    missing = set(AlphaCLIP.ARCHS['tiny']) - set(arch)
+    if missing:
+        raise ValueError(f'arch lacks {sorted(missing)}; example: {AlphaCLIP.ARCHS["tiny"]}')
+    return dict(arch)
+
+
+def interpolated(pos_embed: Tensor, resolution: tuple[int, int]) -> Tensor:
+    """Resize the position embedding of a square image, (1, 1 + cells, D), to other cells.
+
+    Raises:
+        ValueError: it is that of no square image.
+    """
+    side = round((pos_embed.shape[1] - 1) ** 0.5)
+    if len(pos_embed) != 1 or pos_embed.shape[1] != side * side + 1:
+        raise ValueError(
+            f'a position embedding of shape {tuple(pos_embed.shape)} is that of no square image'
+        )
+    return resize_pos_embed(pos_embed, (side, side), resolution, 'bicubic', 1)

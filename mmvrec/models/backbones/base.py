@@ -1,18 +1,18 @@
 """What a backbone is for the rest of the package."""
 
-import hashlib
 import inspect
 import json
 from abc import abstractmethod
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmvrec.models.backbones.info import BackboneInfo
+from mmvrec.models.backbones.named_weights import NamedWeights
 from mmvrec.models.backbones.region_pooling import area_resize
-from mmvrec.structures import Provenance
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -21,7 +21,7 @@ ALPHA_MEAN = 0.5
 ALPHA_STD = 0.26
 
 
-class ViewBackbone(BaseModule):
+class ViewBackbone(NamedWeights, BaseModule):
     """Embeds views of defects; everything else in the package knows of a backbone only this.
 
     A subclass sets :attr:`out_dims` and :attr:`input_size` and implements :meth:`forward`. Views
@@ -43,8 +43,8 @@ class ViewBackbone(BaseModule):
     input_size: int | None = None
     #: Whether larger views are shrunk to :attr:`input_size`; else they are an error.
     shrinks_views: bool = False
-    #: Whether its weights are never trained.
-    frozen: bool = True
+    #: What normalised views are cast to; None leaves them as they are.
+    compute_dtype: torch.dtype | None = None
     #: Arguments that say where weights lie or how they are treated; what the weights are, their
     #: digest tells.
     WEIGHT_ARGUMENTS: tuple[str, ...] = ()
@@ -59,8 +59,6 @@ class ViewBackbone(BaseModule):
         object.__setattr__(
             self, 'arguments', {k: v for k, v in arguments.items() if k not in left_out}
         )
-        object.__setattr__(self, '_provenance', None)
-        object.__setattr__(self, '_digest', None)
         return self
 
     def __init__(self, init_cfg: dict | None = None):
@@ -98,7 +96,29 @@ class ViewBackbone(BaseModule):
         channels, side = views.shape[1], self.input_size
         if self.shrinks_views and side is not None and views.shape[-1] > side:
             views = area_resize(views, side, side)
-        return self((views - self.mean[:channels]) / self.std[:channels])[0]
+        normalised = (views - self.mean[:channels]) / self.std[:channels]
+        return self(normalised.to(self.compute_dtype or views.dtype))[0].to(views.dtype)
+
+    def in_dtype(self, dtype: torch.dtype) -> 'ViewBackbone':
+        """A copy whose weights and arithmetic are of another type; pixels and features are not.
+
+        Args:
+            dtype (torch.dtype): as ``torch.bfloat16``.
+
+        Returns:
+            ViewBackbone: on the same device, in eval mode.
+        """
+        self.init_weights()
+        copy = deepcopy(self).to(dtype)
+        for own, other in zip(self.modules(), copy.modules(), strict=True):
+            if isinstance(own, ViewBackbone):
+                other.mean, other.std = own.mean.clone(), own.std.clone()
+                other.compute_dtype = dtype
+        return copy.eval()
+
+    def compile_layers(self) -> bool:
+        """Compile what is worth it, for calls of one size; tells whether anything is."""
+        return False
 
     def parts(self) -> list['ViewBackbone']:
         """The backbones whose features it joins, each of which is cached on its own."""
@@ -109,38 +129,9 @@ class ViewBackbone(BaseModule):
         return feats[0]
 
     @property
-    def provenance(self) -> Provenance:
-        """Where the weights come from; overridden by backbones whose weights have a name."""
-        return self._provenance or Provenance(f'{type(self).__name__}, weights without a name')
-
-    @property
     def info(self) -> BackboneInfo:
         """What is to be known before it is chosen; told without loading anything."""
         return BackboneInfo(type(self).__name__, None, self.provenance.licence)
-
-    def take_weights_from(self, provenance: Provenance) -> None:
-        """Note that a checkpoint brings the weights, so that :meth:`init_weights` has no work."""
-        self._is_init = True
-        object.__setattr__(self, '_provenance', provenance)
-
-    def weights_digest(self) -> str:
-        """SHA-256 over names and values of all weights.
-
-        That of a frozen backbone is taken once after its weights have been loaded: hooks that
-        average the weights of a model change bits of those that never change, as the sign of 0.
-        """
-        self.init_weights()
-        if self._digest is None or not self.frozen:
-            digest = hashlib.sha256()
-            for name, value in sorted(self.state_dict().items()):
-                digest.update(name.encode())
-                digest.update(value.cpu().float().contiguous().numpy().tobytes())
-            object.__setattr__(self, '_digest', digest.hexdigest())
-        return self._digest
-
-    def _load_from_state_dict(self, *args, **kwargs) -> None:
-        object.__setattr__(self, '_digest', None)
-        super()._load_from_state_dict(*args, **kwargs)
 
     def cache_key(self) -> dict[str, str]:
         """What the features depend on: kind, arguments and weights."""

@@ -76,8 +76,7 @@ class TimmRegion(ViewBackbone):
         self.input_size = img_size or config.input_size[-1]
         self._check_choices()
         with torch.random.fork_rng(devices=[]):
-            # Its own seed where none is given, so that the global generator stays as it is.
-            # Of the CPU alone, where the weights are drawn.
+            # Not torch.manual_seed, which seeds other devices too and keeps the stack of its call.
             generator = torch.default_generator
             generator.seed() if random_seed is None else generator.manual_seed(random_seed)
             self.trunk = self._build()

@@ -3,21 +3,20 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import fields
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmvrec.models.heads.info import HeadInfo
+from mmvrec.models.heads.leave_out import LeaveOut
 from mmvrec.models.heads.scores import log_merge_by_entropy, probabilities
 from mmvrec.models.heads.state import frozen
 
 VIEW_MERGING = ('feature', 'logits', 'entropy')
 
 
-class FewShotHead(BaseModule):
+class FewShotHead(LeaveOut, BaseModule):
     """A classifier of one task, fitted on the view features of its support set.
 
     Three verbs: :meth:`fit` on the support, :meth:`forward` to logits, :meth:`predict` to
@@ -61,12 +60,6 @@ class FewShotHead(BaseModule):
         self.merge_views = merge_views
         self.view_indices = None if view_indices is None else list(view_indices)
         self._allocated: tuple[int, int, int] | None = None
-
-    @classmethod
-    def info(cls) -> HeadInfo:
-        """What this class of heads says of itself; :attr:`method` is its own name by default."""
-        own = {field.name: getattr(cls, field.name) for field in fields(HeadInfo)}
-        return HeadInfo(**{**own, 'method': cls.method or cls.__name__})
 
     def allocate(self, num_support: int, num_classes: int, channels: int) -> None:
         """Create the parameters and buffers, so that a checkpoint can be loaded into them.
@@ -115,97 +108,6 @@ class FewShotHead(BaseModule):
                 self.text_feats.copy_(F.normalize(text_feats.to(self.text_feats), dim=-1))
         self._fit(feats, labels, num_classes)
         return self
-
-    @torch.no_grad()
-    def leave_out_scores(
-        self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
-    ) -> Tensor:
-        """Scores of support instances by heads that are fitted without them.
-
-        Args:
-            feats (Tensor): view features of the support, float, (M, V, C).
-            labels (Tensor): class indices, int64, (M,).
-            blocks (Sequence[Sequence[int]]): positions of instances that are left out together; of
-                every class some are left.
-
-        Returns:
-            Tensor: :meth:`log_scores`, float64, (M, N), on the CPU; NaN of instances in no block.
-
-        Raises:
-            NotImplementedError: the head trains after its fit.
-        """
-        scores = torch.full((len(labels), int(labels.max()) + 1), torch.nan, dtype=torch.float64)
-        for block in blocks:
-            rest = torch.ones(len(labels), dtype=torch.bool)
-            rest[block] = False
-            head = self.refitted(feats[rest], labels[rest])
-            scores[block] = head.log_scores(feats[block]).cpu()
-        return scores
-
-    @torch.no_grad()
-    def typicality(self, feats: Tensor, support: Tensor) -> Tensor:
-        """How far queries are like what the head has been fitted on; the larger, the more.
-
-        Here the cosine to the nearest support instance, of mean features as the backbone gives
-        them: what a head has been trained to tell apart says little about what it has never seen.
-
-        Args:
-            feats (Tensor): view features, float, (B, V, C).
-            support (Tensor): those of the support, float, (M, V, C).
-
-        Returns:
-            Tensor: float, (B,).
-        """
-        queries, keys = (F.normalize(x.mean(1), dim=-1) for x in (feats, support))
-        return (queries @ keys.T).amax(1)
-
-    @torch.no_grad()
-    def leave_out_typicality(
-        self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
-    ) -> Tensor:
-        """:meth:`typicality` of support instances, of heads that are fitted without them.
-
-        Args:
-            feats (Tensor): view features of the support, float, (M, V, C).
-            labels (Tensor): class indices, int64, (M,).
-            blocks (Sequence[Sequence[int]]): see :meth:`leave_out_scores`.
-
-        Returns:
-            Tensor: float64, (M,), on the CPU; NaN of instances in no block.
-        """
-        found = torch.full((len(labels),), torch.nan, dtype=torch.float64)
-        for block in blocks:
-            rest = torch.ones(len(labels), dtype=torch.bool)
-            rest[block] = False
-            found[block] = self.typicality(feats[block], feats[rest]).double().cpu()
-        return found
-
-    def refitted(self, feats: Tensor, labels: Tensor) -> 'FewShotHead':
-        """Another head with these settings, fitted on another support of the same classes.
-
-        Args:
-            feats (Tensor): view features, float, (M, V, C).
-            labels (Tensor): class indices, int64, (M,); every class occurs.
-
-        Raises:
-            NotImplementedError: the head trains after its fit.
-        """
-        if self.trains:
-            raise NotImplementedError(
-                f'{type(self).__name__} is trained after its fit; see held_out_scores'
-            )
-        texts = self.text_feats if self.needs_text else None
-        return deepcopy(self).fit(feats, labels, int(labels.max()) + 1, texts)
-
-    def remember(self, feats: Tensor, labels: Tensor) -> None:
-        """Take from the support what a checkpoint does not carry; most heads need nothing.
-
-        Called on a head that is fitted or has been loaded, before it answers.
-
-        Args:
-            feats (Tensor): view features of its support, float, (M, V, C).
-            labels (Tensor): class indices, int64, (M,).
-        """
 
     def select_views(self, feats: Tensor) -> Tensor:
         """Select the views that this head looks at, (B, V, C) to (B, V', C).

@@ -11,12 +11,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import mmvrec
+from mmvrec.models.backbones.base import ViewBackbone
 from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write, sha256_file
 
 #: SHA-256 of the embedded priors by the name of the weights that they belong to.
 EMBEDDED_PRIORS = {
     'mvrec-tiny': '7f01bbd2158c66f94b382c12a33672ea8286eda7601fc1eef70b2b9d84b9bc16',
+    'mvrec-small': '5a4ef744ae87ad197b40c93851a1e0571feea044aba8a08b894134a92581edb7',
 }
 #: Added to the covariance, as a share of its mean variance: half precision may leave it singular.
 RIDGE = 0.01
@@ -161,3 +163,18 @@ def load_prior(name: str) -> CovariancePrior:
 def _load(path: Path, changed: int) -> CovariancePrior:
     """The prior of a file; heads are built by the thousand, from one file."""
     return CovariancePrior.load(path)
+
+
+def check_prior(head: dict, backbone: ViewBackbone | None) -> None:
+    """Check that a head's covariance prior is one of the weights of the backbone.
+
+    Args:
+        head (dict): config of the head, as :class:`MVRECClassifier` completes it.
+        backbone (ViewBackbone, optional): with its weights; None where features are ready made.
+
+    Raises:
+        ValueError: it was made with others.
+    """
+    if head.get('prior') is not None and backbone is not None:
+        prior = load_prior(head['prior'])
+        prior.check_weights(backbone.weights_digest(), backbone.provenance.source)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmvrec.models.heads.gaussian_statistics import GaussianStatistics, unit_views
+from mmvrec.models.heads.shrinkage import Shrinkage
 
 
 class GaussianLeaveOut:
@@ -25,18 +26,17 @@ class GaussianLeaveOut:
         Sigma'^-1 = R (A^-1 + a A^-1 Z (1 - a Z' A^-1 Z)^-1 Z' A^-1) R'
 
     Args:
-        head (RegionGaussianHead): fitted.
-        feats (Tensor): view features of its support, float, (M, V, C).
-        labels (Tensor): class indices, int64, (M,).
+        feats (Tensor): view features of the support, float, (M, V, C).
+        labels (Tensor): class indices, int64, (M,); every class occurs.
+        shrinkage (Shrinkage): of the covariance.
     """
 
-    def __init__(self, head, feats: Tensor, labels: Tensor):
-        self.head = head
-        self.views, self.labels = unit_views(head.select_views(feats)), labels
-        self.statistics = GaussianStatistics.of(self.views, labels, len(head.bias))
+    def __init__(self, feats: Tensor, labels: Tensor, shrinkage: Shrinkage):
+        self.views, self.labels, self.shrinkage = unit_views(feats), labels, shrinkage
+        self.statistics = GaussianStatistics.of(self.views, labels, int(labels.max()) + 1)
         scatter = self.statistics.scatter
         self.trace = float(scatter.trace())
-        factor = torch.linalg.cholesky(head.target(len(scatter)))
+        factor = torch.linalg.cholesky(shrinkage.target(scatter))
         half = torch.linalg.solve_triangular(factor, scatter, upper=False)
         inner = torch.linalg.solve_triangular(factor, half.T, upper=False)
         self.scatters, rotation = torch.linalg.eigh((inner + inner.T) / 2)
@@ -68,7 +68,7 @@ class GaussianLeaveOut:
     def _solver(self, block: Sequence[int]) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Class means without a block, and what multiplies rows by the inverse, in the basis."""
         labels = self.labels[block]
-        counts = labels.bincount(minlength=len(self.head.bias)).to(self.views)
+        counts = labels.bincount(minlength=len(self.statistics.counts)).to(self.views)
         less = self.views.new_zeros(self.statistics.sums.shape)
         less.index_add_(0, labels, self.views[block].sum(1))
         left = replace(
@@ -79,7 +79,7 @@ class GaussianLeaveOut:
         )
         directions = torch.cat([self._directions(block, k) for k in labels.unique()])
         trace = max(self.trace - float(directions.square().sum()), 0.0)
-        own, target = self.head.shares(trace, left)
+        own, target = self.shrinkage.shares(trace, left)
         inverse = 1 / (own * self.scatters + target)
         turned = directions @ self.basis
         scaled = turned * inverse

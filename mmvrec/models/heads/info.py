@@ -1,6 +1,6 @@
 """What a head says of itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -24,3 +24,9 @@ class HeadInfo:
     transductive: bool
     incremental: bool
     takes_prior: bool
+
+    @classmethod
+    def of(cls, head: type) -> 'HeadInfo':
+        """Collect the claims of a head type; one without ``method`` is called by its own name."""
+        own = {field.name: getattr(head, field.name) for field in fields(cls)}
+        return cls(**{**own, 'method': head.method or head.__name__})

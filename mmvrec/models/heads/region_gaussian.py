@@ -1,7 +1,7 @@
 """Gaussian discriminant analysis with what is known of the backbone before any label."""
 
 from collections.abc import Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,8 @@ from torch import Tensor
 from mmvrec.models.heads.base import FewShotHead, check_instances
 from mmvrec.models.heads.covariance_prior import load_prior
 from mmvrec.models.heads.gaussian_leave_out import GaussianLeaveOut
-from mmvrec.models.heads.gaussian_statistics import NO_SCATTER, GaussianStatistics, unit_views
+from mmvrec.models.heads.gaussian_statistics import GaussianStatistics, unit_views
+from mmvrec.models.heads.shrinkage import Shrinkage
 from mmvrec.models.heads.state import frozen
 from mmvrec.registry import MODELS
 
@@ -73,7 +74,7 @@ class RegionGaussianHead(FewShotHead):
         if not 0 < prior_weight <= 1:
             raise ValueError(f'prior_weight must be above 0 and at most 1, got {prior_weight}')
         self.prior = None if prior is None else load_prior(prior)
-        self.prior_weight = prior_weight
+        self.shrinkage = Shrinkage(self.prior, prior_weight)
         self.statistics: GaussianStatistics | None = None
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
@@ -105,11 +106,11 @@ class RegionGaussianHead(FewShotHead):
         """
         check_instances(feats, labels, num_classes)
         more = GaussianStatistics.of(self.select_views(feats), labels, num_classes)
-        statistics = self._fitted_statistics().plus(more)
+        statistics = required(self.statistics).plus(more)
         missing = (statistics.counts == 0).nonzero().flatten().tolist()
         if missing:
             raise ValueError(f'classes {missing} of {num_classes} have no support instance')
-        return self._resize(statistics, len(labels))
+        return self._solve(statistics, len(labels))
 
     @torch.no_grad()
     def remove(self, feats: Tensor, labels: Tensor) -> 'RegionGaussianHead':
@@ -125,10 +126,10 @@ class RegionGaussianHead(FewShotHead):
         Raises:
             ValueError: the head has not been fitted, or a class has fewer instances.
         """
-        present = self._fitted_statistics()
+        present = required(self.statistics)
         check_instances(feats, labels, len(present.counts))
         less = GaussianStatistics.of(self.select_views(feats), labels, len(present.counts))
-        return self._resize(present.minus(less), -len(labels))
+        return self._solve(present.minus(less), -len(labels))
 
     def remember(self, feats: Tensor, labels: Tensor) -> None:
         """Take the statistics, where the head has only been loaded."""
@@ -136,65 +137,24 @@ class RegionGaussianHead(FewShotHead):
             views = self.select_views(feats)
             self.statistics = GaussianStatistics.of(views, labels, len(self.bias))
 
-    def _fitted_statistics(self) -> GaussianStatistics:
-        if self.statistics is None:
-            raise ValueError(
-                'this head has no statistics of its support set, as after loading a checkpoint; '
-                'fit it on the support set once, then add or remove instances'
-            )
-        return self.statistics
-
-    def _resize(self, statistics: GaussianStatistics, more: int) -> 'RegionGaussianHead':
-        """Take other statistics, with so many instances more."""
-        device = self.weight.device
-        self.allocate(self._allocated[0] + more, *statistics.sums.shape)
-        self.to(device)
-        self._solve(statistics)
-        return self
-
-    def _solve(self, statistics: GaussianStatistics) -> None:
-        weight, bias = discriminant(statistics.means, self.covariance(statistics))
+    def _solve(self, statistics: GaussianStatistics, more: int = 0) -> 'RegionGaussianHead':
+        """Take statistics, of so many instances more than before, and solve."""
+        if more or statistics.sums.shape != self.weight.shape:
+            device = self.weight.device
+            self.allocate(self._allocated[0] + more, *statistics.sums.shape)
+            self.to(device)
+        weight, bias = discriminant(statistics.means, self.shrinkage.covariance(statistics))
         self.weight.copy_(weight)
         self.bias.copy_(bias)
         self.statistics = statistics
-
-    def target(self, channels: int) -> Tensor:
-        """What the covariance is shrunk to, P, float64, (C, C), on the device of the head."""
-        if self.prior is None:
-            return torch.eye(channels, dtype=torch.float64, device=self.weight.device)
-        return self.prior.covariance.to(self.weight.device)
-
-    def shares(self, trace: float, statistics: GaussianStatistics) -> tuple[float, float]:
-        """The numbers a and b of ``Sigma = a W + b P``.
-
-        Args:
-            trace (float): tr(W).
-            statistics (GaussianStatistics): of the same support; shapes and counts are looked at.
-        """
-        num_classes, channels = statistics.sums.shape
-        num_views = statistics.num_views
-        if trace <= NO_SCATTER * num_views:
-            return 0.0, 1.0
-        freedom = max(num_views - num_classes, 1)
-        if self.prior is None:
-            believed, target_trace = 1 - channels / (channels + num_views - 1), channels
-        else:
-            free = 1 - num_classes / float(statistics.instances.sum())
-            believed, target_trace = (1 - self.prior_weight) * free, self.prior.trace
-        return believed / freedom, (1 - believed) * trace / (freedom * target_trace)
-
-    def covariance(self, statistics: GaussianStatistics) -> Tensor:
-        """Sigma, float64, (C, C)."""
-        scatter = statistics.scatter
-        own, target = self.shares(float(scatter.trace()), statistics)
-        return own * scatter + target * self.target(len(scatter))
+        return self
 
     @torch.no_grad()
     def leave_out_scores(
         self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
     ) -> Tensor:
         """See the base class; in closed form, see :class:`GaussianLeaveOut`."""
-        leave_out = GaussianLeaveOut(self, feats, labels)
+        leave_out = GaussianLeaveOut(self.select_views(feats), labels, self.shrinkage)
         head = deepcopy(self).double()
         scores = torch.full((len(labels), len(self.bias)), torch.nan, dtype=torch.float64)
         for block in blocks:
@@ -224,28 +184,37 @@ class RegionGaussianHead(FewShotHead):
         Raises:
             ValueError: the head has only been loaded: it keeps no statistics then.
         """
-        statistics = self._fitted_statistics()
-        factor = torch.linalg.cholesky(self._without_prior().covariance(statistics))
-        rows = torch.cat([unit_views(self.select_views(feats)).mean(1), statistics.means])
-        whitened = torch.linalg.solve_triangular(factor, rows.T, upper=False).T
-        queries, means = whitened.split([len(feats), len(statistics.means)])
-        return -(queries[:, None] - means).square().sum(-1).amin(1)
+        means, whitening = self.rejection_space()
+        centres = unit_views(self.select_views(feats)).mean(1)
+        return -((centres[:, None] - means) @ whitening.T).square().sum(-1).amin(1)
+
+    @torch.no_grad()
+    def rejection_space(self) -> tuple[Tensor, Tensor]:
+        """Class means and what makes distances to them Euclidean, for :meth:`typicality`.
+
+        Returns:
+            tuple[Tensor, Tensor]: means, float64, (N, C), and the inverse of the lower Cholesky
+            factor of the covariance without prior, float64, (C, C).
+
+        Raises:
+            ValueError: the head has only been loaded: it keeps no statistics then.
+        """
+        statistics = required(self.statistics)
+        factor = torch.linalg.cholesky(Shrinkage().covariance(statistics))
+        identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
+        whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
+        return statistics.means, whitening
 
     @torch.no_grad()
     def leave_out_typicality(
         self, feats: Tensor, labels: Tensor, blocks: Sequence[Sequence[int]]
     ) -> Tensor:
         """See the base class; in closed form, see :class:`GaussianLeaveOut`."""
-        leave_out = GaussianLeaveOut(self._without_prior(), feats, labels)
+        leave_out = GaussianLeaveOut(self.select_views(feats), labels, Shrinkage())
         found = torch.full((len(labels),), torch.nan, dtype=torch.float64)
         for block in blocks:
             found[block] = -leave_out.distances(block).amin(1).cpu()
         return found
-
-    def _without_prior(self) -> 'RegionGaussianHead':
-        head = copy(self)
-        head.prior = None
-        return head
 
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N)."""
@@ -262,3 +231,13 @@ def discriminant(means: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
     factor = torch.linalg.cholesky(covariance)
     weight = torch.cholesky_solve(means.T, factor).T
     return weight, -(weight * means).sum(-1) / 2
+
+
+def required(statistics: GaussianStatistics | None) -> GaussianStatistics:
+    """Give the statistics of a head, or raise ``ValueError`` where it was only loaded."""
+    if statistics is None:
+        raise ValueError(
+            'this head has no statistics of its support set, as after loading a checkpoint; '
+            'fit it on the support set once, then add or remove instances'
+        )
+    return statistics

@@ -40,14 +40,15 @@ def certainty(logits: Tensor) -> Tensor:
     """Compute one minus the normalised entropy of the softmax, (..., N) to (...), even if tiny.
 
     It is the divergence from the uniform distribution over its greatest value, log N. Of logits
-    that are nearly equal rounding would leave none of it: there it is the beginning of its series
-    in their central moments.
+    that are nearly equal rounding would leave little of it: there it is the beginning of its series
+    in their cumulants, ``k_2 / 2 + k_3 / 3 + k_4 / 8``.
     """
     centred = logits - logits.mean(-1, keepdim=True)
-    moments = centred.square().mean(-1) / 2 + centred.pow(3).mean(-1) / 3
-    divergence = moments / math.log(logits.shape[-1])
+    second, third, fourth = (centred.pow(power).mean(-1) for power in (2, 3, 4))
+    divergence = second / 2 + third / 3 + (fourth - 3 * second.square()) / 8
+    divergence = divergence / math.log(logits.shape[-1])
     spread = centred.abs().amax(-1)
-    near = spread < torch.finfo(logits.dtype).eps ** 0.25
+    near = spread < torch.finfo(logits.dtype).eps ** 0.2
     return torch.where(near, divergence, 1 - normalized_entropy(logits.softmax(-1)))
 
 

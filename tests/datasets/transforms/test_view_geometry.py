@@ -12,6 +12,7 @@ from mmvrec.datasets.transforms.view_geometry import (
     crop_starts,
     cut_region,
 )
+from mmvrec.datasets.transforms.view_rotation import cut_rotated
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,6 @@ def test_cut_is_the_image_in_zeros(shape, x, y, width, height, masked):
 def test_turning_by_sampling_agrees_with_turning_pixels(size, angle):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     region = Region(image[3:, 5:], left=5, top=3)
-    turned = region.cut_rotated(14, 6, size, angle).astype(int)
+    turned = cut_rotated(region, 14, 6, size, angle).astype(int)
     expected = np.rot90(region.cut(14, 6, 14 + size, 6 + size), angle // 90)
     assert np.abs(turned - expected).max() <= 1

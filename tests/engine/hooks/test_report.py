@@ -86,7 +86,7 @@ def test_page_holds_everything_it_shows(reported):
     assert page.images
     assert all(link.startswith(('data:image/', '#')) for link in page.links)
     for source in page.images:
-        kind, content = re.fullmatch(r'data:image/(png|jpeg);base64,(.+)', source).groups()
+        kind, content = re.fullmatch(r'data:image/(png|webp);base64,(.+)', source).groups()
         image = Image.open(io.BytesIO(base64.b64decode(content)))
         assert image.format.lower() == kind
         image.load()

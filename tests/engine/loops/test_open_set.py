@@ -16,6 +16,7 @@ from mmvrec.fewshot.fitting import TrainingSettings
 from mmvrec.fewshot.rejection import similarities
 from mmvrec.fewshot.support import SupportSampler, SupportSet
 from mmvrec.models.heads import ZipAdapterHead
+from mmvrec.structures.feature_bank import hold_out, labelled
 from mmvrec.utils.resources import config_file
 
 METRICS = [{'type': name} for name in ('FewShotAccuracy', 'CalibrationError', 'OpenSetAUROC')]
@@ -116,10 +117,10 @@ def test_a_unified_model_is_refused(tmp_path, banks):
 
 def test_held_out_classes_of_a_bank():
     bank = feature_bank(tasks=('one', 'two'), per_class=2)
-    found = bank.hold_out('two', 'b')
+    found = hold_out(bank, 'two', 'b')
     assert found.class_names['two'] == ['a', 'c']
     assert found.labels.tolist() == [0, 0, -1, -1, 1, 1]
     assert torch.equal(found.feats, bank.task('two').feats)
-    assert found.labelled().ids == [found.ids[k] for k in (0, 1, 4, 5)]
+    assert labelled(found).ids == [found.ids[k] for k in (0, 1, 4, 5)]
     with pytest.raises(KeyError, match="no class 'z'"):
-        bank.hold_out('two', 'z')
+        hold_out(bank, 'two', 'z')

@@ -79,13 +79,15 @@ def test_class_token_is_the_published_one(published, images, io):
 
 def test_inner_activations_are_the_published_ones(published, images, io):
     seen = []
-    modules = [published.pre_norm, *published.layers]
-    hooks = [m.register_forward_hook(lambda *args: seen.append(args[2][0])) for m in modules]
+    # What goes into the norms: before and after each layer, of the last the class token alone.
+    norms = [*(layer.ln1 for layer in published.layers), published.ln1]
+    hooks = [n.register_forward_pre_hook(lambda _, x: seen.append(x[0][0])) for n in norms]
     published(images[2:3])
     for hook in hooks:
         hook.remove()
     close(seen[0], io['ln_pre_out_alpha'])
-    close(torch.stack(seen[1:]), io['block_out_alpha'])
+    close(torch.stack(seen[1:-1]), io['block_out_alpha'][:-1])
+    close(seen[-1], io['block_out_alpha'][-1, :1])
 
 
 def test_clip_alone_is_the_published_one_and_ignores_alpha(clip_only, images, io):

@@ -26,7 +26,7 @@ def refitted(head, feats, labels, classes, block):
     rest = torch.ones(len(labels), dtype=torch.bool)
     rest[block] = False
     statistics = GaussianStatistics.of(feats[rest], labels[rest], classes)
-    return discriminant(statistics.means, head.covariance(statistics))
+    return discriminant(statistics.means, head.shrinkage.covariance(statistics))
 
 
 @settings(max_examples=40, deadline=None)
@@ -42,7 +42,7 @@ def test_parameters_are_those_of_a_refit(prior_file, seed, classes, shots, views
     options = dict() if weight is None else dict(prior=prior_file, prior_weight=weight)
     feats, labels = few_shot(classes, shots, views=views, seed=seed)
     head = RegionGaussianHead(**options).fit(feats, labels, classes)
-    leave_out = GaussianLeaveOut(head, feats, labels)
+    leave_out = GaussianLeaveOut(head.select_views(feats), labels, head.shrinkage)
     step = shots if grouped else 1  # the second instance of every class, or each alone
     blocks = [list(range(1, len(labels), step))] if grouped else [[i] for i in range(len(labels))]
     for block in blocks:
@@ -84,7 +84,7 @@ def test_typicality_by_hand(prior_file):
     queries = draw(5, 6, 16, seed=9)
     head = RegionGaussianHead(prior_file).fit(feats, labels, 3)
     alone = RegionGaussianHead().fit(feats, labels, 3)
-    precision = torch.linalg.inv(alone.covariance(alone.statistics))
+    precision = torch.linalg.inv(alone.shrinkage.covariance(alone.statistics))
     views = torch.nn.functional.normalize(queries.double(), dim=-1).mean(1)
     for b in range(5):
         ways = views[b] - head.statistics.means

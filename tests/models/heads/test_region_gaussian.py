@@ -65,7 +65,7 @@ def by_hand(feats, labels, classes, prior, weight):
 def test_one_shot_leaves_the_shape_of_the_prior(prior_file):
     feats, labels = few_shot(4, 1)
     head = RegionGaussianHead(prior_file, 0.3).fit(feats, labels, 4)
-    found, prior = head.covariance(head.statistics), load_prior(prior_file).covariance
+    found, prior = head.shrinkage.covariance(head.statistics), load_prior(prior_file).covariance
     tau = head.statistics.scatter.trace() / 20
     torch.testing.assert_close(found, prior * tau / prior.trace())
 
@@ -109,7 +109,9 @@ def test_without_prior_it_decides_as_gda(shots, views):
 def test_one_shot_and_one_view_leave_the_prior_alone(prior_file):
     feats, labels = few_shot(4, 1, views=1)
     head = RegionGaussianHead(prior_file, 0.3).fit(feats, labels, 4)
-    torch.testing.assert_close(head.covariance(head.statistics), load_prior(prior_file).covariance)
+    torch.testing.assert_close(
+        head.shrinkage.covariance(head.statistics), load_prior(prior_file).covariance
+    )
 
 
 def test_any_scale_of_the_prior_gives_the_same_covariance(prior_file, tmp_path):

@@ -1,0 +1,1 @@
+"""Exported classifiers: one ONNX file that runs without torch."""
