@@ -28,7 +28,8 @@ from mmvrec.apis.records import (
     records_of_images,
 )
 from mmvrec.apis.report import EvaluationPage, warn_of_enrolled
-from mmvrec.apis.saved_model import SavedModel, config_to_save, read_model, write_model
+from mmvrec.apis.saved_config import config_to_save
+from mmvrec.apis.saved_model import SavedModel, read_model, write_model
 from mmvrec.datasets import DefectDataset
 from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_head
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmengine.config import Config
 from mmengine.logging import print_log
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -16,7 +15,7 @@ from mmvrec.apis.enrolled import EnrolledSupport
 from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.apis.model_card import ModelCard
 from mmvrec.apis.saved_checks import content_problem
-from mmvrec.apis.saved_config import ConfigCheck, with_plain_types
+from mmvrec.apis.saved_config import ConfigCheck
 from mmvrec.apis.saved_finder import finder_content, read_finder
 from mmvrec.fewshot.estimate import SupportEstimate
 from mmvrec.fewshot.held_out import HeldOutAnswer
@@ -49,8 +48,6 @@ _FURTHER = {
     'estimate': SupportEstimate | None,
     'held_out': tuple[HeldOutAnswer, ...],
 }
-#: What of a config a saved model needs.
-_CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 
 
 @dataclass(frozen=True)
@@ -141,17 +138,6 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     metadata = {'format': FORMAT, 'info': text, 'sha256': model_checksum(text, tensors)}
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata)
-
-
-def config_to_save(cfg: Config) -> dict:
-    """Select what of a config a saved model needs, its types by name."""
-    cfg = cfg.to_dict()
-    config = {key: cfg[key] for key in _CONFIG_KEYS if cfg.get(key) is not None}
-    config['train_cfg'] = {'max_iters': cfg['train_cfg'].get('max_iters', 1)}
-    config['test_dataloader'] = {
-        'dataset': {'pipeline': cfg['test_dataloader']['dataset']['pipeline']}
-    }
-    return with_plain_types(config)
 
 
 def _plain(value: object) -> str:

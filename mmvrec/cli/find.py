@@ -3,16 +3,15 @@
 import argparse
 from pathlib import Path
 
-import cv2
-import numpy as np
 from rich.progress import track
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.finding import coco_results, outlined
+from mmvrec.apis.output import write_picture
 from mmvrec.cli.images import image_files
 from mmvrec.cli.imports import import_modules
 from mmvrec.finding import DetectedBoxes
-from mmvrec.utils.files import atomic_write, check_output, write_json
+from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.images import read_image
 from mmvrec.utils.outputs import output_names, refuse_overwriting
 from mmvrec.utils.text import printable
@@ -44,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         _print(image, found[image])
         if image in pictures:
-            _write_picture(pictures[image], outlined(image, found[image]))
+            write_picture(pictures[image], outlined(image, found[image]))
     write_json(args.out, coco_results(list(found), list(found.values())))
     print(f'{args.out}: {sum(map(len, found.values()))} regions in {len(found)} images')
     if broken:
@@ -58,11 +57,3 @@ def _print(image: str, found: DetectedBoxes) -> None:
         print(printable(f'{image} [{place}]: {100 * score:.0f} %'))
     if not len(found):
         print(printable(f'{image}: nothing found'))
-
-
-def _write_picture(path: Path, picture: np.ndarray) -> None:
-    done, encoded = cv2.imencode('.png', np.ascontiguousarray(picture[..., ::-1]))
-    if not done:
-        raise ValueError(f'{path}: the picture cannot be encoded as PNG')
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())

@@ -124,7 +124,7 @@ def fits_defect(box: np.ndarray, defect: np.ndarray, margin: float) -> bool:
         return True
     centre = (defect[:2] + defect[2:]) / 2
     inside = (box[:2] <= centre).all() and (centre < box[2:]).all()
-    return bool(inside) and area <= 2 * np.prod(defect[2:] - defect[:2] + margin)
+    return bool(inside and area <= 2 * np.prod(defect[2:] - defect[:2] + margin))
 
 
 def surest_apart(boxes: np.ndarray, scores: np.ndarray, most: float = 0.3) -> np.ndarray:
