@@ -6,7 +6,7 @@ from pathlib import Path
 from mmvrec.utils.files import sha256_file
 
 #: Arguments that name a file.
-FILE_ARGUMENTS = ('ann_file', 'alpha_checkpoint', 'checkpoint')
+FILE_ARGUMENTS = ('ann_file', 'alpha_checkpoint', 'checkpoint', 'prior')
 #: Endings of files of weights and of text features.
 _SUFFIXES = ('.bin', '.ckpt', '.npz', '.pt', '.pth', '.safetensors')
 
@@ -24,11 +24,14 @@ def is_path(name: str) -> bool:
 
 def named_files(config: dict) -> Iterator[str]:
     """List paths with a folder that a config of this package names."""
-    backbone = config['model'].get('backbone') or {}
+    model = config['model']
+    backbone = model.get('backbone') or {}
     members = backbone.get('members')
     for part in (
+        model,
         backbone,
-        config['model'].get('text'),
+        model.get('head'),
+        model.get('text'),
         *(members if isinstance(members, list) else ()),
     ):
         for name in FILE_ARGUMENTS:

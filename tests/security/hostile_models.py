@@ -193,6 +193,7 @@ def edits() -> Iterator[tuple[str, Edit]]:
             (('model', 'backbone'), 'checkpoint'),
             (('model', 'backbone'), 'alpha_checkpoint'),
             (('model', 'text'), 'checkpoint'),
+            (('model',), 'prior'),
         ):
             yield f'{path!r} as {key} of {way}', set_at(way, key, path)
             yield f'{path!r} as {key} of {way}, recorded', recorded(way, key, path)

@@ -76,6 +76,10 @@ PLACES = {
         init_cfg={'type': 'Pretrained', 'checkpoint': 'http://127.0.0.1:9/weights.pth'}
     ),
     'scope': lambda config: config['model']['head'].update(_scope_='subprocess'),
+    'prior by a path': lambda config: config['model'].update(prior='/etc/passwd'),
+    'prior of a head by a path': lambda config: config['model'].update(
+        head={'type': 'RegionGaussianHead', 'prior': '../prior.safetensors'}
+    ),
 }
 COMMANDS = {
     'classify': ['classify', 'm.safetensors', 'image.png'],
