@@ -51,6 +51,8 @@ LOOPS = _child(mmpretrain_registry.LOOPS, 'mmvrec.engine.loops')
 HOOKS = _child(mmpretrain_registry.HOOKS, 'mmvrec.engine.hooks')
 METRICS = _child(mmpretrain_registry.METRICS, 'mmvrec.evaluation')
 VISUALIZERS = _child(mmpretrain_registry.VISUALIZERS, 'mmvrec.visualization')
+# MMEngine has no kind of thing that finds: this registry has no parent.
+FINDERS = OwnRegistry('finder', scope='mmvrec', locations=['mmvrec.finding'])
 # The stock scripts look for runners in MMEngine's own registry, before any scope is set.
 RUNNERS = Registry('runner', parent=MMENGINE_RUNNERS, scope='mmvrec', locations=['mmvrec.engine'])
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmvrec.apis.embedding import build_model, embed
 from mmvrec.apis.enrolled import EnrolledSupport
+from mmvrec.apis.finding import fit_finder
 from mmvrec.apis.image_classifier import ImageClassifier
 from mmvrec.apis.model_card import ModelCard
 from mmvrec.apis.named_files import check_files, file_records
@@ -27,12 +28,14 @@ from mmvrec.apis.records import (
     records_of_images,
 )
 from mmvrec.apis.report import EvaluationPage, warn_of_enrolled
-from mmvrec.apis.saved_model import SavedModel, config_to_save, read_model, write_model
+from mmvrec.apis.saved_config import config_to_save
+from mmvrec.apis.saved_model import SavedModel, read_model, write_model
 from mmvrec.datasets import DefectDataset
 from mmvrec.fewshot.classifier import adapt_classifier, fit_classifier, restore_head
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted, require_incremental
 from mmvrec.fewshot.fitting import TrainingSettings
 from mmvrec.fewshot.verdicts import VerdictRule
+from mmvrec.finding import TrainedPatchFinder
 from mmvrec.structures import FeatureBank, all_licences, describe_sources
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config
@@ -83,6 +86,8 @@ class DefectInferencer:
         self.enrolled = EnrolledSupport.empty(task)
         #: What answers; None before :meth:`fit`.
         self.fitted: FittedClassifier | None = None
+        #: What finds instances in whole images; None before :meth:`fit_finder`.
+        self.finder: TrainedPatchFinder | None = None
         #: Whether scores are calibrated, as :meth:`fit` was told.
         self.calibrate: bool | None = False
         #: Of the file that it was loaded from, or was last saved to; None before.
@@ -143,6 +148,34 @@ class DefectInferencer:
         """
         records = records_of_dataset(dataset, self.task)
         return self._add(records, [record['label_name'] for record in records])
+
+    def fit_finder(self, dataset: DefectDataset) -> TrainedPatchFinder:
+        """Learn to find instances like those of a dataset, which are not enrolled by this.
+
+        Args:
+            dataset (DefectDataset): of one task; what it has not annotated is taken to be clean.
+
+        Returns:
+            TrainedPatchFinder: :attr:`finder`, which is saved with the model.
+
+        Raises:
+            ValueError: see :func:`mmvrec.apis.finding.fit_finder`.
+        """
+        self.finder = fit_finder(records_of_dataset(dataset, self.task))
+        return self.finder
+
+    def require_finder(self) -> TrainedPatchFinder:
+        """The finder.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.finder is None:
+            raise ValueError(
+                'the model cannot find instances: enroll with --find (or call fit_finder), or say '
+                'where they are'
+            )
+        return self.finder
 
     def _add(self, records: list[dict], names: list[str]) -> list[str]:
         ids = [record['instance_id'] for record in records]
@@ -418,6 +451,7 @@ class DefectInferencer:
                 card=self.card,
                 estimate=fitted.estimate,
                 held_out=fitted.held_out,
+                finder=self.finder,
             ),
         )
 
@@ -478,4 +512,5 @@ class DefectInferencer:
             estimate=saved.estimate,
             held_out=saved.held_out,
         )
+        loaded.finder = saved.finder
         return loaded

@@ -60,13 +60,22 @@ def write_result(
     """
     picture_file, results_file = _files(out_dir, name)
     picture = draw_predictions(image_pixels(image), records, results, classes)
+    write_picture(picture_file, picture)
+    write_json(results_file, results)
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write pixels, uint8, RGB, (H, W, 3), as PNG.
+
+    Raises:
+        ValueError: it cannot be encoded.
+    """
     # OpenCV's own writer fails without a word, on names that are not ASCII for one.
     done, encoded = cv2.imencode('.png', np.ascontiguousarray(picture[..., ::-1]))
     if not done:
-        raise ValueError(f'{picture_file}: the picture cannot be encoded as PNG')
-    with atomic_write(picture_file) as temporary:
+        raise ValueError(f'{path}: the picture cannot be encoded as PNG')
+    with atomic_write(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
-    write_json(results_file, results)
 
 
 def check_display() -> None:

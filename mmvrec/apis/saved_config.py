@@ -7,6 +7,8 @@ here, or what the user has allowed by name.
 
 from collections.abc import Collection, Sequence
 
+from mmengine.config import Config
+
 from mmvrec.apis.config_values import (
     MAX_NUMBER,
     MAX_TEXT,
@@ -76,6 +78,8 @@ _SETTINGS = {'optim_wrapper': ('clip_grad', 'loss_scale', 'paramwise_cfg')}
 #: Arguments by which MMEngine builds, imports or loads something else.
 _NEVER = ('init_cfg', 'custom_imports', 'default_scope')
 _SCOPE = 'mmvrec.'
+#: What of a config a saved model needs.
+_CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 _SEEDS, _MAX_SEED = ('init_seed', 'random_seed'), 2**63 - 1
 #: Configs in configs.
 _MAX_DEPTH = 4
@@ -212,6 +216,17 @@ class ConfigCheck:
             'what was in it; put the file into a folder of weights and name it without folder, or '
             'allow it: DefectInferencer.load(path, allow=[…])'
         )
+
+
+def config_to_save(cfg: Config) -> dict:
+    """Select what of a config a saved model needs, its types by name."""
+    cfg = cfg.to_dict()
+    config = {key: cfg[key] for key in _CONFIG_KEYS if cfg.get(key) is not None}
+    config['train_cfg'] = {'max_iters': cfg['train_cfg'].get('max_iters', 1)}
+    config['test_dataloader'] = {
+        'dataset': {'pipeline': cfg['test_dataloader']['dataset']['pipeline']}
+    }
+    return with_plain_types(config)
 
 
 def with_plain_types(value: object) -> object:

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmengine.config import Config
 from mmengine.logging import print_log
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -16,9 +15,11 @@ from mmvrec.apis.enrolled import EnrolledSupport
 from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.apis.model_card import ModelCard
 from mmvrec.apis.saved_checks import content_problem
-from mmvrec.apis.saved_config import ConfigCheck, with_plain_types
+from mmvrec.apis.saved_config import ConfigCheck
+from mmvrec.apis.saved_finder import finder_content, read_finder
 from mmvrec.fewshot.estimate import SupportEstimate
 from mmvrec.fewshot.held_out import HeldOutAnswer
+from mmvrec.finding import TrainedPatchFinder
 from mmvrec.structures import FeatureBank
 from mmvrec.utils.checksums import tensor_sha256
 from mmvrec.utils.files import atomic_write
@@ -26,7 +27,7 @@ from mmvrec.utils.plain import from_plain
 
 FORMAT = 'mvrec-inferencer'
 #: 2: with a checksum, and a record of the files that are named by paths. 3: with a model card, and
-#: facts of every instance.
+#: facts of every instance, perhaps with a finder.
 FORMAT_VERSION = 3
 #: Bytes of a file, and of its metadata.
 MAX_BYTES, MAX_INFO_BYTES = 2**32, 2**23
@@ -47,8 +48,6 @@ _FURTHER = {
     'estimate': SupportEstimate | None,
     'held_out': tuple[HeldOutAnswer, ...],
 }
-#: What of a config a saved model needs.
-_CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ class SavedModel:
         card (ModelCard, optional): which model this is; None before format version 3.
         estimate (SupportEstimate, optional): see :class:`FittedClassifier`.
         held_out (tuple[HeldOutAnswer, ...]): see :class:`FittedClassifier`.
+        finder (TrainedPatchFinder, optional): what finds instances. Defaults to None.
         version (int): of the format. Defaults to the one that is written.
     """
 
@@ -87,6 +87,7 @@ class SavedModel:
     card: ModelCard | None
     estimate: SupportEstimate | None
     held_out: tuple[HeldOutAnswer, ...]
+    finder: TrainedPatchFinder | None = None
     version: int = FORMAT_VERSION
 
 
@@ -97,8 +98,8 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     Metadata ``info``: JSON with format version, config (with all settings of views and
     preprocessing), classes in label order, labels, ids and facts of the support instances,
     threshold, temperature, digest and source of the backbone's weights, size and SHA-256 of files
-    that the config names by paths, and the model card. Metadata ``sha256``: over ``info`` and all
-    tensors.
+    that the config names by paths, the model card, and numbers of the finder. Metadata ``sha256``:
+    over ``info`` and all tensors.
 
     Raises:
         ValueError: ``path`` does not end in ``.safetensors``, or the config holds what a file
@@ -106,8 +107,10 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     """
     if Path(path).suffix != '.safetensors':
         raise ValueError(f'the file must end in .safetensors, got {path}')
+    finder, finder_tensors = finder_content(model.finder)
     bank = model.enrolled.bank
     info = {name: getattr(model, name) for name in _FIELDS} | {
+        'finder': finder,
         'classes': bank.label_space.names,
         'labels': bank.label_names,
         'ids': bank.ids,
@@ -120,6 +123,7 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     }
     tensors = {
         **model.head,
+        **finder_tensors,
         'support_feats': bank.feats,
         'support_pictures': model.enrolled.pictures,
     }
@@ -134,17 +138,6 @@ def write_model(path: str | Path, model: SavedModel) -> None:
     metadata = {'format': FORMAT, 'info': text, 'sha256': model_checksum(text, tensors)}
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata)
-
-
-def config_to_save(cfg: Config) -> dict:
-    """Select what of a config a saved model needs, its types by name."""
-    cfg = cfg.to_dict()
-    config = {key: cfg[key] for key in _CONFIG_KEYS if cfg.get(key) is not None}
-    config['train_cfg'] = {'max_iters': cfg['train_cfg'].get('max_iters', 1)}
-    config['test_dataloader'] = {
-        'dataset': {'pipeline': cfg['test_dataloader']['dataset']['pipeline']}
-    }
-    return with_plain_types(config)
 
 
 def _plain(value: object) -> str:
@@ -206,11 +199,13 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
     except ValueError as error:
         raise ValueError(f'{path} is not loaded: {error}') from error
     try:
+        finder = read_finder(info.get('finder'), tensors)
         enrolled = enrolled_support(info, tensors)
         more = further_content(info)
     except ValueError as error:
         raise ValueError(f'{path} is damaged: {error}') from error
     return SavedModel(
+        finder=finder,
         **{name: info[name] for name in _FIELDS},
         enrolled=enrolled,
         head=tensors,

@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     add_classify_arguments(
         commands.add_parser('classify', help='classify instances with a saved model')
     )
+    add_find_arguments(
+        commands.add_parser('find', help='find where defects are, with a model that can')
+    )
     add_report_arguments(
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
     )
@@ -54,6 +57,9 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
     add_dataset_options(command)
     command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
+    command.add_argument(
+        '--find', action='store_true', help='learn to find instances in whole images too'
+    )
     add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='enroll')
@@ -65,7 +71,8 @@ def add_classify_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         'images',
         nargs='+',
-        help='image files, folders or patterns; an image is one instance, unless --boxes',
+        help='image files, folders or patterns; an image is one instance, unless --boxes, or the '
+        'model was enrolled with --find',
     )
     command.add_argument(
         '--boxes',
@@ -85,7 +92,7 @@ def add_classify_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         '--whole-images',
         action='store_true',
-        help='classify whole images though regions of images were enrolled',
+        help='classify whole images though regions were enrolled, or the model could find them',
     )
     command.add_argument(
         '--max-error',
@@ -97,6 +104,19 @@ def add_classify_arguments(command: argparse.ArgumentParser) -> None:
     add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='classify')
+
+
+def add_find_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec find``."""
+    command.add_argument('model', metavar='MODEL.safetensors', help='enrolled with --find')
+    command.add_argument('images', nargs='+', help='image files, folders or patterns')
+    command.add_argument(
+        '--out', metavar='OUT.json', required=True, help='write COCO results, for --boxes'
+    )
+    command.add_argument('--out-dir', help='write a picture with outlines of every image')
+    add_import_option(command)
+    command.add_argument('--device')
+    command.set_defaults(module='find')
 
 
 def add_result_options(command: argparse.ArgumentParser) -> None:

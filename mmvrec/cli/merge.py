@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmvrec.apis.saved_model import config_to_save
+from mmvrec.apis.saved_config import config_to_save
 from mmvrec.cli.saved_models import open_model, refit, write_change
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting

@@ -9,8 +9,7 @@ from mmengine.config import Config
 import mmvrec.datasets.transforms
 import mmvrec.models.heads
 from mmvrec.apis.config_values import fits
-from mmvrec.apis.saved_config import TYPES, ConfigCheck
-from mmvrec.apis.saved_model import config_to_save
+from mmvrec.apis.saved_config import TYPES, ConfigCheck, config_to_save
 from mmvrec.registry import MODELS, OPTIM_WRAPPERS, OPTIMIZERS, PARAM_SCHEDULERS, TRANSFORMS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

@@ -205,6 +205,31 @@ class TimmRegion(ViewBackbone):
             parts = self._pooled(images, alpha)
         return (torch.cat([F.normalize(part, dim=1) for part in parts], dim=1),)
 
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """Maps of the chosen layers, of whole images of any size.
+
+        Args:
+            images (Tensor): pixels, RGB, float, 0 to 255, (B, 3, H, W).
+
+        Returns:
+            list[Tensor]: by layer, float, (B, C of the layer, H / stride, W / stride), rounded up.
+
+        Raises:
+            ValueError: the model is a transformer, which needs images of its own size.
+        """
+        if self.is_transformer:
+            raise ValueError(
+                f'{self.model_name} is a transformer; maps of images of any size need a '
+                'convolutional network'
+            )
+        self.init_weights()
+        images = ((images - self.mean[:3]) / self.std[:3]).contiguous(
+            memory_format=torch.channels_last
+        )
+        return self.trunk.forward_intermediates(
+            images, indices=self.layers, intermediates_only=True, output_fmt='NCHW'
+        )
+
     def _pooled(self, images: Tensor, alpha: Tensor) -> list[Tensor]:
         """The parts of a feature, each (B, C of its layer): by layers, of each by poolings."""
         options = {'indices': self.layers, 'intermediates_only': True, 'output_fmt': 'NCHW'}

@@ -189,3 +189,20 @@ def test_views_of_another_size_are_refused(shape):
     backbone = TimmRegion(CNN, img_size=64, random_seed=0)
     with pytest.raises(ValueError, match=r'shape \(B, 4, 64, 64\).*set img_size'):
         backbone(torch.zeros(shape))
+
+
+def test_maps_of_whole_images():
+    """The mean of each map is the part of a view's feature that looks at all of the view."""
+    backbone = TimmRegion(CNN, layers=(1, -1), pooling=('mean',), img_size=48, random_seed=0)
+    images = views(48)[:, :3]
+    maps = backbone.feature_maps(images)
+    parts = [F.normalize(one.mean((2, 3)), dim=1) for one in maps]
+    torch.testing.assert_close(torch.cat(parts, 1), backbone.embed(images))
+    wide = backbone.feature_maps(torch.zeros(1, 3, 70, 90))
+    strides = [backbone.trunk.feature_info[layer]['reduction'] for layer in backbone.layers]
+    assert [tuple(m.shape[2:]) for m in wide] == [(-(-70 // s), -(-90 // s)) for s in strides]
+
+
+def test_maps_of_a_transformer():
+    with pytest.raises(ValueError, match='is a transformer; maps of images of any size'):
+        TimmRegion(VIT, img_size=64, random_seed=0).feature_maps(torch.zeros(1, 3, 70, 90))

@@ -1,0 +1,65 @@
+"""``mmvrec enroll --find``, ``find`` and what ``classify`` makes of it."""
+
+import json
+
+import cv2
+import pytest
+from small_finder import photo, small_finder
+from small_model import fitted
+
+from mmvrec.cli.main import main
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A model with a finder, one without, and two photos."""
+    monkeypatch.chdir(tmp_path)
+    inferencer = fitted(tmp_path)
+    inferencer.finder = small_finder()
+    inferencer.save('with.safetensors')
+    for number in (0, 1):
+        cv2.imwrite(f'{number}.png', photo(number)[0][..., ::-1])
+    return tmp_path
+
+
+def test_find_and_classify(folder, capsys):
+    device = ['--device', 'cpu']
+    assert (
+        main(['find', 'with.safetensors', '0.png', '--out', 'f.json', '--out-dir', 'o', *device])
+        == 0
+    )
+    found = json.loads((folder / 'f.json').read_text())
+    expected = small_finder().find(photo(0)[0])
+    assert len(found) == len(expected) >= 1
+    assert (folder / 'o' / '0.png').is_file()
+    assert f'f.json: {len(found)} regions in 1 images' in capsys.readouterr().out
+
+    for extra in ([], ['--boxes', 'f.json', '--score-threshold', '0']):
+        assert (
+            main(['classify', 'with.safetensors', '0.png', '--out', 'r.json', *extra, *device]) == 0
+        )
+        ((result,),) = [json.loads((folder / 'r.json').read_text())]
+        assert [one['bbox'] for one in result['instances']] == expected.boxes.tolist()
+    command = ['classify', 'with.safetensors', '0.png', '--whole-images', '--out', 'r.json']
+    assert main([*command, *device]) == 0
+    ((result,),) = [json.loads((folder / 'r.json').read_text())]
+    assert [one['bbox'] for one in result['instances']] == [[0, 0, 192, 160]]
+
+
+def test_without_a_finder(folder, capsys):
+    assert main(['find', 'm.safetensors', '0.png', '--out', 'f.json', '--device', 'cpu']) == 1
+    assert 'enroll with --find' in capsys.readouterr().err
+    assert not (folder / 'f.json').exists()
+
+
+def test_broken_images_are_told_at_the_end(folder, capsys):
+    (folder / 'b.png').write_bytes(b'no image')
+    command = ['find', 'with.safetensors', 'b.png', '1.png', '--out', 'f.json', '--device', 'cpu']
+    assert main(command) == 1
+    assert '1 images cannot be read' in capsys.readouterr().err
+    assert {one['image_id'] for one in json.loads((folder / 'f.json').read_text())} <= {'1.png'}
+
+
+def test_files_are_not_overwritten(folder, capsys):
+    assert main(['find', 'with.safetensors', '0.png', '--out', '0.png', '--device', 'cpu']) == 1
+    assert '0.png' in capsys.readouterr().err
