@@ -60,6 +60,8 @@ setup(
     packages=find_packages(include=['mmvrec', 'mmvrec.*']),
     package_data={
         'mmvrec': ['weights/*'],
+        'mmvrec.benchmark': ['*.json'],
+        'mmvrec.datasets.published': ['*.json'],
         'mmvrec.visualization': ['*.jinja'],
     },
     install_requires=requirements('runtime'),
