@@ -38,7 +38,8 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='ROW',
-        help='rows of configs/ablations/table.py, or their first words: context views train',
+        help='rows of configs/ablations/table.py, or their first words: context views train; of '
+        'Zip-Adapter in the place of Zip-Adapter-F: zipa:views',
     )
     parser.add_argument(
         '--datasets',

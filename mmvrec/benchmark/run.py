@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mmvrec.benchmark.comparison import compare, csv_table, markdown_table
 from mmvrec.benchmark.composition import NamedConfig, compose, named_config
-from mmvrec.benchmark.entries import BenchmarkEntry, prepare_entries
+from mmvrec.benchmark.entries import BenchmarkEntry, prepare_entries, short_classes
 from mmvrec.benchmark.episodes import accuracies_of, plan_batches, run_batches
+from mmvrec.benchmark.paper_chart import draw_figure, figure_markdown, figure_series
 from mmvrec.benchmark.paper_tables import (
     paper_tables,
     paper_tables_csv,
@@ -33,7 +34,8 @@ def benchmark(
 
     Every finished result is a line of ``out/results.jsonl``; called again, it is not repeated. One
     table of all is ``out/table.md``, ``out/table.csv`` and ``out/results.json``; laid out as in the
-    paper they are ``out/paper_tables.md``, ``.csv`` and ``.json``.
+    paper they are ``out/paper_tables.md``, ``.csv`` and ``.json``, and of the datasets of its
+    Figure 6 ``out/figure6.md`` and ``.png``.
 
     Args:
         configs (Sequence[str]): config files named ``<head>_<K>shot_<dataset>.py``, see
@@ -49,7 +51,9 @@ def benchmark(
             spells out, see :func:`compose`.
 
     Returns:
-        dict: see :func:`compare`, with ``seed`` and ``weights`` (of every dataset of every row).
+        dict: see :func:`compare`, with ``seed``, ``weights`` and ``random_weights`` (of every
+        dataset of every row), and ``fewer_shots``: ``dataset``, ``task``, ``shots`` and ``classes``
+        with their number of instances, where it is less than K and all of them were taken.
 
     Raises:
         FileNotFoundError: there is no such config or no such data.
@@ -74,10 +78,15 @@ def benchmark(
     )
     comparison['seed'] = seed
     comparison['weights'], comparison['random_weights'] = {}, {}
+    comparison['fewer_shots'] = []
     for c in entries:
         is_random = any(part.is_random for part in c.provenance.values())
         comparison['weights'].setdefault(c.row, {})[c.dataset] = describe_sources(**c.provenance)
         comparison['random_weights'].setdefault(c.row, {})[c.dataset] = is_random
+        for (task, number), classes in short_classes(c, seed).items():
+            short = {'dataset': c.dataset, 'task': task, 'shots': number, 'classes': classes}
+            if short not in comparison['fewer_shots']:
+                comparison['fewer_shots'].append(short)
     write_tables(comparison, out)
     return comparison
 
@@ -109,7 +118,7 @@ def default_reference(entries: Sequence[BenchmarkEntry]) -> str:
 
 
 def write_tables(comparison: dict, out: Path) -> None:
-    """Write the tables and ``results.json``, each file whole or not at all."""
+    """Write tables, ``results.json`` and Figure 6, each file whole or not at all."""
     contents = {
         'table.md': markdown_table(comparison),
         'table.csv': csv_table(comparison),
@@ -118,6 +127,11 @@ def write_tables(comparison: dict, out: Path) -> None:
         'paper_tables.json': json.dumps(paper_tables(comparison), indent=1, allow_nan=False) + '\n',
         'results.json': json.dumps(comparison, indent=1, allow_nan=False) + '\n',
     }
+    if figure_series(comparison):
+        contents['figure6.md'] = figure_markdown(comparison)
     for name, content in contents.items():
         with atomic_write(out / name) as temporary:
             temporary.write_bytes(content.encode())
+    if figure_series(comparison):
+        with atomic_write(out / 'figure6.png') as temporary:
+            draw_figure(comparison).savefig(temporary, format='png')
