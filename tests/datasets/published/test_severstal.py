@@ -18,7 +18,7 @@ class TestSeverstal(DatasetBattery):
 
     def edit_mask(self, root):
         path = root / 'train.csv'
-        box, larger = map(lambda box: layouts.severstal_runs(*box), (layouts.BOX, (2, 2, 12, 6)))
+        box, larger = (layouts.severstal_runs(*one) for one in (layouts.BOX, (2, 2, 12, 6)))
         path.write_text(path.read_text().replace(box, larger, 1))
 
     def break_one(self, root):
