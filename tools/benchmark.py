@@ -49,6 +49,12 @@ def parse_args() -> argparse.Namespace:
         help='what heads and ablations are run on: mvtecfs, mtd, synthetic …, or your own configs',
     )
     parser.add_argument('--backbone', help='of the datasets: tiny for mtd_tiny …')
+    parser.add_argument(
+        '--paper',
+        action='store_true',
+        help="Tables 1 to 5 and Figure 6 whole, on the paper's datasets or those of --datasets; "
+        'what it takes is printed first',
+    )
     parser.add_argument('--shots', nargs='+', type=int, help="default: the configs' own")
     parser.add_argument('--episodes', type=int, default=5, help='draws (default: 5)')
     parser.add_argument('--seed', type=int, default=0, help='of episode 0 (default: 0)')

@@ -22,12 +22,14 @@ class NamedConfig(NamedTuple):
         row (str): name of its row.
         dataset (str): name of its columns.
         config (Config): the config.
+        shots (tuple[int, ...]): K of its columns. Defaults to none: the config's own.
     """
 
     name: str
     row: str
     dataset: str
     config: Config
+    shots: tuple[int, ...] = ()
 
 
 def named_config(file: str) -> NamedConfig:

@@ -132,7 +132,7 @@ def prepare_entry(
         dataset=named.dataset,
         model=model,
         settings=TrainingSettings.from_config(config),
-        shots=tuple(sorted(set(shots or [protocol.shots]))),
+        shots=tuple(sorted(set(shots or named.shots or [protocol.shots]))),
         support=banks.setdefault(keys[0], support),
         query=banks.setdefault(keys[1], query),
         provenance=provenance,

@@ -9,11 +9,13 @@ from mmvrec.benchmark.composition import NamedConfig, compose, named_config
 from mmvrec.benchmark.entries import BenchmarkEntry, prepare_entries, short_classes
 from mmvrec.benchmark.episodes import accuracies_of, plan_batches, run_batches
 from mmvrec.benchmark.paper_chart import draw_figure, figure_markdown, figure_series
+from mmvrec.benchmark.paper_run import PAPER_DATASETS, paper_configs
 from mmvrec.benchmark.paper_tables import (
     paper_tables,
     paper_tables_csv,
     paper_tables_markdown,
 )
+from mmvrec.benchmark.planning import plan_run, plan_text
 from mmvrec.benchmark.result_log import ResultLog
 from mmvrec.models.heads import ZipAdapterFHead
 from mmvrec.structures import describe_sources
@@ -28,6 +30,7 @@ def benchmark(
     seed: int = 0,
     reference: str | None = None,
     cfg_options: dict | None = None,
+    paper: bool = False,
     **parts,
 ) -> dict:
     """Evaluate the heads of several configs on the same episodes, and write the tables.
@@ -47,6 +50,8 @@ def benchmark(
         reference (str, optional): row that the others are compared with. Defaults to the first
             whose head is a :class:`ZipAdapterFHead`, else the first.
         cfg_options (dict, optional): overrides of every config.
+        paper (bool): all of the paper, see :func:`paper_configs`, on its datasets or the
+            ``datasets`` named; what that takes is printed before. Defaults to False.
         **parts: ``heads``, ``ablations``, ``datasets`` and ``backbone`` of configs that no file
             spells out, see :func:`compose`.
 
@@ -65,10 +70,12 @@ def benchmark(
     check_output_folder(out)
     if episodes < 1:
         raise ValueError(f'episodes must be at least 1, got {episodes}')
-    named = [*map(named_config, configs), *compose(**parts)]
+    named = [*map(named_config, configs), *(paper_parts(**parts) if paper else compose(**parts))]
     if not named:
         raise ValueError('nothing to compare; name configs, or --heads and --datasets')
     check_rows(named, reference)
+    if paper:
+        print(plan_text(plan_run(named, cfg_options or {}, shots, episodes)), flush=True)
     entries = prepare_entries(named, shots, seed, cfg_options or {})
     log = ResultLog(out / 'results.jsonl')
     batches = [batch for entry in entries for batch in plan_batches(entry, episodes, seed)]
@@ -89,6 +96,22 @@ def benchmark(
                 comparison['fewer_shots'].append(short)
     write_tables(comparison, out)
     return comparison
+
+
+def paper_parts(
+    heads: Sequence[str] = (),
+    ablations: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    backbone: str | None = None,
+) -> list[NamedConfig]:
+    """List all of the paper on the datasets named, or on all of its own.
+
+    Raises:
+        ValueError: heads or ablations are named, or a dataset that the paper has not.
+    """
+    if heads or ablations:
+        raise ValueError('--paper names all heads and ablations; leave out --heads and --ablations')
+    return paper_configs(datasets or PAPER_DATASETS, backbone)
 
 
 def check_rows(configs: Sequence[NamedConfig], reference: str | None) -> None:
