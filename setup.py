@@ -62,6 +62,7 @@ setup(
         'mmvrec': ['weights/*'],
         'mmvrec.benchmark': ['*.json'],
         'mmvrec.datasets.published': ['*.json'],
+        'mmvrec.models.text': ['*.yml'],
         'mmvrec.visualization': ['*.jinja'],
     },
     install_requires=requirements('runtime'),
