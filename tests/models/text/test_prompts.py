@@ -67,5 +67,5 @@ def test_phrases_stand_for_names():
 def test_bad_phrases_are_refused():
     with pytest.raises(ValueError, match=r"one of \['mvtec_fs'\], or a dict, got 'mtd'"):
         read_phrases('mtd')
-    with pytest.raises(ValueError, match="task 'nut' must be texts by class, got .*'dent': 3"):
+    with pytest.raises(ValueError, match=r"task 'nut' must be texts by class, got .*'dent': 3"):
         read_phrases({'nut': {'dent': 3}})
