@@ -152,6 +152,21 @@ def test_a_mean_over_fewer_products_is_not_compared():
     assert whole[None, 5]['released'] == pytest.approx(82.87, abs=0.011)
 
 
+def test_every_printed_number_has_a_cell_with_its_difference():
+    every = {('mvtecfs', product, k): [50.0] for product in PRODUCTS for k in (1, 3, 5)}
+    comparison = comparison_of({row.row: every for row in paper_rows()})
+    cells = [
+        cell
+        for table in paper_tables(comparison)
+        for row in table['rows']
+        if not row['is_ours']
+        for cell in row['cells']
+        if cell['paper'] is not None
+    ]
+    assert len(cells) == 375 + 48 + 24 + 48 + 9
+    assert all(cell['difference'] == pytest.approx(50 - cell['paper']) for cell in cells)
+
+
 def test_zero_shots_are_those_of_any_support():
     cells = cells_of(table_of(HEADS, 1), '0-shot, CLIP-ZeroShot')
     assert (cells['bottle', 0]['mean'], cells['bottle', 0]['paper']) == (40.0, 34.4)
