@@ -44,11 +44,11 @@ def needs_text(row: PaperRow) -> bool:
 
 def row_text(row: PaperRow) -> str:
     """One line of the table."""
-    without = '`--backbone small`: which row is above which'
+    without = '`--backbone tiny`: which row is above which'
     if needs_text(row):
         without = "nothing: CLIP's text tower belongs to them"
     elif 'none-mask' in row.row or 'foreground-mask' in row.row:
-        without = '`--backbone small`: with and without the mask'
+        without = '`--backbone tiny`: with and without the mask'
     numbers = f'{value_text(row, False)} | {value_text(row, True)}'
     return f'| {row.table} | {row.label} | `{option_of(row)}` | {numbers} | {without} |'
 
