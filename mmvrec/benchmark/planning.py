@@ -176,13 +176,11 @@ def time_fits(
 ) -> float:
     """Estimate how long fitting takes at K shots, all tasks and episodes, seconds.
 
-    A few iterations on random features of the shapes of the mean task are timed. Heads that do not
-    train, and text features, take no time worth counting.
+    A fit of heads that do not train, or a few iterations of those that do, is timed on random
+    features of the shapes of the mean task. Evaluation and text features are not counted.
     """
     head = MODELS.build(dict(config['model']['head']))
     settings = TrainingSettings.from_config(config)
-    if not head.trains:
-        return 0.0
     classes = round(mean(map(len, pool.task_classes.values())))
     together = min(episodes, EPISODES_TOGETHER)
     text = torch.randn(classes, bank.channels) if head.needs_text else None
@@ -206,7 +204,7 @@ def time_fits(
         fit_heads(heads, supports, own)
         seconds.append(time.perf_counter() - start)
     once, more = seconds
-    iteration = max(more - once, 0.0) / _ITERATIONS
+    iteration = max(more - once, 0.0) / _ITERATIONS if head.trains else 0.0
     batches = len(pool.task_classes) * -(-episodes // EPISODES_TOGETHER)
     return batches * (once + iteration * (settings.max_iters - 1))
 
