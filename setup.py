@@ -60,6 +60,9 @@ setup(
     packages=find_packages(include=['mmvrec', 'mmvrec.*']),
     package_data={
         'mmvrec': ['weights/*'],
+        'mmvrec.benchmark': ['*.json'],
+        'mmvrec.datasets.published': ['*.json'],
+        'mmvrec.models.text': ['*.yml'],
         'mmvrec.visualization': ['templates/*'],
     },
     install_requires=requirements('runtime'),

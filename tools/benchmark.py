@@ -20,6 +20,22 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_compared(parser)
+    parser.add_argument('--shots', nargs='+', type=int, help="default: the configs' own")
+    parser.add_argument('--episodes', type=int, default=5, help='draws (default: 5)')
+    parser.add_argument('--seed', type=int, default=0, help='of episode 0 (default: 0)')
+    parser.add_argument(
+        '--reference', help='row to compare with (default: the first Zip-Adapter-F, or first row)'
+    )
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder of the results')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='key=value overrides of every config'
+    )
+    return parser.parse_args()
+
+
+def add_compared(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what is compared."""
     parser.add_argument(
         'configs',
         nargs='*',
@@ -38,7 +54,8 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='ROW',
-        help='rows of configs/ablations/table.py, or their first words: context views train',
+        help='rows of configs/ablations/table.py, or their first words: context views train; of '
+        'Zip-Adapter in the place of Zip-Adapter-F: zipa:views',
     )
     parser.add_argument(
         '--datasets',
@@ -48,17 +65,12 @@ def parse_args() -> argparse.Namespace:
         help='what heads and ablations are run on: mvtecfs, mtd, synthetic …, or your own configs',
     )
     parser.add_argument('--backbone', help='of the datasets: tiny for mtd_tiny …')
-    parser.add_argument('--shots', nargs='+', type=int, help="default: the configs' own")
-    parser.add_argument('--episodes', type=int, default=5, help='draws (default: 5)')
-    parser.add_argument('--seed', type=int, default=0, help='of episode 0 (default: 0)')
     parser.add_argument(
-        '--reference', help='row to compare with (default: the first Zip-Adapter-F, or first row)'
+        '--paper',
+        action='store_true',
+        help="Tables 1 to 5 and Figure 6 whole, on the paper's datasets or those of --datasets; "
+        'what it takes is printed first',
     )
-    parser.add_argument('--out', required=True, metavar='DIR', help='folder of the results')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='key=value overrides of every config'
-    )
-    return parser.parse_args()
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
-# The ablations of Zip-Adapter-F, a row each: what it changes of `zipaf_5shot_<dataset>.py`.
+# The ablations of Zip-Adapter-F, a row each: what it changes of `zipaf_5shot_<dataset>.py`
+# (of Zip-Adapter, `--ablations zipa:ROW`, of `zipa_5shot_<dataset>.py`).
 
 
 def views(**settings):
@@ -15,18 +16,19 @@ def iterations(number):
     return {'train_cfg.max_iters': number, 'param_scheduler.T_max': number}
 
 
+defect = dict(scales=(1.0,), scale_unit='defect')
 fixed = dict(scales=(384,), offsets=(0,))
-defect = dict(scales=(1.0,), scale_unit='defect', offsets=(0,))
 scale = dict(scales=(256, 384, 512))
 rotate = dict(rotations=(0, 90, 180, 270))
 flip = dict(flips=('none', 'horizontal', 'vertical'))
 offset = dict(offsets=(-1, 0, 1))
 
 rows = {
-    # Table 3: the one centred crop, of 384 px or the defect's box, and what alpha holds.
-    'context_fixed-crop_none-mask': views(**fixed, mask_mode='none'),
-    'context_fixed-crop_foreground-mask': views(**fixed, mask_mode='foreground'),
-    'context_fixed-crop_instance-mask': views(**fixed, mask_mode='instance'),
+    # Table 3: crops of the base config's fixed sizes or of the defect's box, each at all places, and
+    # what alpha holds. Its last row is the whole method, as the equal numbers of Table 1 show.
+    'context_fixed-crop_none-mask': views(mask_mode='none'),
+    'context_fixed-crop_foreground-mask': views(mask_mode='foreground'),
+    'context_fixed-crop_instance-mask': views(mask_mode='instance'),
     'context_defect-crop_none-mask': views(**defect, mask_mode='none'),
     'context_defect-crop_foreground-mask': views(**defect, mask_mode='foreground'),
     'context_defect-crop_instance-mask': views(**defect, mask_mode='instance'),

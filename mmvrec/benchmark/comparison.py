@@ -128,7 +128,7 @@ def markdown_table(comparison: dict) -> str:
 
 
 def caption_of(comparison: dict, *notes: str) -> str:
-    """Describe what the numbers are, and which of them were made with random weights."""
+    """Describe what the numbers are, which were made with random weights or fewer than K shots."""
     sentences = [
         f'Accuracy (%), mean ± standard deviation over {comparison["episodes"]} episodes (seed '
         f'{comparison["seed"]}).',
@@ -148,6 +148,13 @@ def caption_of(comparison: dict, *notes: str) -> str:
         sentences.append(
             f'**The weights of {_listed(datasets)}{where} are {markdown_cell(source)}: numbers '
             'made with random weights show that the program runs, not what a method can do.**'
+        )
+    for short in comparison['fewer_shots']:
+        place = f'{short["dataset"]}/{short["task"]}'
+        classes = ', '.join(f'{name} ({n})' for name, n in short['classes'].items())
+        sentences.append(
+            f'At {short["shots"]} shots these classes of {markdown_cell(place)} give all '
+            f'instances that they have, which are fewer: {markdown_cell(classes)}.'
         )
     return ' '.join(sentences)
 

@@ -22,12 +22,14 @@ class NamedConfig(NamedTuple):
         row (str): name of its row.
         dataset (str): name of its columns.
         config (Config): the config.
+        shots (tuple[int, ...]): K of its columns. Defaults to none: the config's own.
     """
 
     name: str
     row: str
     dataset: str
     config: Config
+    shots: tuple[int, ...] = ()
 
 
 def named_config(file: str) -> NamedConfig:
@@ -56,7 +58,7 @@ def compose(
         heads (Sequence[str]): names of files of ``configs/heads``, or paths of files like them. A
             name may end in one of ``configs/_base_/variants.py``: ``knn-single``.
         ablations (Sequence[str]): rows of ``configs/ablations/table.py``, or all that begin with
-            ``<word>_``.
+            ``<word>_``, of Zip-Adapter-F; of another head behind its name: ``zipa:views``.
         datasets (Sequence[str]): names of datasets, as in ``mvrec/zipa_5shot_<dataset>.py``, or
             paths of configs so named, of which all but the head is taken.
         backbone (str, optional): what is appended to the names of datasets: ``tiny``.
@@ -75,8 +77,12 @@ def compose(
             '--heads knn gda --datasets mtd pcb --backbone tiny'
         )
     rows = [(Path(h).stem if h.endswith('.py') else h, *_head(h)) for h in heads]
-    chosen = select_ablations(ablations)
-    rows += [(row, *_head('zipaf', options)) for row, options in chosen.items()]
+    for name in ablations:
+        head, _, ablation = name.rpartition(':')
+        rows += [
+            (f'{head}:{row}' if head else row, *_head(head or 'zipaf', options))
+            for row, options in select_ablations(ablation).items()
+        ]
     composed = []
     for row, head, options in rows:
         for dataset in datasets:
@@ -121,22 +127,17 @@ def _with_head(file: str) -> Config:
     return config
 
 
-def select_ablations(names: Sequence[str]) -> dict[str, dict]:
+def select_ablations(name: str) -> dict[str, dict]:
     """Look up options of ablations by row, see :func:`compose`.
 
     Raises:
         ValueError: there is no such row.
     """
-    if not names:
-        return {}
     table = read_config('ablations/table.py').rows.to_dict()
-    chosen = {}
-    for name in names:
-        rows = {row: table[row] for row in table if row == name or row.startswith(f'{name}_')}
-        if not rows:
-            raise ValueError(f'no ablation {name!r}; there are {list(table)}')
-        chosen |= rows
-    return chosen
+    rows = {row: table[row] for row in table if row == name or row.startswith(f'{name}_')}
+    if not rows:
+        raise ValueError(f'no ablation {name!r}; there are {list(table)}')
+    return rows
 
 
 def dataset_config(name: str, backbone: str | None) -> tuple[str, Config]:

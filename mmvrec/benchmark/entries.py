@@ -63,8 +63,8 @@ def prepare_entries(
 
     Raises:
         FileNotFoundError: there is no such data.
-        ValueError: a config is no few-shot config, a class has fewer than K instances, or configs
-            of one dataset differ in classes or instances. The config is named.
+        ValueError: a config is no few-shot config, a class has no instance to draw, or configs of
+            one dataset differ in classes or instances. The config is named.
     """
     init_default_scope('mmvrec')
     entries: list[BenchmarkEntry] = []
@@ -73,9 +73,8 @@ def prepare_entries(
         named.config.merge_from_dict(cfg_options)
         try:
             entry = prepare_entry(named, shots, banks)
-            for number in entry.shots:
-                # Raises where a class has too few instances.
-                SupportSampler(entry.support, entry.query.task_names, number, seed)
+            # Raises where a class has no instance.
+            short_classes(entry, seed)
             for other in entries:
                 if other.dataset == entry.dataset:
                     _check_same_instances(other, entry)
@@ -133,11 +132,27 @@ def prepare_entry(
         dataset=named.dataset,
         model=model,
         settings=TrainingSettings.from_config(config),
-        shots=tuple(sorted(set(shots or [protocol.shots]))),
+        shots=tuple(sorted(set(shots or named.shots or [protocol.shots]))),
         support=banks.setdefault(keys[0], support),
         query=banks.setdefault(keys[1], query),
         provenance=provenance,
     )
+
+
+def short_classes(entry: BenchmarkEntry, seed: int) -> dict[tuple[str, int], dict[str, int]]:
+    """Find classes of which fewer than K instances can be drawn, all of which are taken.
+
+    Returns:
+        dict: number of instances by class, by task and shots; empty where there are none.
+
+    Raises:
+        ValueError: a class has none at all.
+    """
+    found = {}
+    for shots in entry.shots:
+        sampler = SupportSampler(entry.support, entry.query.task_names, shots, seed, True)
+        found |= {(task, shots): names for task, names in sampler.short.items()}
+    return found
 
 
 def _check_same_instances(one: BenchmarkEntry, other: BenchmarkEntry) -> None:

@@ -166,7 +166,7 @@ def evaluate_batch(batch: EpisodeBatch, seed: int) -> list[tuple[TaskEpisode, tu
     """
     set_random_seed(seed + batch.episodes[0])
     entry, model = batch.entry, batch.entry.model
-    sampler = SupportSampler(entry.support, batch.tasks, batch.shots, seed)
+    sampler = SupportSampler(entry.support, batch.tasks, batch.shots, seed, allow_fewer=True)
     supports = [make_support(model, sampler.draw(episode)) for episode in batch.episodes]
     heads = [model.build_head().to(get_device()) for _ in batch.episodes]
     heads_of = dict(zip(batch.episodes, fit_heads(heads, supports, entry.settings), strict=True))

@@ -2,197 +2,158 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from mmvrec.benchmark.comparison import caption_of, mean_and_std
+from mmvrec.benchmark.paper_figures import PRODUCTS, SHOTS, TITLES, PaperRow, paper_rows
 from mmvrec.benchmark.published import published_accuracy
 from mmvrec.evaluation.few_shot_metric import summary
 from mmvrec.utils.text import markdown_cell
 
-
-@dataclass(frozen=True)
-class PaperTable:
-    """What a table of the paper compares.
-
-    Args:
-        title (str): its number and subject.
-        rows (dict[str, str]): by row of a comparison (the config's name without shots and dataset)
-            what it stands for in the table, in order.
-        main_dataset (bool, optional): whether it is about MVTec-FS, or about the other datasets;
-            None takes any.
-    """
-
-    title: str
-    rows: dict[str, str]
-    main_dataset: bool | None = None
-
-
-_HEADS = {
-    'zero-shot-single': 'CLIP-ZeroShot, one view',
-    'zero-shot': 'CLIP-ZeroShot, 27 views',
-    'knn-single': 'CLIP-KNN, one view',
-    'knn': 'CLIP-KNN, 27 views',
-    'protonet-single': 'CLIP-ProtoNet, one view',
-    'protonet': 'CLIP-ProtoNet, 27 views',
-    'linear-probe-single': 'CLIP-LinearProb, one view',
-    'linear-probe': 'CLIP-LinearProb, 27 views',
-    'clip-adapter-single': 'CLIP-Adapter, one view',
-    'clip-adapter': 'CLIP-Adapter, 27 views',
-    'tip-adapter-single': 'Tip-Adapter, one view',
-    'tip-adapter': 'Tip-Adapter, 27 views',
-    'tip-adapter-f-single': 'Tip-Adapter-F, one view',
-    'tip-adapter-f': 'Tip-Adapter-F, 27 views',
-    'zipa-single': 'Zip-Adapter, one view',
-    'zipa': 'Zip-Adapter (MVREC)',
-    'zipaf-single': 'Zip-Adapter-F, one view',
-    'zipaf': 'Zip-Adapter-F (MVREC), cross-entropy + 4 x triplet',
-    'zipaf-ce': 'Zip-Adapter-F (MVREC), cross-entropy, as released',
-    'zipaf-normalized': 'Zip-Adapter-F, triplet between features of length 1',
-}
-_CROPS = {'defect': "the defect's box", 'fixed': 'fixed size'}
-_MASKS = {'none': 'none (CLIP)', 'foreground': 'whole view', 'instance': 'instance'}
-_VIEWS = ('scale', 'rotate', 'flip', 'offset')
-
-TABLES = (
-    PaperTable('Table 1: heads on MVTec-FS', _HEADS, main_dataset=True),
-    PaperTable('Table 2: heads on other datasets', _HEADS, main_dataset=False),
-    PaperTable(
-        'Table 3: region and context (one centred view)',
-        {
-            f'context_{crop}-crop_{mask}-mask': f'crop: {crop_text}; mask: {mask_text}'
-            for crop, crop_text in _CROPS.items()
-            for mask, mask_text in _MASKS.items()
-        },
-    ),
-    PaperTable(
-        'Table 4: what varies from view to view',
-        {
-            'views_single': 'nothing (one view)',
-            **{f'views_{one}': one for one in _VIEWS},
-            **{
-                f'views_{one}-{other}': f'{one} + {other}'
-                for one in _VIEWS
-                for other in _VIEWS
-                if one != other
-            },
-        },
-    ),
-    PaperTable(
-        'Table 5: what is trained',
-        {
-            'zipa': 'nothing (Zip-Adapter)',
-            'train_keys': 'keys',
-            'train_projection': 'ZIP projection',
-            'zipaf': 'both (Zip-Adapter-F)',
-        },
-    ),
+#: Product (None: the mean over all) and shots: what a cell of a table stands for.
+Key = tuple[str | None, int]
+_NUMBERS = ('mean', 'std', 'paper', 'difference', 'released')
+_NOTE = (
+    'A cell is ours, then the accuracy that the paper prints (difference: ours less it), then the '
+    'one that its authors released, where there is one. The paper has AlphaCLIP ViT-L/14; its '
+    'means are over 14 products, and one over fewer is not compared with them.'
 )
 
 
 def paper_tables(comparison: dict) -> list[dict]:
-    """Lay out the tables of which the comparison has at least two rows (Tables 1 and 2: one).
+    """Lay out the tables of which the comparison has a row, for every dataset.
 
-    Accuracies are averaged over the tasks of a dataset, mean and spread taken over the episodes.
+    Of MVTec-FS (``mvtecfs`` with any backbone) a table has all rows and columns of the paper's,
+    with the printed and the released figures, whether they were compared or not. Of other datasets
+    Tables 2 to 5 have the rows that were compared; the paper prints no number for them.
 
     Args:
         comparison (dict): see :func:`mmvrec.benchmark.run.benchmark`.
 
     Returns:
-        list[dict]: ``title``, ``columns`` (dataset and shots) and ``rows``: of each ``name``,
-        ``label`` and ``cells``, None or ``mean``, ``std``, ``published`` (the released figure for
-        the same products, or None) and ``difference`` (ours less it, or None).
+        list[dict]: ``table`` (its number), ``title``, ``dataset``, ``columns`` (headings) and
+        ``rows``: of each ``label``, ``row``, ``is_ours`` (see :class:`PaperRow`) and ``cells``:
+        ``product`` (or None), ``shots``, and ``mean``, ``std``, ``paper``, ``difference`` and
+        ``released``, each None where there is none.
     """
-    tables, compared = [], comparison['columns']
-    for table in TABLES:
-        columns = [
-            (dataset, shots)
-            for dataset, shots in dict.fromkeys((c['dataset'], c['shots']) for c in compared)
-            if table.main_dataset in (None, dataset.startswith('mvtecfs'))
-        ]
-        rows = [
-            {
-                'name': name,
-                'label': label,
-                'cells': [paper_cell(comparison, name, column) for column in columns],
-            }
-            for name, label in table.rows.items()
-            if name in comparison['rows']
-        ]
-        rows = [row for row in rows if any(row['cells'])]
-        if len(rows) >= (2 if table.main_dataset is None else 1):
-            heads = [{'dataset': dataset, 'shots': shots} for dataset, shots in columns]
-            tables.append({'title': table.title, 'columns': heads, 'rows': rows})
+    tables = []
+    for dataset in dict.fromkeys(column['dataset'] for column in comparison['columns']):
+        for number in TITLES:
+            rows = [row for row in paper_rows() if row.table == number]
+            compared = [row for row in rows if results_of(comparison, row.row, dataset)]
+            is_printed = is_mvtec_fs(dataset)
+            # One row of the other tables compares nothing.
+            fewest = 1 if is_printed or number == 2 else 2
+            if len(compared) < fewest or (number == 1 and not is_printed):
+                continue
+            shown = [r for r in rows if not r.is_ours or r in compared] if is_printed else compared
+            keys = column_keys(comparison, number, dataset)
+            tables.append(
+                {
+                    'table': number,
+                    'title': f'{TITLES[number]} ({dataset})',
+                    'dataset': dataset,
+                    'columns': [f'{shots}-shot' if shots else p or 'average' for p, shots in keys],
+                    'rows': [lay_out(comparison, row, dataset, keys) for row in shown],
+                }
+            )
     return tables
 
 
-def paper_cell(comparison: dict, row: str, column: tuple[str, int]) -> dict | None:
-    """Average the tasks of a dataset, beside the released figure.
+def is_mvtec_fs(dataset: str) -> bool:
+    """Whether a dataset is MVTec-FS, with any backbone: ``mvtecfs``, ``mvtecfs_tiny``."""
+    return dataset.partition('_')[0] == 'mvtecfs'
 
-    Args:
-        comparison (dict): see :func:`mmvrec.benchmark.run.benchmark`.
-        row (str): of the comparison.
-        column (tuple[str, int]): dataset and shots.
 
-    Returns:
-        dict | None: see :func:`paper_tables`; None where a task is missing.
-    """
-    own = [
-        (c['task'], cell)
-        for c, cell in zip(comparison['columns'], comparison['rows'][row]['cells'], strict=True)
-        if (c['dataset'], c['shots']) == column
-    ]
-    if any(cell is None for _, cell in own):
-        return None
-    episodes = np.mean([cell['accuracies'] for _, cell in own], axis=0)
-    mean, std, _ = summary(episodes)
-    published = published_accuracy(row, column[0], [task for task, _ in own], column[1])
+def column_keys(comparison: dict, number: int, dataset: str) -> list[Key]:
+    """List what the columns of a table stand for; in Table 1 the row tells the shots, here 0."""
+    if number == 1:
+        return [(product, 0) for product in (*PRODUCTS, None)]
+    compared = {c['shots'] for c in comparison['columns'] if c['dataset'] == dataset}
+    printed = SHOTS if is_mvtec_fs(dataset) else ()
+    return [(None, shots) for shots in sorted({*compared, *printed})]
+
+
+def lay_out(comparison: dict, row: PaperRow, dataset: str, keys: Sequence[Key]) -> dict:
+    """Lay out a row, see :func:`paper_tables`."""
+    if row.table == 1:
+        (shots,) = {shots for _, shots in row.printed}
+        keys = [(product, shots) for product, _ in keys]
+    cells = [paper_cell(comparison, row, dataset, key) for key in keys]
+    return {'label': row.label, 'row': row.row, 'is_ours': row.is_ours, 'cells': cells}
+
+
+def results_of(comparison: dict, row: str, dataset: str) -> dict[tuple[str, int], list[float]]:
+    """Accuracies of a row on a dataset, percent per episode, by task and shots."""
+    cells = comparison['rows'].get(row, {'cells': [None] * len(comparison['columns'])})['cells']
     return {
-        'mean': mean,
-        'std': std if len(episodes) > 1 else None,
-        'published': published,
-        'difference': None if published is None else mean - published,
+        (column['task'], column['shots']): cell['accuracies']
+        for column, cell in zip(comparison['columns'], cells, strict=True)
+        if column['dataset'] == dataset and cell is not None
     }
 
 
+def paper_cell(comparison: dict, row: PaperRow, dataset: str, key: Key) -> dict:
+    """Set ours beside the paper's, see :func:`paper_tables`.
+
+    Means over the products are taken episode by episode, mean and spread over the episodes.
+    """
+    product, shots = key
+    results = results_of(comparison, row.row, dataset)
+    # A head that sees no support has the same accuracy at all shots.
+    own_shots = shots or min((s for _, s in results), default=0)
+    own = {t: a for (t, s), a in results.items() if s == own_shots and product in (None, t)}
+    is_printed = is_mvtec_fs(dataset)
+    cell = dict.fromkeys(_NUMBERS)
+    cell['paper'] = row.printed.get(key) if is_printed else None
+    tasks = list(own) if own else [product] if product else list(PRODUCTS)
+    cell['released'] = (
+        published_accuracy(row.method, 'mvtecfs', tasks, shots) if is_printed else None
+    )
+    if own:
+        episodes = np.mean(list(own.values()), axis=0)
+        cell['mean'], std, _ = summary(episodes)
+        cell['std'] = std if len(episodes) > 1 else None
+        if cell['paper'] is not None and (product or set(own) == set(PRODUCTS)):
+            cell['difference'] = cell['mean'] - cell['paper']
+    return {'product': product, 'shots': shots, **cell}
+
+
 def paper_tables_markdown(comparison: dict) -> str:
-    """Write :func:`paper_tables` as Markdown, the released figure and difference in brackets."""
-    parts = [
-        caption_of(
-            comparison,
-            'Mean over the tasks of a dataset. In brackets: the figure that the '
-            'authors released, and ours less it.',
-        )
-    ]
+    """Write :func:`paper_tables` as Markdown."""
+    parts = [caption_of(comparison, _NOTE)]
     for table in paper_tables(comparison):
-        titles = (f'{c["dataset"]} {c["shots"]}-shot' for c in table['columns'])
-        header = ['', *map(markdown_cell, titles)]
+        header = ['', *map(markdown_cell, table['columns'])]
         lines = [header, ['---', *['---:'] * len(table['columns'])]]
-        lines += [[row['label'], *map(mean_and_published, row['cells'])] for row in table['rows']]
+        lines += [[row['label'], *map(cell_text, row['cells'])] for row in table['rows']]
         parts.append(f'## {table["title"]}')
         parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
     return '\n\n'.join(parts) + '\n'
 
 
-def mean_and_published(cell: dict | None) -> str:
-    """Write ``mean ± std``, and in brackets the released figure and the difference to it."""
-    if cell is None or cell['published'] is None:
-        return mean_and_std(cell)
-    return f'{mean_and_std(cell)} ({cell["published"]:.2f}, {cell["difference"]:+.2f})'
+def cell_text(cell: dict) -> str:
+    """Write ``ours ± std; paper 71.6 (+0.40); released 71.71``, leaving out what is not known."""
+    texts = [mean_and_std(None if cell['mean'] is None else cell)]
+    if cell['paper'] is not None:
+        difference = '' if cell['difference'] is None else f' ({cell["difference"]:+.2f})'
+        texts.append(f'paper {cell["paper"]:g}{difference}')
+    if cell['released'] is not None:
+        texts.append(f'released {cell["released"]:.2f}')
+    return '; '.join(texts)
 
 
 def paper_tables_csv(comparison: dict) -> str:
     """Write :func:`paper_tables` as CSV, a line per cell, numbers in percent with four decimals."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator='\n')
-    numbers = ['mean', 'std', 'published', 'difference']
-    writer.writerow(['table', 'row', 'label', 'dataset', 'shots', *numbers])
+    writer.writerow(['table', 'dataset', 'row', 'label', 'product', 'shots', *_NUMBERS])
     for table in paper_tables(comparison):
         for row in table['rows']:
-            for column, cell in zip(table['columns'], row['cells'], strict=True):
-                values = [cell and cell[name] for name in numbers]
-                texts = ['' if value is None else f'{value:.4f}' for value in values]
-                where = [column['dataset'], column['shots']]
-                writer.writerow([table['title'], row['name'], row['label'], *where, *texts])
+            for cell in row['cells']:
+                texts = ['' if cell[n] is None else f'{cell[n]:.4f}' for n in _NUMBERS]
+                where = [table['table'], table['dataset'], row['row'], row['label']]
+                product = cell['product'] or 'average'
+                writer.writerow([*where, product, cell['shots'], *texts])
     return file.getvalue()

@@ -14,10 +14,12 @@ from mmvrec.apis.saved_model import SavedModel, read_model
 from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import check_format, nested_options
 from mmvrec.datasets.inspection import (
+    compare_with_paper,
     count_image_sizes,
     dataset_sources,
     inspect_dataset,
     print_problems,
+    print_sentences,
     print_sources,
 )
 from mmvrec.structures.licences import commercial_use
@@ -72,12 +74,18 @@ def run_on_dataset(args: argparse.Namespace) -> int:
         refuse_overwriting(filter(None, (args.out, args.sheet)), _files_of(dataset))
     sizes = [] if dataset is None else image_sizes(dataset)
     sources = [] if dataset is None else dataset_sources(dataset)
+    counts = {task: {getattr(dataset, 'split', 'all'): labels} for task, labels in tasks.items()}
+    paper = [] if dataset is None else compare_with_paper({dataset.split: dataset}, counts)
+    licence = '' if dataset is None else dataset.LICENCE
     print_dataset(tasks, sizes)
+    print_sentences(licence, paper)
     print_sources(sources)
     print_problems(problems, Console())
     content = {
         'format': args.target,
         'data_root': args.data_root,
+        'licence': licence,
+        'paper': paper,
         'tasks': tasks,
         'images': {'count': sum(one['images'] for one in sizes), 'sizes': sizes},
         'sources': [asdict(source) for source in sources],

@@ -65,6 +65,8 @@ class DefectDataset(BaseDataset):
     SPLIT_GROUPS: tuple[str, ...] = ('source', 'image', 'instance')
     #: Where to get the dataset and how its folder looks; shown when it is not found.
     LAYOUT = ''
+    #: Licence of a published dataset, as its publishers state it; no format of the user's own has.
+    LICENCE = ''
 
     def __new__(cls, *args, **kwargs) -> 'DefectDataset':
         """Keep the arguments, those of subclasses too, for :attr:`settings`."""

@@ -10,6 +10,11 @@ from rich.console import Console
 from mmvrec.datasets.base import DefectDataset
 from mmvrec.datasets.build import is_format
 from mmvrec.datasets.problems import Problem
+from mmvrec.datasets.published.reference_counts import (
+    COUNTED_DATASETS,
+    compare_counts,
+    has_published_split,
+)
 from mmvrec.datasets.sources import Source, find_sources, image_paths
 from mmvrec.registry import DATASETS
 from mmvrec.structures import UNLABELLED
@@ -76,6 +81,37 @@ def count_instances(dataset: BaseDataset) -> dict[str, dict[str, int]]:
     return counts
 
 
+def count_images(dataset: BaseDataset) -> Counter[str]:
+    """Number of images with instances by task."""
+    records = map(dataset.get_data_info, range(len(dataset)))
+    return Counter(task for task, _ in {(r['task'], r.get('img_id')) for r in records})
+
+
+def compare_with_paper(
+    datasets: Mapping[str, BaseDataset], tasks: Mapping[str, Mapping[str, Mapping[str, int]]]
+) -> list[str]:
+    """Compare datasets with Tables 6 and 7 of the paper, see :func:`compare_counts`.
+
+    Args:
+        datasets (Mapping[str, BaseDataset]): by split: ``support`` and ``query``, or ``all``.
+        tasks (Mapping): number of their instances by task, split and label.
+
+    Returns:
+        list[str]: a sentence for every task of a dataset that the paper counts.
+    """
+    if not {type(dataset).__name__ for dataset in datasets.values()} <= set(COUNTED_DATASETS):
+        return []
+    images = {split: count_images(dataset) for split, dataset in datasets.items()}
+    sentences = []
+    for task, splits in tasks.items():
+        present = {split: Counter(splits[split]) for split in datasets if split in splits}
+        own = {split: images[split][task] for split in present}
+        if len(present) > 1 and not has_published_split(task):
+            present, own = {'all': sum(present.values(), Counter())}, {'all': sum(own.values())}
+        sentences.append(compare_counts(task, present, own))
+    return [sentence for sentence in sentences if sentence]
+
+
 def count_image_sizes(dataset: DefectDataset) -> Counter[tuple[int, int] | None]:
     """Number of images with instances by (height, width) in pixels.
 
@@ -93,6 +129,14 @@ def dataset_sources(*datasets: BaseDataset) -> list[Source]:
     """Find images of all datasets that come from one source, see :func:`find_sources`."""
     contents = not any(getattr(dataset, 'annotations_only', False) for dataset in datasets)
     return find_sources(set().union(*map(image_paths, datasets)), contents)
+
+
+def print_sentences(licence: str, paper: Sequence[str]) -> None:
+    """Print the licence of a dataset, and how its numbers compare with the paper's."""
+    if licence:
+        print(f'licence: {licence}')
+    for sentence in paper:
+        print(sentence)
 
 
 def print_sources(sources: Sequence[Source]) -> None:

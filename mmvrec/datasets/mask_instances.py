@@ -102,17 +102,39 @@ class MaskImageDefects(DefectDataset):
                 )
             self.report(mask_paths[0], img_id, message, fatal=False)
         for index, (file_index, mask) in enumerate(masks):
-            yield {
-                'img_path': str(img_path),
-                'img_id': img_id,
-                'instance_id': f'{img_id}#{index}',
-                'task': self.NAME,
-                'label_name': label_name,
-                'bbox': mask_bbox(mask),
-                'mask': encode_mask(mask),
-                'img_shape': mask.shape,
-                'ann_file': str(mask_paths[file_index]),
-            }
+            path = mask_paths[file_index]
+            yield self.mask_record(mask, path, img_path, img_id, index, label_name)
+
+    def mask_record(
+        self,
+        mask: np.ndarray,
+        mask_path: Path,
+        img_path: Path,
+        img_id: str,
+        index: int,
+        label_name: str,
+    ) -> InstanceRecord:
+        """Make the record of one instance.
+
+        Args:
+            mask (np.ndarray): its pixels, bool, (H, W), at least one of them.
+            mask_path (Path): the file that they are from.
+            img_path (Path): the image.
+            img_id (str): id of the image.
+            index (int): number of the instance among those of the image.
+            label_name (str): its class.
+        """
+        return {
+            'img_path': str(img_path),
+            'img_id': img_id,
+            'instance_id': f'{img_id}#{index}',
+            'task': self.NAME,
+            'label_name': label_name,
+            'bbox': mask_bbox(mask),
+            'mask': encode_mask(mask),
+            'img_shape': mask.shape,
+            'ann_file': str(mask_path),
+        }
 
     def instance_masks(self, masks: list[np.ndarray]) -> list[tuple[int, np.ndarray]]:
         """Separate the instances of the mask images of one picture, by the rule.

@@ -26,10 +26,12 @@ class FewShotAccuracy(BaseMetric):
     ``fewshot/accuracy`` is the mean over tasks of the mean over episodes, ``accuracy_std`` the
     sample standard deviation over episodes of the mean over tasks, ``ci95`` half the width of its
     95 % confidence interval (Student's t) over draws of the support set, for these very queries.
-    Both are None with one episode, which says nothing of the spread. ``ci95_low`` and ``ci95_high``
+        Both are None with one episode, which says nothing of the spread. ``ci95_low`` and ``ci95_high``
     are the 95 % interval over draws and queries, :func:`total_interval`, and ``ci95_total`` half
     its width; with one episode it is over queries alone.
-    The same follow per task as ``fewshot/<task>/…``, with the accuracy of every episode as
+        Of several tasks ``pooled_accuracy`` is the share of right answers among all queries together,
+    in which tasks with more queries weigh more; it is how one model of all products is judged.
+        The same follow per task as ``fewshot/<task>/…``, with the accuracy of every episode as
     ``fewshot/<task>/episodes``; ``fewshot/weights`` says where the backbone's weights come from.
 
     Args:
@@ -62,6 +64,8 @@ class FewShotAccuracy(BaseMetric):
         # Tasks may have different numbers of episodes only when a run was cut short, an error.
         over_tasks = np.mean(list(per_task.values()), axis=0)
         metrics = accuracy_numbers(over_tasks, list(queries.values()))
+        if len(per_task) > 1:
+            metrics['pooled_accuracy'] = 100 * float(np.mean([right for *_, right in results]))
         for task, accuracies in per_task.items():
             own = accuracy_numbers(accuracies, [queries[task]])
             metrics |= {f'{task}/{name}': value for name, value in own.items()}
@@ -79,6 +83,8 @@ class FewShotAccuracy(BaseMetric):
         caption = Text(
             f'± 95 % CI: over support draws, for these very queries\n95 % interval: over {drawn}\n'
         ).append(rich_text(f'backbone weights: {meta.get("weights_source")}'))
+        if 'pooled_accuracy' in metrics:
+            caption.append(f'\nall queries pooled: {metrics["pooled_accuracy"]:.2f}')
         title = f'{meta.get("shots", "?")}-shot accuracy (%), {episodes} episodes'
         table = Table(title=title, caption=caption)
         for name in ('task', 'classes', 'queries', 'mean', 'std', '± 95 % CI', '95 % interval'):

@@ -44,18 +44,33 @@ class SupportSampler:
         tasks (Sequence[str]): tasks of the pool to draw for.
         shots (int): K, instances per class.
         seed (int): seed of episode 0, see :class:`EpisodeSampler`. Defaults to 0.
+        allow_fewer (bool): see :class:`EpisodeSampler`. Defaults to False.
 
     Raises:
         KeyError: the pool has no instance of a task.
         ValueError: a class has fewer than K instances.
     """
 
-    def __init__(self, pool: FeatureBank, tasks: Sequence[str], shots: int, seed: int = 0):
+    def __init__(
+        self,
+        pool: FeatureBank,
+        tasks: Sequence[str],
+        shots: int,
+        seed: int = 0,
+        allow_fewer: bool = False,
+    ):
         self.banks = {task: pool.task(task) for task in tasks}
         self.samplers = {
-            task: EpisodeSampler(bank.labels.tolist(), bank.class_names[task], shots, seed, task)
+            task: EpisodeSampler(
+                bank.labels.tolist(), bank.class_names[task], shots, seed, task, allow_fewer
+            )
             for task, bank in self.banks.items()
         }
+
+    @property
+    def short(self) -> dict[str, dict[str, int]]:
+        """Number of instances of the classes that have fewer than K, by task."""
+        return {task: one.short for task, one in self.samplers.items() if one.short}
 
     def draw(self, episode: int, tasks: Sequence[str] | None = None) -> dict[str, FeatureBank]:
         """Support bank of every task, or of those named, in one episode."""

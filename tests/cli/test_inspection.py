@@ -31,6 +31,8 @@ def test_counts_sizes_and_sheet(labelme, capsys):
         {
             'format': 'LabelMeDefects',
             'data_root': 'data',
+            'licence': '',
+            'paper': [],
             'tasks': {'labelme': {'dent': 4, 'scratch': 4}},
             'images': {
                 'count': 4,

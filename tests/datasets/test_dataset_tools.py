@@ -64,7 +64,9 @@ def test_inspect_writes_counts_problems_and_sheet(tmp_path):
     done = run('inspect_dataset.py', CONFIGS / 'mtd.py', *options)
     assert done.returncode == 0, done.stderr
     content = json.loads(out.read_text())
-    assert list(content) == ['tasks', 'sources', 'shared_images', 'problems']
+    assert list(content) == [
+        'tasks', 'licence', 'paper', 'sources', 'shared_images', 'problems',
+    ]  # fmt: skip
     assert not content['sources']
     assert not content['shared_images']
     counts = content['tasks']['mtd']
@@ -75,6 +77,10 @@ def test_inspect_writes_counts_problems_and_sheet(tmp_path):
     assert 'the mask is empty' in problem['message']
     assert problem['message'] in done.stdout
     assert '(115)' in done.stdout
+    (sentence,) = content['paper']
+    assert sentence.startswith('mtd: 5 numbers differ from Table 6 of the paper: ')
+    assert 'Fray all 4, printed 37' in sentence
+    assert sentence in done.stdout
     assert Image.open(sheet).size[0] > 400
 
 
@@ -120,6 +126,9 @@ def test_inspect_annotations_only(tmp_path):
     done = run('inspect_dataset.py', CONFIGS / 'mvtecfs.py', '--annotations-only', *options)
     assert done.returncode == 0, done.stderr
     assert '2 (13)' in done.stdout
+    # The generated CSV files are told beside the printed table, split by split.
+    assert 'broken_small support 2, printed 13; ' in done.stdout
+    assert 'images query 3, printed 31' in done.stdout
     assert run('inspect_dataset.py', CONFIGS / 'mvtecfs.py', *options).returncode == 1
 
 

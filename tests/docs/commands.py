@@ -13,6 +13,7 @@ from unittest.mock import patch
 from mmengine.config import Config
 
 from mmvrec.benchmark.composition import compose
+from mmvrec.benchmark.run import paper_parts
 from mmvrec.cli.main import main
 from mmvrec.utils.resources import config_file
 from mmvrec_runtime import cli as runtime
@@ -151,6 +152,7 @@ def _check_options(name: str, arguments: list[str]) -> None:
     loaded = [Config.fromfile(config_file(config)) for config in filter(None, configs)]
     parts = ('heads', 'ablations', 'datasets', 'backbone')
     if hasattr(options, 'heads'):
-        loaded += [c.config for c in compose(**{part: getattr(options, part) for part in parts})]
+        compared = paper_parts if options.paper else compose
+        loaded += [c.config for c in compared(**{part: getattr(options, part) for part in parts})]
     for config in loaded:
         config.merge_from_dict(getattr(options, 'cfg_options', None) or {})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dataset_layouts as layouts
 import numpy as np
+import published_layouts
 import pytest
 import torch
 from commands import REPO, check_command, run_command
@@ -28,6 +29,7 @@ WRITERS = {
     'masks': layouts.write_mask_folders,
     'heat_maps': layouts.write_heat_maps,
     'classes': layouts.write_class_folders,
+    'visa': published_layouts.write_visa,
 }
 BOXES = [[40.0, 30.0, 120.0, 100.0], [200.0, 180.0, 260.0, 250.0]]
 #: What the README's snippets call by name only.

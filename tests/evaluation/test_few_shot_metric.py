@@ -57,6 +57,8 @@ def test_two_tasks_by_hand():
     t = 12.706204736432095  # 97.5 % quantile of Student's t with one degree of freedom
     expected = {
         'accuracy': 62.5,
+        # Eight of the fourteen answers are right.
+        'pooled_accuracy': 800 / 14,
         'accuracy_std': 25 / math.sqrt(2),
         'ci95': t * 12.5,
         'bottle/accuracy': 62.5,
@@ -91,6 +93,7 @@ def test_interval_over_draws_and_queries_by_hand():
 def test_mean_is_over_tasks_not_over_instances():
     metrics = evaluated({('small', 0): [1], ('large', 0): [0] * 99})
     assert metrics['fewshot/accuracy'] == 50
+    assert metrics['fewshot/pooled_accuracy'] == pytest.approx(1)
 
 
 @pytest.mark.parametrize('episodes', [2, 3, 5, 10, 100])

@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mmvrec.datasets.inspection import (
+    compare_with_paper,
     dataset_sources,
     inspect_dataset,
     print_problems,
+    print_sentences,
     print_sources,
 )
 from mmvrec.datasets.published.reference_counts import reference_count
@@ -70,7 +72,9 @@ def inspect(
 
 
 def print_report(
+    datasets: Mapping[str, BaseDataset],
     tasks: dict[str, dict],
+    paper: Sequence[str],
     sources: Sequence[Source],
     shared: Mapping[str, Sequence[str]],
     problems: list[dict],
@@ -92,10 +96,16 @@ def print_report(
     table.add_row('sum', '', *(str(totals[name]) for name in (*_LOADERS, 'all')))
     console = Console()
     console.print(table)
+    print_sentences(licence_of(datasets), paper)
     print_sources(sources)
     if shared:
         print(describe_shared(shared))
     print_problems(problems, console)
+
+
+def licence_of(datasets: Mapping[str, BaseDataset]) -> str:
+    """Licence of the datasets, which are of one kind; empty where none is known."""
+    return next((getattr(dataset, 'LICENCE', '') for dataset in datasets.values()), '')
 
 
 def _with_reference(count: int, task: str, label: str, split: str) -> str:
@@ -116,10 +126,13 @@ def main() -> None:
         sources = dataset_sources(*datasets.values())
         both = len(datasets) == len(_LOADERS) and not args.annotations_only
         shared = shared_images(**datasets) if both else {}
-        print_report(tasks, sources, shared, problems)
+        paper = compare_with_paper(datasets, tasks)
+        print_report(datasets, tasks, paper, sources, shared, problems)
         if args.out:
             content = {
                 'tasks': tasks,
+                'licence': licence_of(datasets),
+                'paper': paper,
                 'sources': [asdict(source) for source in sources],
                 'shared_images': shared,
                 'problems': problems,

@@ -54,8 +54,7 @@ class YoloDefects(DefectDataset):
 
     def load_instances(self) -> Iterator[InstanceRecord]:
         """Read the text files, ordered by their path."""
-        root = Path(self.data_root)
-        names = read_names(root, self.LAYOUT)
+        names = self.class_names()
         for path in names.others:
             # A data.yaml is for all labels. Of two lists it is not known which labels each is for.
             message = f'not used: its names are not those of {names.path}'
@@ -63,11 +62,15 @@ class YoloDefects(DefectDataset):
         files = self.pair_files()
         if not files:
             raise FileNotFoundError(
-                f'YoloDefects: no text file in a folder "labels" of {self.data_root!r}, nor beside '
-                f'an image\n{self.LAYOUT}'
+                f'{type(self).__name__}: no text file in a folder "labels" of {self.data_root!r}, '
+                f'nor beside an image\n{self.LAYOUT}'
             )
         for path, image in files.items():
             yield from self._read_file(path, image, names)
+
+    def class_names(self) -> YoloNames:
+        """Read the names of the classes, see :func:`read_names`."""
+        return read_names(Path(self.data_root), self.LAYOUT)
 
     def pair_files(self) -> dict[Path, Path]:
         """Find the image of every text file that has one; the others are reported."""

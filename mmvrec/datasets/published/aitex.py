@@ -48,6 +48,7 @@ class AITEX(MaskImageDefects):
 
     NAME = 'aitex'
     DATA_ROOT = 'data/aitex/'
+    LICENCE = 'none stated: ask AITEX'
     LAYOUT = (
         'AITEX (https://www.aitex.es/afid/) looks like this:\n'
         '  data_root/Defect_images/0001_002_00.png (number, defect code, fabric)\n'

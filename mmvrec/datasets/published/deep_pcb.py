@@ -33,6 +33,7 @@ class DeepPCB(DefectDataset):
 
     NAME = 'deep_pcb'
     DATA_ROOT = 'data/pcb/'
+    LICENCE = 'mit, and for research purposes only by its README'
     TASK_CLASSES = {'deep_pcb': list(_TYPES)}
     LAYOUT = (
         'DeepPCB (https://github.com/tangsanli5201/DeepPCB) looks like this:\n'

@@ -24,6 +24,7 @@ class HRIPCB(VOCDefects):
 
     NAME = 'hripcb'
     DATA_ROOT = 'data/pcb/'
+    LICENCE = 'none stated: ask the authors'
     TASK_CLASSES = {
         'hripcb': [
             'missing_hole',

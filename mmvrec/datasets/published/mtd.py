@@ -35,6 +35,7 @@ class MTD(MaskImageDefects):
 
     NAME = 'mtd'
     DATA_ROOT = 'data/mtd/'
+    LICENCE = 'none stated: the authors ask to be cited'
     TASK_CLASSES = {'mtd': ['Blowhole', 'Break', 'Crack', 'Fray', 'Uneven']}
     SPLIT_GROUPS = ('source', 'image', 'instance', 'tile')
     LAYOUT = (

@@ -48,6 +48,7 @@ class MVTecFS(DefectDataset):
 
     NAME = 'mvtec_fs'
     DATA_ROOT = 'data/mvtec_fs/'
+    LICENCE = 'cc-by-nc-sa-4.0'
     TASK_CLASSES = {
         'carpet': ['color', 'cut', 'hole', 'metal_contamination', 'thread'],
         'grid': ['bent', 'broken', 'glue', 'metal_contamination', 'thread'],

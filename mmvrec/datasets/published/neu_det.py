@@ -24,6 +24,7 @@ class NEUDET(VOCDefects):
 
     NAME = 'neu_det'
     DATA_ROOT = 'data/neu_det/'
+    LICENCE = 'none stated: ask the authors'
     TASK_CLASSES = {
         'neu_det': [
             'crazing',

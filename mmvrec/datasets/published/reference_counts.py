@@ -1,62 +1,22 @@
-"""Published numbers of instances, to compare a dataset on disk with."""
+"""Numbers of instances that the MVREC paper prints, to compare a dataset on disk with."""
 
-#: Instances by task, label and split, as far as known. MVTec-FS (Table 6 of the MVREC paper,
-#: arXiv:2412.16897) has a published split: five products, counted in the official CSV files.
-#: NEU-DET and MTD (Table 7) are published without one: ``all``.
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+_TABLES = json.loads(Path(__file__).with_name('paper_counts.json').read_text(encoding='utf-8'))
+#: Datasets that the paper counts; other formats may have tasks of the same names.
+COUNTED_DATASETS = ('AITEX', 'HRIPCB', 'MTD', 'MVTecFS', 'NEUDET')
+#: Instances by task, label and split. Table 7 of the paper (arXiv:2412.16897) is MVTec-FS, whose
+#: split is published; Table 6 the datasets that are published without one: ``all``.
 REFERENCE_COUNTS: dict[str, dict[str, dict[str, int]]] = {
-    'bottle': {
-        'broken_large': {'support': 10, 'query': 10},
-        'broken_small': {'support': 13, 'query': 12},
-        'contamination': {'support': 11, 'query': 10},
-    },
-    'cable': {
-        'poke_insulation': {'support': 9, 'query': 5},
-        'bent_wire': {'support': 9, 'query': 9},
-        'missing_cable': {'support': 7, 'query': 11},
-        'cable_swap': {'support': 7, 'query': 8},
-        'cut_inner_insulation': {'support': 9, 'query': 11},
-        'missing_wire': {'support': 8, 'query': 5},
-        'cut_outer_insulation': {'support': 8, 'query': 8},
-    },
-    'grid': {
-        'bent': {'support': 14, 'query': 16},
-        'broken': {'support': 16, 'query': 18},
-        'glue': {'support': 6, 'query': 5},
-        'metal_contamination': {'support': 7, 'query': 5},
-        'thread': {'support': 6, 'query': 5},
-    },
-    'transistor': {
-        'bent_lead': {'support': 5, 'query': 6},
-        'cut_lead': {'support': 6, 'query': 5},
-        'damaged_case': {'support': 6, 'query': 5},
-        'misplaced': {'support': 5, 'query': 5},
-    },
-    'wood': {
-        'color': {'support': 18, 'query': 12},
-        'hole': {'support': 26, 'query': 20},
-        'liquid': {'support': 12, 'query': 8},
-        'scratch': {'support': 28, 'query': 30},
-    },
-    'neu_det': {
-        'crazing': {'all': 689},
-        'inclusion': {'all': 1011},
-        'patches': {'all': 881},
-        'pitted_surface': {'all': 432},
-        'rolled-in_scale': {'all': 628},
-        'scratches': {'all': 548},
-    },
-    'mtd': {
-        'Blowhole': {'all': 115},
-        'Break': {'all': 108},
-        'Crack': {'all': 69},
-        'Fray': {'all': 37},
-        'Uneven': {'all': 103},
-    },
+    **_TABLES['table6'],
+    **{product: entry['instances'] for product, entry in _TABLES['table7'].items()},
 }
 
 
 def reference_count(task: str, label: str, split: str) -> int | None:
-    """Look up the published number of instances.
+    """Look up the printed number of instances.
 
     Args:
         task (str): name of the task.
@@ -70,3 +30,49 @@ def reference_count(task: str, label: str, split: str) -> int | None:
     if split == 'all' and 'all' not in counts and counts:
         return sum(counts.values())
     return counts.get(split)
+
+
+def compare_counts(
+    task: str, counts: Mapping[str, Mapping[str, int]], images: Mapping[str, int]
+) -> str | None:
+    """Compare what is here of a task with the numbers that the paper prints.
+
+    Args:
+        task (str): name of the task.
+        counts (Mapping): number of instances by split (``support``, ``query`` or ``all``) and
+            label. Of a dataset without a published split only ``all`` can be compared.
+        images (Mapping[str, int]): number of images by split.
+
+    Returns:
+        str | None: ``bottle: as Table 7 of the paper``, or every number that differs beside the
+        printed one; None where the paper does not count the task.
+    """
+    if task not in REFERENCE_COUNTS:
+        return None
+    differing = []
+    for split, found in counts.items():
+        for label in dict.fromkeys([*REFERENCE_COUNTS[task], *found]):
+            here, printed = found.get(label, 0), reference_count(task, label, split)
+            if label not in REFERENCE_COUNTS[task]:
+                differing += [f'{label} {split} {here}, not in the table'] if here else []
+            elif printed is not None and here != printed:
+                differing.append(f'{label} {split} {here}, printed {printed}')
+        printed = reference_images(task, split)
+        if printed is not None and images[split] != printed:
+            differing.append(f'images {split} {images[split]}, printed {printed}')
+    table = f'Table {6 if task in _TABLES["table6"] else 7} of the paper'
+    if not differing:
+        return f'{task}: as {table}'
+    numbers = 'number differs' if len(differing) == 1 else 'numbers differ'
+    return f'{task}: {len(differing)} {numbers} from {table}: {"; ".join(differing)}'
+
+
+def has_published_split(task: str) -> bool:
+    """Whether the paper counts a task by split (Table 7)."""
+    return task in _TABLES['table7']
+
+
+def reference_images(task: str, split: str) -> int | None:
+    """Look up the printed number of images; None where it is not known."""
+    images = _TABLES['table7'].get(task, {}).get('images', {})
+    return sum(images.values()) if split == 'all' and images else images.get(split)

@@ -17,10 +17,12 @@ class EpisodeSampler:
         shots (int): K, instances per class.
         seed (int): seed of episode 0. Defaults to 0.
         task (str): named in errors. Defaults to ''.
+        allow_fewer (bool): take all instances of a class that has fewer than K, as the released
+            code does without a word; ``self.short`` names them. Defaults to False.
 
     Raises:
-        ValueError: ``shots`` is less than 1, a class has fewer instances than that, or an instance
-            has no class.
+        ValueError: ``shots`` is less than 1, a class has no instance, or fewer than ``shots`` where
+            that is not allowed, or an instance has no class.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class EpisodeSampler:
         shots: int,
         seed: int = 0,
         task: str = '',
+        allow_fewer: bool = False,
     ):
         if shots < 1:
             raise ValueError(f'shots must be at least 1, got {shots}')
@@ -38,21 +41,22 @@ class EpisodeSampler:
         self.members: list[list[int]] = [[] for _ in class_names]
         for index, label in enumerate(labels):
             self.members[label].append(index)
-        short = {
+        #: Number of instances of the classes that have fewer than K.
+        self.short = {
             name: len(members)
             for name, members in zip(class_names, self.members, strict=True)
             if len(members) < shots
         }
-        if short:
+        if self.short and (not allow_fewer or 0 in self.short.values()):
             raise ValueError(
                 f'{shots}-shot support sets of task {task!r} need {shots} instances of every class '
-                f'in the support pool, but it has {short}; use fewer shots, or annotate more'
+                f'in the support pool, but it has {self.short}; use fewer shots, or annotate more'
             )
         self.shots = shots
         self.seed = seed
 
     def draw(self, episode: int) -> list[int]:
-        """Draw the support set of one episode as indices, class by class, K each."""
+        """Draw the support set of one episode as indices, class by class: K each, or all it has."""
         drawn = []
         for members in self.members:
             shuffled = list(members)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmvrec.models.backbones.clip_weights import HEAD_DIMS, num_layers, read_weights
 from mmvrec.models.backbones.weights import find_weights
-from mmvrec.models.text.prompts import DEFAULT_TEMPLATES, check_templates, prompts
+from mmvrec.models.text.prompts import DEFAULT_TEMPLATES, check_templates, prompts, read_phrases
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
 
@@ -45,9 +45,12 @@ class CLIPText:
         templates (Sequence[str]): sentences with ``{label}`` and, if wanted, ``{task}``. Defaults
             to the released code's one.
         random_seed (int): seed of the random weights when no checkpoint is named. Defaults to 0.
+        phrases (str | Mapping, optional): what stands for ``{label}`` in the place of class names,
+            by task and class, or ``mvtec_fs``: those of the package for the 68 classes of MVTec-FS.
+            Defaults to None: the names.
 
     Raises:
-        ValueError: unknown architecture, or a template without ``{label}``.
+        ValueError: unknown architecture or phrases, or a template without ``{label}``.
     """
 
     ARCHS = {
@@ -63,6 +66,7 @@ class CLIPText:
         checkpoint: str | None = None,
         templates: Sequence[str] = DEFAULT_TEMPLATES,
         random_seed: int = 0,
+        phrases: str | Mapping[str, Mapping[str, str]] | None = None,
     ):
         if arch not in self.ARCHS:
             raise ValueError(f'arch must be one of {list(self.ARCHS)}, got {arch!r}')
@@ -70,6 +74,7 @@ class CLIPText:
         self.checkpoint = checkpoint
         self.templates = check_templates(templates)
         self.random_seed = random_seed
+        self.phrases = read_phrases(phrases)
         self._tower: nn.Module | None = None
 
     @property
@@ -95,7 +100,7 @@ class CLIPText:
             FileNotFoundError: there is no such checkpoint.
             ValueError: it holds no text tower, or is damaged.
         """
-        sentences = [prompts(name, task, self.templates) for name in class_names]
+        sentences = [prompts(name, task, self.templates, self.phrases) for name in class_names]
         feats = F.normalize(self.encode([s for group in sentences for s in group]), dim=-1)
         return F.normalize(feats.unflatten(0, (len(class_names), -1)).mean(1), dim=-1)
 

@@ -7,6 +7,7 @@ import pytest
 from dataset_battery import DatasetBattery, ids_of, records_of
 
 from mmvrec.datasets import MVTecFS
+from mmvrec.datasets.inspection import compare_with_paper, count_instances
 from mmvrec.datasets.published.reference_counts import REFERENCE_COUNTS
 
 FIVE = ['bottle', 'cable', 'grid', 'transistor', 'wood']
@@ -126,3 +127,16 @@ def test_real_order_is_that_of_the_published_features(real_data):
     )
     assert [record['gt_label'] for record in records_of(dataset)] == labels.tolist()
     assert len(set(ids_of(dataset))) == 32
+
+
+def test_official_files_are_as_table_7(real_data):
+    root = str(real_data('mvtec_fs'))
+    halves = {
+        split: MVTecFS(root, categories=FIVE, split=split, annotations_only=True)
+        for split in ('support', 'query')
+    }
+    tasks = {}
+    for split, dataset in halves.items():
+        for task, labels in count_instances(dataset).items():
+            tasks.setdefault(task, {})[split] = labels
+    assert compare_with_paper(halves, tasks) == [f'{p}: as Table 7 of the paper' for p in FIVE]
