@@ -26,12 +26,12 @@ class FewShotAccuracy(BaseMetric):
     ``fewshot/accuracy`` is the mean over tasks of the mean over episodes, ``accuracy_std`` the
     sample standard deviation over episodes of the mean over tasks, ``ci95`` half the width of its
     95 % confidence interval (Student's t) over draws of the support set, for these very queries.
-        Both are None with one episode, which says nothing of the spread. ``ci95_low`` and ``ci95_high``
+    Both are None with one episode, which says nothing of the spread. ``ci95_low`` and ``ci95_high``
     are the 95 % interval over draws and queries, :func:`total_interval`, and ``ci95_total`` half
     its width; with one episode it is over queries alone.
-        Of several tasks ``pooled_accuracy`` is the share of right answers among all queries together,
+    Of several tasks ``pooled_accuracy`` is the share of right answers among all queries together,
     in which tasks with more queries weigh more; it is how one model of all products is judged.
-        The same follow per task as ``fewshot/<task>/…``, with the accuracy of every episode as
+    The same follow per task as ``fewshot/<task>/…``, with the accuracy of every episode as
     ``fewshot/<task>/episodes``; ``fewshot/weights`` says where the backbone's weights come from.
 
     Args:

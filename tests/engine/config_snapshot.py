@@ -57,7 +57,7 @@ def config_of(name: str) -> Config:
         return Config.fromfile(LEAVES[name])
     row, shots, dataset = parts_of(name)
     part = {'ablations' if row in ABLATIONS else 'heads': [row]}
-    ((*_, config),) = compose(**part, datasets=[dataset])
+    config = compose(**part, datasets=[dataset])[0].config
     config.few_shot.shots = shots
     return config
 

@@ -28,7 +28,7 @@ def runner(tmp_path, config='mvrec/zipa_1shot_featurebank.py', **overrides) -> F
     if config.endswith('.py'):
         cfg = Config.fromfile(config_file(config))
     else:
-        ((*_, cfg),) = compose(heads=[config], datasets=['featurebank'])
+        cfg = compose(heads=[config], datasets=['featurebank'])[0].config
     if 'synthetic' not in config:
         overrides.setdefault(
             'train_dataloader.dataset.ann_file', bank_file(tmp_path / 's.npz', seed=1)

@@ -36,7 +36,7 @@ each_head = pytest.mark.parametrize('name', HEADS)
 
 
 def config_of(name: str, dataset: str) -> Config:
-    ((*_, config),) = compose(heads=[name], datasets=[dataset])
+    config = compose(heads=[name], datasets=[dataset])[0].config
     return config
 
 
