@@ -53,7 +53,7 @@ def test_names_of_the_contract_are_files():
         for shots in (1, 3, 5)
         for dataset in (*DATASETS_OF_PAPER, *TINY, 'synthetic', 'featurebank')
     }
-    for dataset in ('mtd', 'neudet', 'pcb', 'synthetic'):
+    for dataset in ('mtd', 'neudet', 'pcb'):
         names |= {f'{head}_5shot_{dataset}_small' for head in ('zipa', 'zipaf')}
     for dataset in (*DATASETS_OF_PAPER, 'synthetic'):
         names |= {f'default_{shots}shot_{dataset}_small' for shots in (1, 3, 5)}

@@ -21,15 +21,15 @@ class NamedConfig(NamedTuple):
         name (str): what it is called in errors.
         row (str): name of its row.
         dataset (str): name of its columns.
+        shots (tuple[int, ...]): K of its columns; none: the config's own.
         config (Config): the config.
-        shots (tuple[int, ...]): K of its columns. Defaults to none: the config's own.
     """
 
     name: str
     row: str
     dataset: str
+    shots: tuple[int, ...]
     config: Config
-    shots: tuple[int, ...] = ()
 
 
 def named_config(file: str) -> NamedConfig:
@@ -43,7 +43,7 @@ def named_config(file: str) -> NamedConfig:
         ValueError: it is named otherwise, or cannot be read.
     """
     row, dataset = _row_and_dataset(file)
-    return NamedConfig(Path(file).name, row, dataset, read_config(file))
+    return NamedConfig(Path(file).name, row, dataset, (), read_config(file))
 
 
 def compose(
@@ -90,7 +90,7 @@ def compose(
             replace_head(config, head)
             _check_views(row, name, options, config)
             config.merge_from_dict(options)
-            composed.append(NamedConfig(f'{row} on {name}', row, name, config))
+            composed.append(NamedConfig(f'{row} on {name}', row, name, (), config))
     return composed
 
 
