@@ -22,6 +22,7 @@ from rich.progress import track
 from mmvrec.datasets import DefectDataset
 from mmvrec.registry import DATASETS
 from mmvrec.structures import decode_mask
+from mmvrec.utils.files import atomic_write
 from mmvrec.utils.resources import read_config
 from mmvrec_runtime import Classifier
 from mmvrec_runtime.views import make_views
@@ -41,7 +42,9 @@ def main() -> None:
     classifier = Classifier(args.model)
     args.out.mkdir(parents=True, exist_ok=True)
     for name, loader in (('S', cfg.train_dataloader), ('Q', cfg.test_dataloader)):
-        np.savez(args.out / f'{name}.npz', **embed(classifier, DATASETS.build(loader.dataset)))
+        fields = embed(classifier, DATASETS.build(loader.dataset))
+        with atomic_write(args.out / f'{name}.npz') as temporary, temporary.open('wb') as file:
+            np.savez(file, **fields)
 
 
 def embed(classifier: Classifier, dataset: DefectDataset) -> dict[str, np.ndarray]:

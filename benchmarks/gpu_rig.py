@@ -1,7 +1,6 @@
 """What the measurements on a GPU share: model, dataset, loader, clock and notes."""
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from mmvrec.datasets.formats.coco import CocoDefects
 from mmvrec.models import MVRECClassifier
+from mmvrec.utils.files import write_json
 
 VIEWS = 27
 
@@ -106,5 +106,5 @@ class Bench:
         """Keep a number and print it; what fails later leaves it in the file."""
         self.numbers[name] = value
         if self.args.out:
-            self.args.out.write_text(json.dumps(self.numbers, indent=1) + '\n')
+            write_json(self.args.out, self.numbers)
         print(f'{name:32} {text}', flush=True)

@@ -30,7 +30,10 @@ from rich.progress import track
 from rich.table import Table
 from safetensors.torch import load_file
 
-from mmvrec.cli.main import main as mmvrec
+# For the forks; the command line imports them when it needs them.
+import mmvrec.apis
+import mmvrec.engine  # noqa: F401
+from mmvrec.cli.main import main as command_line
 from mmvrec.synthesis.compose import generate, image_rng
 from mmvrec.utils.files import sha256_file
 
@@ -68,7 +71,7 @@ def tool(name: str, *arguments: str) -> Callable[[], None]:
 
 def command(*arguments: str) -> Callable[[], None]:
     """A run of ``mmvrec``."""
-    return lambda: sys.exit(mmvrec(arguments))
+    return lambda: sys.exit(command_line(arguments))
 
 
 def files(folder: Path) -> dict[str, str]:

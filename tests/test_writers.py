@@ -25,7 +25,14 @@ OTHERS = {
         'copyfile',
     ): 'within the folder that appears whole',
     ('mmvrec/visualization/report.py', 'savefig'): 'into memory',
+    ('benchmarks/bench_plan.py', 'imwrite'): 'inputs, in a folder of its own',
     ('benchmarks/kill_runs.py', 'imwrite'): 'inputs of the runs, in a folder of its own',
+    ('benchmarks/written_set.py', 'imwrite'): 'inputs, in a folder of its own',
+    ('benchmarks/written_set.py', 'write_text'): 'inputs, in a folder of its own',
+    ('mmvrec/apis/pre_labels.py', 'copyfile'): 'within the folder that appears whole',
+    ('mmvrec/apis/pre_labels.py', 'write_bytes'): 'within the folder that appears whole',
+    ('mmvrec/apis/pre_labels.py', 'write_text'): 'within the folder that appears whole',
+    ('mmvrec/deployment/onnx_file.py', 'open'): 'the temporary file of its only caller',
 }
 
 

@@ -128,7 +128,7 @@ def paper_tables_markdown(comparison: dict) -> str:
         header = ['', *map(markdown_cell, table['columns'])]
         lines = [header, ['---', *['---:'] * len(table['columns'])]]
         lines += [[row['label'], *map(cell_text, row['cells'])] for row in table['rows']]
-        parts.append(f'## {table["title"]}')
+        parts.append(f'## {markdown_cell(table["title"])}')
         parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
     return '\n\n'.join(parts) + '\n'
 

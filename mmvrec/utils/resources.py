@@ -1,5 +1,6 @@
 """Configs and tools that travel with the package, found from any working directory."""
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from mmengine.config import Config
@@ -14,7 +15,8 @@ def _resource(kind: str, name: str) -> Path:
     relative = name.removeprefix(f'{kind}/')
     if not (root / relative).is_file():
         folder = (root / relative).parent
-        beside = sorted(p.name for p in folder.glob('*.py'))[:8] if folder.is_dir() else []
+        names = sorted(p.name for p in folder.glob('*.py')) if folder.is_dir() else []
+        beside = get_close_matches(Path(name).name, names, n=8, cutoff=0.5) or names[:8]
         raise FileNotFoundError(
             f'no file {name!r} here, and none of that name in the package ({root}); '
             f'there is: {beside}'

@@ -37,6 +37,7 @@ def comparison_of(
         'seed': 0,
         'weights': sources,
         'random_weights': randomness,
+        'fewer_shots': [],
     }
 
 

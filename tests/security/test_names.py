@@ -78,6 +78,7 @@ def test_markdown_has_as_many_columns_as_ever(name):
         'seed': 0,
         'weights': {name: {name: f'random {name}'}, 'zipa': {}},
         'random_weights': {name: {name: True}, 'zipa': {}},
+        'fewer_shots': [],
     }
     for text in (markdown_table(comparison), paper_tables_markdown(comparison)):
         rows = [line for line in text.splitlines() if line.startswith('|')]
