@@ -71,7 +71,7 @@ class EnrolledSupport:
         """With further instances at the end; they have passed :meth:`check_new`."""
         feats = torch.cat([self.bank.feats, embedded.feats]) if len(self.bank) else embedded.feats
         return EnrolledSupport(
-            self._bank(feats, [*self.bank.label_names, *labels], [*self.bank.ids, *ids]),
+            like(self.bank, feats, [*self.bank.label_names, *labels], [*self.bank.ids, *ids]),
             torch.cat([self.pictures, embedded.pictures]),
             self.facts + embedded.facts,
         )
@@ -79,7 +79,8 @@ class EnrolledSupport:
     def select(self, rows: Sequence[int]) -> 'EnrolledSupport':
         """Some of the instances, in this order."""
         rows, names, ids = list(rows), self.bank.label_names, self.bank.ids
-        bank = self._bank(
+        bank = like(
+            self.bank,
             self.bank.feats[rows],
             [names[row] for row in rows],
             [ids[row] for row in rows],
@@ -116,7 +117,7 @@ class EnrolledSupport:
             raise ValueError(
                 f'all instances would be of class {names[0]!r}; two classes are needed'
             )
-        return replace(self, bank=self._bank(self.bank.feats, names, self.bank.ids))
+        return replace(self, bank=like(self.bank, self.bank.feats, names, self.bank.ids))
 
     def merged(self, other: 'EnrolledSupport') -> 'EnrolledSupport':
         """With the instances of another support; those that are in both count once.
@@ -177,9 +178,13 @@ class EnrolledSupport:
             raise ValueError(f'no instance of an image {image!r} is enrolled; there are {near} …')
         return [row for row, name in enumerate(images) if name == names[0]]
 
-    def _bank(self, feats: Tensor, labels: Sequence[str], ids: Sequence[str]) -> FeatureBank:
-        (task,) = self.bank.class_names
-        return FeatureBank.of_task(task, feats, list(labels), list(ids))
+
+def like(
+    bank: FeatureBank, feats: Tensor, labels: Sequence[str], ids: Sequence[str]
+) -> FeatureBank:
+    """Make a bank of other instances of the same task."""
+    (task,) = bank.class_names
+    return FeatureBank.of_task(task, feats, list(labels), list(ids))
 
 
 def check_spelling(names: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ _RING = np.ones((5, 5), np.uint8)
 
 
 @dataclass(frozen=True)
-class Region:
+class FoundRegion:
     """A connected set of patches with high scores.
 
     Args:
@@ -31,7 +31,9 @@ class Region:
     feats: np.ndarray
 
 
-def nested_regions(scores: np.ndarray, feats: np.ndarray, levels: Sequence[float]) -> list[Region]:
+def nested_regions(
+    scores: np.ndarray, feats: np.ndarray, levels: Sequence[float]
+) -> list[FoundRegion]:
     """Regions above each of several thresholds: small ones lie inside larger ones.
 
     Which of them fits a defect best is told by their features, not by one threshold for all
@@ -44,11 +46,11 @@ def nested_regions(scores: np.ndarray, feats: np.ndarray, levels: Sequence[float
         levels (Sequence[float]): thresholds, ascending.
 
     Returns:
-        list[Region]: those of lower thresholds first; ``feats`` has D = 2 * C + 14.
+        list[FoundRegion]: those of lower thresholds first; ``feats`` has D = 2 * C + 14.
     """
     height, width = scores.shape
     fine = cv2.resize(scores, (FINE * width, FINE * height), interpolation=cv2.INTER_LINEAR)
-    regions: list[Region] = []
+    regions: list[FoundRegion] = []
     kept: list[np.ndarray] = []
     for level in levels:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(
@@ -62,7 +64,7 @@ def nested_regions(scores: np.ndarray, feats: np.ndarray, levels: Sequence[float
             kept.append(extent)
             mask = labels == index
             known = region_feats(mask, scores, feats)
-            regions.append(Region(extent[:4].astype(np.float32), mask, known))
+            regions.append(FoundRegion(extent[:4].astype(np.float32), mask, known))
     return regions
 
 

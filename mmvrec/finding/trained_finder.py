@@ -10,7 +10,7 @@ from torch import Tensor
 from mmvrec.finding.base import DetectedBoxes, Finder
 from mmvrec.finding.linear_score import LinearScore
 from mmvrec.finding.patch_features import check_masks, patch_backbone, patch_features
-from mmvrec.finding.regions import Region, nested_regions, surest_apart
+from mmvrec.finding.regions import FoundRegion, nested_regions, surest_apart
 from mmvrec.finding.trained_patches import (
     AnnotatedPhoto,
     fit_patches,
@@ -183,7 +183,9 @@ def fit_state(photos: Sequence[AnnotatedPhoto], false_alarms: float, seed: int =
     )
 
 
-def fit_regions(regions: Sequence[Sequence[Region]], labels: Sequence[np.ndarray]) -> LinearScore:
+def fit_regions(
+    regions: Sequence[Sequence[FoundRegion]], labels: Sequence[np.ndarray]
+) -> LinearScore:
     """Learn to tell regions that fit a defect from others.
 
     Raises:
@@ -200,7 +202,7 @@ def fit_regions(regions: Sequence[Sequence[Region]], labels: Sequence[np.ndarray
 
 
 def choose_threshold(
-    regions: Sequence[Sequence[Region]],
+    regions: Sequence[Sequence[FoundRegion]],
     labels: Sequence[np.ndarray],
     scores: Sequence[np.ndarray],
     false_alarms: float,
@@ -208,7 +210,7 @@ def choose_threshold(
     """The lowest threshold that keeps to a number of false alarms, and what it gives.
 
     Args:
-        regions (Sequence[Sequence[Region]]): of every photo.
+        regions (Sequence[Sequence[FoundRegion]]): of every photo.
         labels (Sequence[np.ndarray]): which of them fit which defects, bool, (R, N), of each.
         scores (Sequence[np.ndarray]): of them, float, (R,), of each.
         false_alarms (float): per photo.
@@ -228,11 +230,11 @@ def choose_threshold(
     return threshold, counts
 
 
-def stacked(regions: Sequence[Region], channels: int) -> np.ndarray:
+def stacked(regions: Sequence[FoundRegion], channels: int) -> np.ndarray:
     """Features of regions, float32, (R, D)."""
     return np.array([one.feats for one in regions], np.float32).reshape(len(regions), channels)
 
 
-def boxes_of(regions: Sequence[Region]) -> np.ndarray:
+def boxes_of(regions: Sequence[FoundRegion]) -> np.ndarray:
     """Boxes of regions, float32, (R, 4)."""
     return np.array([region.box for region in regions], np.float32).reshape(-1, 4)

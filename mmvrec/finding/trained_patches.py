@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from mmvrec.finding.linear_score import LinearScore
 from mmvrec.finding.patch_features import touched_patches
-from mmvrec.finding.regions import FINE, Region, fits_defect, nested_regions
+from mmvrec.finding.regions import FINE, FoundRegion, fits_defect, nested_regions
 from mmvrec.structures import mask_bbox
 
 #: Parts in which the photos are left out.
@@ -77,7 +77,7 @@ class AnnotatedPhoto:
         feats = self.feats.reshape(len(self.feats), -1)[:, rows].T
         return feats.astype(np.float32), np.arange(len(rows)) >= len(kinds[0]), weights
 
-    def labels(self, regions: Sequence[Region]) -> np.ndarray:
+    def labels(self, regions: Sequence[FoundRegion]) -> np.ndarray:
         """Which regions fit which defects, bool, (R, N)."""
         fits = [[fits_defect(one.box, box, self.margin) for box in self.defects] for one in regions]
         return np.array(fits, bool).reshape(len(regions), len(self.defects))
@@ -136,7 +136,7 @@ def folds(groups: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def photo_regions(
     photos: Sequence[AnnotatedPhoto], scores: Sequence[np.ndarray], levels: Sequence[float]
-) -> list[list[Region]]:
+) -> list[list[FoundRegion]]:
     """Regions of every photo, see :func:`nested_regions`."""
     return [
         nested_regions(own, photo.feats.astype(np.float32), levels)

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from mmvrec.finding.regions import Region
+from mmvrec.finding.regions import FoundRegion
 from mmvrec.finding.trained_finder import LeftOutCounts, choose_threshold
 
 
 def regions(*lefts):
     """Regions of 10 x 10 that lie apart where their left sides do."""
     mask, feats = np.zeros((4, 4), bool), np.zeros(3, np.float32)
-    return [Region(np.array([x, 0, x + 10, 10], np.float32), mask, feats) for x in lefts]
+    return [FoundRegion(np.array([x, 0, x + 10, 10], np.float32), mask, feats) for x in lefts]
 
 
 def test_lowest_with_so_few_false_alarms():
