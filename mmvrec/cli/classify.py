@@ -123,7 +123,8 @@ def check_question(args: argparse.Namespace, inferencer: 'DefectInferencer') -> 
     if args.boxes is None and not args.whole_images and data and data.kind == 'regions':
         raise ValueError(
             f'{args.model} has learnt regions of images ({data.size_text}), whole images would be '
-            'taken for anything; say where the instances are (--boxes), or give --whole-images to '
+            'taken for anything; say where the instances are (--boxes), enroll with --find, or '
+            'give --whole-images to '
             'classify them all the same'
         )
 
