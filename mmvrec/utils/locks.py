@@ -19,7 +19,8 @@ def changing(path: str | Path, patience: float = PATIENCE) -> Iterator[None]:
     """Let no other program change a file until the block ends, so that no change is lost.
 
     The lock is a hidden file beside it, ``.NAME.lock``, for as long as it is held; the system
-    unlocks it when its holder is killed. A folder that is not there is left to whoever writes or reads the file.
+    unlocks it when its holder is killed. A folder that is not there is left to whoever writes or
+    reads the file.
 
     Args:
         path (str | Path): the file, which need not exist.
