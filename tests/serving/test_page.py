@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_a_day_from_photos_to_the_runtime(browser, tmp_path, size):
         assert annotations(tmp_path, 2) == annotations(tmp_path, 3) == [('stain', 'rectangle')]
         assert page.locator('#quality tbody tr').count() == 2
         assert page.text_content('#quality tbody tr >> nth=0').startswith('before')
-        assert '2 added' in page.text_content('#status')
+        assert re.match('Learnt: [23] added, .* of version 2 now', page.text_content('#status'))
         assert serious_findings(page) == []
         assert fits(page)
         # What was decided is in the table, and the model answers without torch.

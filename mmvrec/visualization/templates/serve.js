@@ -188,8 +188,8 @@ function teach(method, path, body) {
   send(method, path, body, (answer) => {
     taught = answer;
     history.length = 0;
-    tell('learnt', () => ({added: answer.added, relabelled: answer.relabelled, removed: answer.removed, version: day.model.version}));
     take(answer.day);
+    tell('learnt', () => ({added: answer.added, relabelled: answer.relabelled, removed: answer.removed, version: day.model.version}));
   });
 }
 
