@@ -7,7 +7,7 @@ from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.serving.day import Day
 from mmvrec.serving.photo import Photo
 from mmvrec.serving.regions import Region, outline
-from mmvrec.serving.served_model import Quality
+from mmvrec.serving.served_model import Quality, older_versions
 from mmvrec.serving.teacher import Taught, Teacher
 from mmvrec.visualization.review import answer_kind, sureness
 
@@ -86,7 +86,7 @@ def model_content(day: Day) -> dict:
             }
             for error in quality.label_errors[:_MOST_SUSPECTS]
         ],
-        'versions': [_version(number, card) for number, card in model.versions()],
+        'versions': [_version(number, card) for number, card in older_versions(model.path)],
         'today': _today(day),
     }
 
@@ -127,7 +127,7 @@ def _share(share: Proportion | None) -> dict | None:
 def _today(day: Day) -> dict | None:
     """Answers of the day that people found right, of those that they have spoken of."""
     right = [
-        region.verdict == 'accepted' or region.answered == region.label
+        region.answered == (region.label or region.verdict)
         for photo in day.photos
         for region in photo.regions.values()
         if region.found is not None and region.answered is not None

@@ -83,7 +83,9 @@ function sort() {
 async function poll() {
   if (day.ready === day.images.length) return;
   try {
-    take(await (await ask('GET', '/day')).json(), history.length === 0);
+    const next = await (await ask('GET', '/day')).json();
+    // What is being sent is not in it.
+    if (!sending) take(next, history.length === 0);
   } catch (error) {
     tell('not_answered', () => ({reason: error.message}));
   }
@@ -94,6 +96,7 @@ async function poll() {
 
 function update(place, region) {
   Object.assign(day.instances[place], region);
+  put(place, region.decision);
 }
 
 hooks.allDone = 'all_said';
