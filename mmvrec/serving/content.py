@@ -43,6 +43,8 @@ def region_content(day: Day, index: int, key: int) -> dict:
     region, answer = photo.regions[key], photo.answers[key]
     result, address = answer.result, f'/photos/{index}/regions/{key}'
     kind, parts = outline(region.geometry)
+    # What it was learnt from itself is no evidence.
+    own = None if answer.row is None else day.model.inferencer.bank.ids[answer.row]
     return {
         'image': index,
         'key': key,
@@ -61,6 +63,7 @@ def region_content(day: Day, index: int, key: int) -> dict:
         'near': [
             [near['label'], round(near['similarity'], 3), _enrolled_address(day, near['id'])]
             for near in result['neighbours']
+            if near['id'] != own
         ],
         'decision': _decision(region),
         'can_undo': bool(photo.before.get(key)) or region.found is None,
