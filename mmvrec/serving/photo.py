@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -13,13 +12,12 @@ from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances
 from mmvrec.apis.pixels import InstancePixels
 from mmvrec.serving.annotation_file import AnnotationFile
 from mmvrec.serving.regions import Region, overlap
-from mmvrec.utils.images import read_image
 from mmvrec.visualization.crops import crop_instance
 from mmvrec.visualization.instances import widest_view
 from mmvrec.visualization.review import answer_kind
 
-#: Longer side of the pictures in the list, and of whole photos there, pixels.
-_CROP_SIDE, _SMALL_SIDE = 224, 160
+#: Longer side of the pictures in the list, pixels.
+_CROP_SIDE = 224
 #: A region that was found and overlaps so with one that somebody has spoken of is that one.
 _SAME = 0.5
 _QUALITY = 80
@@ -140,14 +138,6 @@ def pictures(pixels_of: InstancePixels, record: Mapping, result: Mapping) -> tup
     crop = crop_instance(pixels, mask, record['bbox'], _CROP_SIDE).pixels
     view = widest_view(pixels, mask, result['view_boxes'], record['bbox'], PICTURE_SIDE)
     return encode(crop), encode(view)
-
-
-def small_picture(path: Path) -> bytes:
-    """The whole photo, small, as WebP."""
-    pixels = read_image(path)
-    scale = min(1.0, _SMALL_SIDE / max(pixels.shape[:2]))
-    height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
-    return encode(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def encode(pixels: np.ndarray, kind: str = 'WEBP', quality: int = _QUALITY) -> bytes:

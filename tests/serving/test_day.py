@@ -210,7 +210,8 @@ def test_a_new_class_is_learnt_at_once_and_going_back_forgets_it(tmp_path, day):
     taught = teacher.make_class(' stain ', places)
     assert taught.learnt.added == 2
     assert day.model.fitted.class_names == ['crack', 'hole', 'stain']
-    assert day.photos[2].answers[0].result['label'] == 'stain'
+    assert list(day.photos[2].answers[0].result['scores']) == ['crack', 'hole', 'stain']
+    assert day.photos[2].answers[0].row is not None
     assert content(tmp_path, '2.json')['shapes'][0]['label'] == 'stain'
     assert (taught.before.accuracy.number, taught.after.accuracy.number) == (6, 8)
     teacher.go_back(1)
