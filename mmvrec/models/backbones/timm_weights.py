@@ -5,7 +5,7 @@ from collections.abc import Callable
 import timm
 from torch import Tensor, nn
 
-from mmvrec.models.backbones.clip_weights import read_weights
+from mmvrec.models.backbones.checkpoints import read_weights
 from mmvrec.models.backbones.packaged import PACKAGED
 from mmvrec.models.backbones.weights import find_weights
 from mmvrec.structures import Provenance

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmvrec.models.backbones.clip_weights import HEAD_DIMS, num_layers, read_weights
+from mmvrec.models.backbones.checkpoints import read_weights
+from mmvrec.models.backbones.clip_weights import HEAD_DIMS, num_layers
 from mmvrec.models.backbones.weights import find_weights
 from mmvrec.models.text.prompts import DEFAULT_TEMPLATES, check_templates, prompts, read_phrases
 from mmvrec.registry import MODELS

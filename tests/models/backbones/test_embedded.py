@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from mmvrec.models.backbones import AlphaCLIP, embedded
-from mmvrec.models.backbones.clip_weights import load_backbone_weights, read_weights
+from mmvrec.models.backbones.checkpoints import read_weights
+from mmvrec.models.backbones.clip_weights import load_backbone_weights
 from mmvrec.models.backbones.embedded import EMBEDDED, embedded_file
 from mmvrec.structures import Provenance
 from projects.tiny_alphaclip.tools.mask_sensitivity import build_model, cosines, draw, features
