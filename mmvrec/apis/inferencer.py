@@ -194,7 +194,8 @@ class DefectInferencer(DefectLearner):
             language (str): of the page, ``en``, ``de`` or ``zh``. Defaults to ``en``.
 
         Returns:
-            dict[str, float]: ``accuracy`` in percent, ``instances`` that were classified, and
+            dict[str, float]: ``accuracy`` in percent, ``ci95_low`` and ``ci95_high``, the bounds of
+            its :func:`wilson_interval` in percent, ``instances`` that were classified, and
             ``unknown``, the share of them in percent that was called unknown.
 
         Raises:

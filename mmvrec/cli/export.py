@@ -10,6 +10,7 @@ from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import build_dataset
 from mmvrec.deployment.export import Exportable, export_classifier
 from mmvrec.deployment.samples import Samples, dataset_samples, picture_samples
+from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.fewshot.fitting import TrainingSettings
 from mmvrec.fewshot.support import make_support
 from mmvrec.utils.files import check_output
@@ -53,9 +54,11 @@ def _eight_bits(report: dict) -> str:
         text += f', in float32 {", ".join(kept)}'
     if estimate['fp32'] is None:
         return f'{text}; no class has two instances, so that its accuracy cannot be estimated'
-    return (
-        f'{text}; leave-one-out accuracy {estimate["int8"]:.1f} %, {estimate["fp32"]:.1f} % before'
+    number = estimate['instances']
+    after, before = (
+        Proportion.of(round(number * estimate[key] / 100), number) for key in ('int8', 'fp32')
     )
+    return f'{text}; right, left out in turn: {after}; before: {before}'
 
 
 def exportable(inferencer: DefectInferencer) -> Exportable:

@@ -64,8 +64,12 @@ def _estimate_lines(estimate: SupportEstimate | None) -> list[str]:
     if len(errors) > _SHOWN:
         lines.append(f'… and at {len(errors) - _SHOWN} more labels')
     if estimate.with_more is not None:
-        low, high = (f'{100 * b:.0f}' for b in (estimate.with_more.low, estimate.with_more.high))
-        lines.append(f'with {estimate.more} more per class expect {low} to {high} %')
+        expected = estimate.with_more
+        low, high = (f'{100 * bound:.0f}' for bound in (expected.low, expected.high))
+        lines.append(
+            f'with {estimate.more} more per class expect {low} to {high} % '
+            f'(4 times of 5, by {expected.number} instances)'
+        )
     return lines
 
 

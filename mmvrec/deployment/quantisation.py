@@ -13,6 +13,7 @@ from mmvrec.deployment.parity import MAX_OTHER_LABELS
 from mmvrec.deployment.precision import by_damage, prepare, to_int8
 from mmvrec.deployment.samples import Samples
 from mmvrec.deployment.sessions import Session
+from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.fewshot.calibration import leave_out_folds
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings, fit_head
@@ -48,15 +49,15 @@ class LeaveOneOut:
             )
             self.heads.append((out, fit_head(build_head(), rest, training)))
 
-    def accuracy(self, feats: np.ndarray, rows: list[int]) -> float | None:
-        """Percent of instances that are classified rightly.
+    def accuracy(self, feats: np.ndarray, rows: list[int]) -> Proportion | None:
+        """Count the instances that are classified rightly.
 
         Args:
             feats (np.ndarray): view features, float32, (M', V, C).
             rows (list[int]): of each its row in the support.
 
         Returns:
-            float | None: None where none of them can be left out.
+            Proportion | None: of those that can be left out; None where none can.
         """
         right = []
         for out, head in self.heads:
@@ -65,7 +66,7 @@ class LeaveOneOut:
                 labels = head.log_scores(torch.from_numpy(feats[own])).argmax(1)
                 expected = self.labels[[rows[index] for index in own]]
                 right += labels.eq(expected).tolist()
-        return 100 * sum(right) / len(right) if right else None
+        return Proportion.of(sum(right), len(right)) if right else None
 
     @torch.no_grad()
     def view_logits(self, feats: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +128,7 @@ def quantised_graph(
     Returns:
         tuple[Path, dict[str, object]]: the graph, and what was done: ``layers``, their number;
         ``float_layers``, names of those kept in float32; ``leave_one_out``, percent in ``fp32`` and
-        ``int8``, None where nothing can be left out.
+        ``int8`` and the number of ``instances``, None where nothing can be left out.
 
     Raises:
         ValueError: three quarters of the layers in float32 are not enough.
@@ -145,18 +146,25 @@ def quantised_graph(
         session = Session(path, engine, 'int8')
         feats = np.stack([session(views) for views in samples.views])
         accuracy = left_out.accuracy(feats[: len(rows)], rows)
-        other = fitted.scores(torch.from_numpy(feats)).argmax(1).ne(labels).float().mean().item()
-        is_close = best is None or best - accuracy <= MAX_LOSS
-        if is_close and other <= MAX_OTHER_LABELS:
-            estimate = {'fp32': best, 'int8': accuracy}
+        other = fitted.scores(torch.from_numpy(feats)).argmax(1).ne(labels).sum().item()
+        is_close = best is None or 100 * (best.count - accuracy.count) <= MAX_LOSS * best.number
+        if is_close and other <= MAX_OTHER_LABELS * len(labels):
             return path, {
                 'layers': len(layers),
                 'float_layers': kept,
-                'leave_one_out': estimate,
+                'leave_one_out': _percent(best, accuracy),
             }
         worst = worst or by_damage(prepared, path, layers, samples.views[0])
     raise ValueError(
         'eight bits cost too much, also with three quarters of the layers in float32: '
-        f'leave-one-out accuracy {accuracy} % instead of {best} %, {100 * other:.1f} % of the '
-        'labels differ; export with --precision fp16'
+        f'leave-one-out accuracy {accuracy} instead of {best}, and {other} of {len(labels)} labels '
+        'differ; export with --precision fp16'
     )
+
+
+def _percent(best: Proportion | None, accuracy: Proportion | None) -> dict[str, float | int | None]:
+    if best is None:
+        return dict.fromkeys(('fp32', 'int8', 'instances'))
+    shares = {'fp32': best, 'int8': accuracy}
+    percent = {name: 100 * share.count / share.number for name, share in shares.items()}
+    return {**percent, 'instances': best.number}

@@ -14,6 +14,7 @@ from mmvrec.deployment.parity import check_parity
 from mmvrec.deployment.quantisation import quantised_graph
 from mmvrec.deployment.samples import Samples, dataset_samples, exported_views
 from mmvrec.deployment.sessions import Session
+from mmvrec.evaluation.answer_summary import Proportion
 
 
 @pytest.fixture(scope='module')
@@ -66,7 +67,11 @@ def test_command_quantises_on_the_enrolled_dataset(saved, tmp_path, capsys):
     # Two layers of four matrices each, of which the last has its queries apart, the patches and
     # the projection.
     assert checks['layers'] == 11
-    assert checks['leave_one_out']['fp32'] - checks['leave_one_out']['int8'] <= 0.5
+    estimate = checks['leave_one_out']
+    assert estimate['fp32'] - estimate['int8'] <= 0.5
+    assert estimate['instances'] == 9
+    right = [Proportion.of(round(9 * estimate[key] / 100), 9) for key in ('int8', 'fp32')]
+    assert f'right, left out in turn: {right[0]}; before: {right[1]}\n' in printed
     assert out.stat().st_size < len(exported.content())
 
 
@@ -120,13 +125,13 @@ def test_parity_allows_what_the_precision_does(precision, shift, passes):
 
 
 class FallingEstimate:
-    """Accuracy that is too low until some layers are in float32."""
+    """Right answers, of 1000, that are too few until some layers are in float32."""
 
-    def __init__(self, *accuracies: float):
-        self.accuracies = list(accuracies)
+    def __init__(self, *counts: int):
+        self.counts = list(counts)
 
-    def accuracy(self, feats: np.ndarray, rows: list[int]) -> float:
-        return self.accuracies.pop(0)
+    def accuracy(self, feats: np.ndarray, rows: list[int]) -> Proportion:
+        return Proportion.of(self.counts.pop(0), 1000)
 
 
 @pytest.fixture(scope='module')
@@ -139,16 +144,16 @@ def graph(tmp_path_factory):
 
 
 def test_layers_that_suffer_most_stay_in_float(graph):
-    path, report = quantised_graph(*graph, FallingEstimate(90, 89, 89.4, 89.5), 'onnx')
+    path, report = quantised_graph(*graph, FallingEstimate(900, 890, 894, 895), 'onnx')
     assert path.is_file()
     assert report['layers'] == 11
     assert len(report['float_layers']) == 2
-    assert report['leave_one_out'] == {'fp32': 90, 'int8': 89.5}
+    assert report['leave_one_out'] == {'fp32': 90, 'int8': 89.5, 'instances': 1000}
 
 
 def test_eight_bits_that_cost_too_much_are_refused(graph):
-    with pytest.raises(ValueError, match=r'eight bits cost too much, .* 80 % instead of 90 %'):
-        quantised_graph(*graph, FallingEstimate(90, *[80] * 9), 'onnx')
+    with pytest.raises(ValueError, match=r'cost too much, .* 800 of 1000, 80 % .* instead of 900'):
+        quantised_graph(*graph, FallingEstimate(900, *[800] * 9), 'onnx')
 
 
 def test_samples_begin_with_the_support(saved):

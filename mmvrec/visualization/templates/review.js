@@ -8,7 +8,8 @@ const byId = (id) => document.getElementById(id);
 
 const classes = [...day.classes];
 const decisions = new Map(); // Of instances by their places: {label, verdict}.
-const history = []; // What was decided before, for undo: {place, before}.
+const history = []; // What was decided before, for undo: of every step a list of {place, before}.
+const elsewhere = new Map(); // Entries of a loaded file on instances that are not on this page.
 let current = 0, zoom = 0, isSaved = true, file = null, language = 'en', said = () => '';
 
 // Characters that are not seen but do something are shown as escapes.
@@ -169,7 +170,7 @@ function put(place, decision) {
 
 function decide(label, verdict) {
   const place = current;
-  history.push({place, before: decisions.get(place)});
+  history.push([{place, before: decisions.get(place)}]);
   put(place, {label, verdict});
   const all = day.instances.length;
   let next = current;
@@ -195,9 +196,9 @@ function relabel(name) {
 function undo() {
   const last = history.pop();
   if (!last) return;
-  put(last.place, last.before);
+  for (const {place, before} of last) put(place, before);
   tell('undone');
-  show(last.place);
+  show(last[0].place);
 }
 
 function addClass(event) {
@@ -205,10 +206,14 @@ function addClass(event) {
   const typed = byId('name').value.trim();
   byId('name').value = '';
   if (!typed) return;
+  relabel(classNamed(typed));
+}
+
+function classNamed(typed) {
   // Names that differ in case only are refused where classes are enrolled.
   const name = classes.find((known) => known.toLowerCase() === typed.toLowerCase()) ?? typed;
   if (!classes.includes(name)) classes.push(name);
-  relabel(name);
+  return name;
 }
 
 // Files.
@@ -217,10 +222,10 @@ function corrections() {
   const places = [...decisions.keys()].sort((a, b) => a - b);
   return JSON.stringify({
     format: 'mmvrec-corrections', version: 1, model: day.model,
-    corrections: places.map((place) => {
+    corrections: [...places.map((place) => {
       const {image, id, bbox} = day.instances[place], {label, verdict} = decisions.get(place);
       return {image: day.images[image].name, instance_id: id, bbox, label, verdict};
-    }),
+    }), ...elsewhere.values()],
   }, null, 1);
 }
 
@@ -249,6 +254,57 @@ async function save() {
   // What was decided while the file was written is not in it.
   isSaved = text === corrections();
   tell('saved', () => ({count}));
+}
+
+// Checks of mmvrec.apis.corrections, which names what is wrong.
+function isEntry(entry) {
+  if (typeof entry?.image !== 'string' || typeof entry.instance_id !== 'string') return false;
+  const isLabelled = ['accepted', 'relabelled'].includes(entry.verdict);
+  const isName = typeof entry.label === 'string' && entry.label.trim() !== '';
+  return (isLabelled ? isName : ['unknown', 'no defect'].includes(entry.verdict) && entry.label === null)
+    && Array.isArray(entry.bbox) && entry.bbox.length === 4 && entry.bbox.every(Number.isFinite);
+}
+
+// What an entry says of the answer on this page, which another model may have given.
+function decisionOf({label, verdict}, instance) {
+  if (label === null) return {label, verdict};
+  const name = classNamed(label.trim());
+  return {label: name, verdict: instance.answer === 'class' && instance.label === name ? 'accepted' : 'relabelled'};
+}
+
+function take(entries) {
+  const keyOf = (image, id) => JSON.stringify([image, id]);
+  const places = new Map(day.instances.map(({image, id}, place) => [keyOf(day.images[image].name, id), place]));
+  const before = isSaved, step = [];
+  for (const entry of entries) {
+    const key = keyOf(entry.image, entry.instance_id), place = places.get(key);
+    if (place === undefined) {
+      const {image, instance_id, bbox, label, verdict} = entry;
+      elsewhere.set(key, {image, instance_id, bbox, label, verdict});
+    } else if (!decisions.has(place)) { // What was decided on this page is newer.
+      step.push({place, before: undefined});
+      put(place, decisionOf(entry, day.instances[place]));
+    }
+  }
+  if (step.length) history.push(step);
+  isSaved = before; // What was loaded lies in a file.
+  const count = step.length, others = elsewhere.size;
+  tell(others ? 'loaded_others' : 'loaded', () => ({count, others}));
+  const open = day.instances.findIndex((_, place) => !decisions.has(place));
+  show(open < 0 ? current : open);
+}
+
+async function load(event) {
+  const [chosen] = event.target.files;
+  try {
+    if (chosen.size > 2 ** 26) throw new Error();
+    const content = JSON.parse(await chosen.text());
+    if (content.format !== 'mmvrec-corrections' || content.version !== 1 || !content.corrections.every(isEntry)) throw new Error();
+    take(content.corrections);
+  } catch {
+    tell('not_loaded', () => ({file: chosen.name}));
+  }
+  event.target.value = ''; // Else the same file could not be chosen again.
 }
 
 // Controls.
@@ -313,6 +369,8 @@ function start() {
   const clicks = {save, accept, undo, unknown: KEYS.u, 'no-defect': KEYS.n, outlined: toggleOutline,
     previous: KEYS.ArrowUp, next: KEYS.ArrowDown, 'zoom-in': KEYS['+'], 'zoom-out': KEYS['-']};
   for (const [id, act] of Object.entries(clicks)) byId(id).addEventListener('click', act);
+  byId('load').addEventListener('click', () => byId('file').click());
+  byId('file').addEventListener('change', load);
   byId('new').addEventListener('submit', addClass);
   byId('list').addEventListener('scroll', drawList);
   document.addEventListener('keydown', pressed);
