@@ -166,7 +166,8 @@ def small(cfg: Config, folder: Path) -> Config:
     'name',
     [
         *[f'{row}_5shot_synthetic' for row in HEADS],
-        *[f'{row}_5shot_mvtecfs_tiny' for row in ABLATIONS],
+        # Rows of parts are of fused backbones.
+        *[f'{r}_5shot_mvtecfs_{"small" if "parts_" in r else "tiny"}' for r in ABLATIONS],
         *[f'zipa-{variant}_5shot_synthetic' for variant in ('single', 'known', 'unknown')],
     ],
 )
