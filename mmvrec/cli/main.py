@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from mmvrec.cli.question_arguments import add_question_arguments, add_suggest_arguments
 from mmvrec.utils.arguments import KeyValueAction, add_import_option
 from mmvrec.utils.text import error_line
 from mmvrec.version import __version__
@@ -29,6 +30,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add_find_arguments(
         commands.add_parser('find', help='find where defects are, with a model that can')
+    )
+    add_suggest_arguments(
+        commands.add_parser('suggest', help='which unlabelled instances to label next, and why')
     )
     add_report_arguments(
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
@@ -67,33 +71,7 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
 
 def add_classify_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mmvrec classify``."""
-    command.add_argument('model', metavar='MODEL.safetensors')
-    command.add_argument(
-        'images',
-        nargs='+',
-        help='image files, folders or patterns; an image is one instance, unless --boxes, or the '
-        'model was enrolled with --find',
-    )
-    command.add_argument(
-        '--boxes',
-        metavar='COCO.json',
-        help='COCO annotations; or detections: COCO results, predictions.json of Ultralytics, or '
-        "the pickle of MMDetection's tools/test.py --out",
-    )
-    command.add_argument(
-        '--image-file', metavar='COCO.json', help='names of the images, for COCO results'
-    )
-    command.add_argument(
-        '--score-threshold',
-        type=float,
-        default=0.3,
-        help='detections with lower scores are left out (default: %(default)s)',
-    )
-    command.add_argument(
-        '--whole-images',
-        action='store_true',
-        help='classify whole images though regions were enrolled, or the model could find them',
-    )
+    add_question_arguments(command)
     command.add_argument(
         '--max-error',
         type=float,
