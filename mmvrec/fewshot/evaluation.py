@@ -1,11 +1,15 @@
 """Evaluating a fitted classifier on the queries of one task."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from mmpretrain.structures import DataSample
 
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.structures import UNLABELLED, FeatureBank
+
+#: Answers that are held at once; each takes some kilobytes.
+_MOST_QUERIES = 4096
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,12 @@ class EvalUnit:
     @property
     def task(self) -> str:
         """The task of all queries."""
-        return self.query.task_names[0]
+        return self.query.tasks[0]
+
+    def parts(self) -> Iterator['EvalUnit']:
+        """Itself, or where there are very many queries as several, one after the other."""
+        for start in range(0, len(self.query), _MOST_QUERIES):
+            yield replace(self, query=self.query.rows(start, start + _MOST_QUERIES))
 
 
 def evaluate_task(unit: EvalUnit) -> list[DataSample]:

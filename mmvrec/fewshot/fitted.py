@@ -1,5 +1,6 @@
 """A classifier that is fitted: what loops yield, the inferencer owns, files store, reports read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,9 @@ from mmvrec.fewshot.rejection import similarities
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.structures import FeatureBank, LabelSpace
+
+#: Queries that are answered at once: doubles of their features are held.
+_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,9 @@ class FittedClassifier:
         """
         # Heads without parameters compute where the features are.
         device = next(self.head.parameters(), feats).device
-        logits = self.head.log_scores(feats.to(device))
+        logits = torch.cat(
+            [self.head.log_scores(block.to(device)) for block in self._blocks(feats)]
+        )
         undefined = logits.isnan().any(1).nonzero().flatten().tolist()
         if undefined:
             raise ValueError(
@@ -128,7 +134,9 @@ class FittedClassifier:
 
     def similarities(self, feats: Tensor) -> Tensor | None:
         """Compute cosines with the support instances, (B, V, C) to (B, M); None without support."""
-        return None if self.support is None else similarities(feats, self.support.feats)
+        if self.support is None:
+            return None
+        return torch.cat([similarities(b, self.support.feats) for b in self._blocks(feats)])
 
     def typicality(self, feats: Tensor) -> Tensor | None:
         """How far instances are like the support, (B, V, C) to (B,); None without support.
@@ -138,7 +146,14 @@ class FittedClassifier:
         if self.support is None:
             return None
         device = next(self.head.parameters(), feats).device
-        return self.head.typicality(feats.to(device), self.support.feats.to(device)).cpu()
+        support = self.support.feats.to(device)
+        typical = [self.head.typicality(b.to(device), support) for b in self._blocks(feats)]
+        return torch.cat(typical).cpu()
+
+    def _blocks(self, feats: Tensor) -> Iterator[Tensor]:
+        """Queries that are answered at once, float32; all where they influence each other."""
+        size = len(feats) if self.head.transductive else _BLOCK
+        return (block.float() for block in feats.split(max(size, 1)))
 
     def knows(self, feats: Tensor) -> bool:
         """Tell whether an instance with these view features, (V, C), is in the support.

@@ -5,14 +5,12 @@ from collections.abc import Iterator
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop, Runner
-from mmpretrain.structures import DataSample
 from rich.progress import track
 from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
 from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
 from mmvrec.fewshot.evaluation import EvalUnit, evaluate_task
-from mmvrec.fewshot.extraction import build_bank
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings, fit_head
 from mmvrec.fewshot.protocol import FewShotProtocol
@@ -77,23 +75,24 @@ class FewShotTestLoop(BaseLoop):
         if not model.label_space.tasks:
             # Missing text weights are reported before the extraction, not after it.
             model.text_feats(LabelSpace(self.dataloader.dataset.task_classes))
-        query = build_bank(model, self.dataloader, self.protocol.cache_dir, self.fp16)
+        query = self.protocol.bank(model, self.dataloader, self.fp16)
         iter_units = self.iter_fitted if model.label_space.tasks else self.iter_episodes
-        predictions: list[DataSample] = []
-        for index, unit in enumerate(iter_units(model, query)):
-            self._call_hook('before_{}_iter', batch_idx=index, data_batch=unit)
-            samples = evaluate_task(unit)
-            predictions += samples
-            self._call_hook('after_{}_iter', batch_idx=index, data_batch=unit, outputs=samples)
         self.evaluator.dataset_meta = {
             **getattr(self.dataloader.dataset, 'metainfo', {}),
             'shots': self.protocol.shots,
             'weights_source': describe_sources(**model.provenance),
         }
-        # The evaluator interleaves what the processes hand in, which restores the order.
         rank, world = get_dist_info()
-        self.evaluator.process(data_samples=predictions[rank::world])
-        metrics = self.evaluator.evaluate(len(predictions))
+        number = 0
+        parts = (part for unit in iter_units(model, query) for part in unit.parts())
+        for index, unit in enumerate(parts):
+            self._call_hook('before_{}_iter', batch_idx=index, data_batch=unit)
+            samples = evaluate_task(unit)
+            # The evaluator interleaves what the processes hand in, which restores the order.
+            self.evaluator.process(data_samples=samples[(rank - number) % world :: world])
+            number += len(samples)
+            self._call_hook('after_{}_iter', batch_idx=index, data_batch=unit, outputs=samples)
+        metrics = self.evaluator.evaluate(number)
         self._call_hook('after_{}_epoch', metrics=metrics)
         self._call_hook('after_{}')
         return metrics
@@ -110,7 +109,7 @@ class FewShotTestLoop(BaseLoop):
         self.support_dataset = loader.dataset
         warn_of_shared_images(self.support_dataset, self.dataloader.dataset)
         protocol = self.protocol
-        pool = build_bank(model, loader, protocol.cache_dir, self.fp16)
+        pool = protocol.bank(model, loader, self.fp16)
         tasks = query.task_names
         pool.label_space.check_queries(query.label_space)
         sampler = SupportSampler(pool, tasks, protocol.shots, protocol.seed)
