@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
         given = find_instances(inferencer.finder, images)
     if given is None:
         check_question(args, inferencer)
+    if args.early_exit:
+        inferencer.fit_early_exit()
     answers = inferencer(
         images,
         given,

@@ -100,6 +100,8 @@ def add_classify_arguments(command: argparse.ArgumentParser) -> None:
         default=0.02,
         help='share of wrong answers allowed among those called sure (default: %(default)s)',
     )
+    early = 'leave views out where the first few decide; fitted on what is enrolled'
+    command.add_argument('--early-exit', action='store_true', help=early)
     add_result_options(command)
     add_import_option(command)
     command.add_argument('--device')

@@ -1,23 +1,17 @@
 """Eight bits, as far as the leave-one-out estimate of the support allows."""
 
 import math
-from collections.abc import Callable, Sequence
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mmvrec.deployment.parity import MAX_OTHER_LABELS
 from mmvrec.deployment.precision import by_damage, prepare, to_int8
 from mmvrec.deployment.samples import Samples
 from mmvrec.deployment.sessions import Session
-from mmvrec.fewshot.calibration import leave_out_folds
 from mmvrec.fewshot.fitted import FittedClassifier
-from mmvrec.fewshot.fitting import TrainingSettings, fit_head
-from mmvrec.fewshot.support import SupportSet
-from mmvrec.models.heads import FewShotHead
+from mmvrec.fewshot.left_out_heads import LeftOutHeads
 
 #: Points of leave-one-out accuracy that eight bits may cost.
 MAX_LOSS = 0.5
@@ -25,89 +19,12 @@ MAX_LOSS = 0.5
 _KEPT = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)
 
 
-class LeaveOneOut:
-    """Accuracy on the support itself, by heads that are fitted without the instances judged.
-
-    Args:
-        support (SupportSet): all support instances.
-        build_head (Callable): gives a new head.
-        training (TrainingSettings): how it is trained.
-    """
-
-    def __init__(
-        self,
-        support: SupportSet,
-        build_head: Callable[[], FewShotHead],
-        training: TrainingSettings,
-    ):
-        self.labels = support.labels
-        self.heads = []
-        for out in leave_out_folds(support.labels):
-            rest = SupportSet(
-                support.feats[~out], support.labels[~out], support.label_space, support.text_feats
-            )
-            self.heads.append((out, fit_head(build_head(), rest, training)))
-
-    def accuracy(self, feats: np.ndarray, rows: list[int]) -> float | None:
-        """Percent of instances that are classified rightly.
-
-        Args:
-            feats (np.ndarray): view features, float32, (M', V, C).
-            rows (list[int]): of each its row in the support.
-
-        Returns:
-            float | None: None where none of them can be left out.
-        """
-        right = []
-        for out, head in self.heads:
-            own = [index for index, row in enumerate(rows) if out[row]]
-            if own:
-                labels = head.log_scores(torch.from_numpy(feats[own])).argmax(1)
-                expected = self.labels[[rows[index] for index in own]]
-                right += labels.eq(expected).tolist()
-        return 100 * sum(right) / len(right) if right else None
-
-    @torch.no_grad()
-    def view_logits(self, feats: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Logits of every view of the support instances that can be left out.
-
-        Args:
-            feats (Tensor): view features of the support, float, (M, V, C).
-
-        Returns:
-            tuple[np.ndarray, np.ndarray]: float64, (M', V, N), and class indices, int64, (M',).
-        """
-        if not self.heads:
-            return np.empty((0, *feats.shape[1:])), np.empty(0, np.int64)
-        logits = [
-            deepcopy(head).double().class_logits(feats[out].double()) for out, head in self.heads
-        ]
-        labels = [self.labels[out] for out, _ in self.heads]
-        return torch.cat(logits).numpy(), torch.cat(labels).numpy()
-
-    def typicality(self, feats: Tensor, positions: Sequence[int]) -> np.ndarray:
-        """How far the instances of :meth:`view_logits` are like the rest of the support.
-
-        Args:
-            feats (Tensor): view features of the support, float, (M, V, C).
-            positions (Sequence[int]): the views that are looked at.
-
-        Returns:
-            np.ndarray: float64, (M',), see :meth:`FewShotHead.typicality`.
-        """
-        typical = [
-            head.typicality(feats[out][:, positions], feats[~out]).double()
-            for out, head in self.heads
-        ]
-        return torch.cat(typical).numpy() if typical else np.empty(0)
-
-
 def quantised_graph(
     graph: Path,
     samples: Samples,
     reference: np.ndarray,
     fitted: FittedClassifier,
-    left_out: LeaveOneOut,
+    left_out: LeftOutHeads,
     engine: str,
 ) -> tuple[Path, dict[str, object]]:
     """Quantise a graph after training, calibrated on views.
@@ -121,7 +38,7 @@ def quantised_graph(
         samples (Samples): views; those of the support come first.
         reference (np.ndarray): their features in float32, (M, V, C).
         fitted (FittedClassifier): the classifier.
-        left_out (LeaveOneOut): estimates its accuracy.
+        left_out (LeftOutHeads): estimates its accuracy.
         engine (str): see :class:`Session`.
 
     Returns:

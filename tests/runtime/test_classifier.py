@@ -172,3 +172,25 @@ def test_three_views_decide_where_the_label_is_clear_and_the_instance_known(nine
     (answer,) = classifier(image, masks=mask[None])
     assert (views.number, len(answer['view_boxes']), answer['unknown']) == (12, 9, True)
     assert 3 <= report['expected_views'] < 9
+
+
+def test_the_inferencer_stops_where_the_runtime_does(nine_views):
+    path, fitted, _ = nine_views
+    plain, classifier = fitted.fitted, Classifier(path, threads=1)
+    early_exit = fitted.fit_early_exit()
+    assert classifier.model.info['early_exit'] == {
+        'margin': early_exit.margin,
+        'thresholds': list(early_exit.thresholds),
+        'expected_views': early_exit.expected_views,
+    }
+    defects = [exported.defect(name, seed) for name in exported.CLASSES for seed in range(3)]
+    images, masks = zip(*defects, strict=True)
+    answers = fitted(list(images), [mask[None] for mask in masks], progress=False)
+    for image, mask, expected in zip(images, masks, answers, strict=True):
+        close(classifier(image, masks=mask[None]), expected)
+    assert {len(answer['view_boxes']) for (answer,) in answers} == {3, 9}
+    # A further fit looks at all of them again.
+    fitted.fit(progress=False)
+    (answer,) = fitted(images[0], masks[0][None], progress=False)[0]
+    assert len(answer['view_boxes']) == 9
+    fitted.fitted = plain

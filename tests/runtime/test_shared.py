@@ -10,7 +10,7 @@ REPO = Path(__file__).parents[2]
 COPY = REPO / 'runtime' / 'src' / 'mmvrec_runtime' / 'shared'
 ORIGINALS = (
     'datasets/transforms/view_geometry.py',
-    'deployment/early_exit.py',
+    'fewshot/early_exit.py',
     'deployment/onnx_file.py',
     'deployment/scoring.py',
     'deployment/sessions.py',

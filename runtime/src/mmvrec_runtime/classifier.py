@@ -10,7 +10,7 @@ import numpy as np
 from mmvrec_runtime.images import ImageSource, image_name, read_image
 from mmvrec_runtime.instances import Instance, image_instances
 from mmvrec_runtime.model import ExportedModel, read_model, write_model
-from mmvrec_runtime.shared.early_exit import exit_steps, lead, view_order
+from mmvrec_runtime.shared.early_exit import decides, exit_steps, view_order
 from mmvrec_runtime.shared.scoring import head_logits, probabilities, similarities, typicality
 from mmvrec_runtime.shared.sessions import Session
 from mmvrec_runtime.support import with_instances, without_instances
@@ -191,7 +191,7 @@ class Classifier:
             own_feats, own_boxes = self._embed(pixels, instance, order[begin:end])
             feats.append(own_feats)
             boxes.append(own_boxes)
-            if end < len(order) and decides(model, np.concatenate(feats), step):
+            if end < len(order) and is_decided(model, np.concatenate(feats), step):
                 break
         return np.concatenate(feats), np.concatenate(boxes)
 
@@ -212,14 +212,12 @@ def view_steps(info: dict) -> tuple[list[int], list[int]]:
     return order, [*exit_steps(len(order)), len(order)]
 
 
-def decides(model: ExportedModel, feats: np.ndarray, step: int) -> bool:
-    """Whether the views up to a step, (v, C), decide: the label is clear, the instance known."""
-    early_exit = model.info['early_exit']
-    logits = head_logits(feats[None], model.info['head'], model.arrays)[0]
-    if lead(logits) < early_exit['margin']:
-        return False
-    typical = typicality(feats[None], model.info['head'], model.arrays)
-    return typical is None or bool(typical[0] >= early_exit['thresholds'][step])
+def is_decided(model: ExportedModel, feats: np.ndarray, step: int) -> bool:
+    """Whether the views up to a step, (v, C), decide, see :func:`decides`."""
+    early_exit, head = model.info['early_exit'], model.info['head']
+    logits = head_logits(feats[None], head, model.arrays)
+    typical = typicality(feats[None], head, model.arrays)
+    return bool(decides(logits, typical, early_exit['margin'], early_exit['thresholds'][step])[0])
 
 
 def _is_unknown(model: ExportedModel, feats: np.ndarray) -> bool | None:
