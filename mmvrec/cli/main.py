@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument('--version', action='version', version=f'mmvrec {__version__}')
     commands = main_parser.add_subparsers(dest='command', required=True)
     checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
+    checks.add_argument('--full', action='store_true', help='import the packages too: seconds')
     checks.set_defaults(module='doctor')
     add_enroll_arguments(
         commands.add_parser('enroll', help='learn the classes of a dataset, save a model')

@@ -18,9 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmvrec.models.backbones.weights import find_weights
 from mmvrec.utils.files import atomic_write, sha256_file
 from mmvrec.utils.torch_files import PickledTensor, read_torch_file
+from mmvrec.weights.lookup import find_weights
 
 FORMAT = 'mmvrec-alphaclip'
 FORMAT_VERSION = 1
