@@ -1,13 +1,14 @@
 """From a fitted classifier to one ONNX file that is checked on real views."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
+from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.deployment.graph import write_graph
 from mmvrec.deployment.heads import exported_head
 from mmvrec.deployment.onnx_file import Exported, write_exported
@@ -43,6 +44,8 @@ class Exportable:
         support (SupportSet, optional): what the head was fitted on. None: not known.
         build_head (Callable): gives a new head, for the leave-one-out estimate of int8.
         training (TrainingSettings): how it is trained.
+        facts (Sequence[InstanceFacts | None]): what else is known of the support, by which
+            instances are warned of. Defaults to nothing.
     """
 
     backbone: ViewBackbone
@@ -54,6 +57,7 @@ class Exportable:
     support: SupportSet | None
     build_head: Callable[[], FewShotHead]
     training: TrainingSettings
+    facts: Sequence[InstanceFacts | None] = ()
 
 
 def export_classifier(
@@ -178,6 +182,8 @@ def _info(source: Exportable, head: dict) -> dict[str, object]:
         'temperature': fitted.temperature,
         'threshold': fitted.threshold,
         'quantile': source.quantile,
+        'held_out': [asdict(answer) for answer in fitted.held_out],
+        'facts': [None if facts is None else asdict(facts) for facts in source.facts],
         'head': head,
         'views': exported_views(source.pipeline),
         'weights': {part: where.to_dict() for part, where in source.provenance.items()},

@@ -2,12 +2,14 @@
 
 import csv
 import json
+from collections import Counter
 
 import exported
 import numpy as np
 import pytest
 from PIL import Image
 
+from mmvrec.fewshot.verdicts import VERDICTS
 from mmvrec.structures import encode_mask
 from mmvrec_runtime import Classifier
 from mmvrec_runtime.cli import main
@@ -26,12 +28,23 @@ def test_a_folder_is_answered_as_the_inferencer_does(model, images, tmp_path, ca
     assert run(model, images, '--out', tmp_path / 'r.json') == 0
     results = json.loads((tmp_path / 'r.json').read_text())
     assert [r['image'] for r in results] == [str(p) for p in sorted(images.rglob('*.png'))]
-    lines = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    *lines, summary = told.out.splitlines()
+    counts = Counter()
     for result, line in zip(results, lines, strict=True):
         (own,) = result['instances']
         (expected,) = exported.known()(result['image'], progress=False)[0]
         assert own['label'] == expected['label']
         assert line.startswith(f'{result["image"]} [0 0 140 160]: {own["label"]} ')
+        assert line.endswith('%' if own['verdict'] == 'sure' else f'({own["verdict"]})')
+        # All but the last digits of numbers, and the boxes of arrays that JSON has as lists.
+        keys = ('verdict', 'warnings', 'unknown', 'view_boxes')
+        assert [own[key] for key in keys] == [expected[key] for key in keys]
+        counts[own['verdict']] += 1
+    assert own['warnings'] == ['whole image']
+    verdicts = ', '.join(f'{counts[name]} {name}' for name in VERDICTS)
+    assert summary == f'9 images, 9 instances: {verdicts}'
+    assert told.err == 'warning: 9 of 9 are whole images, where regions of images were enrolled\n'
 
 
 @pytest.mark.parametrize('suffix', ['jsonl', 'csv'])
@@ -100,7 +113,7 @@ def test_a_broken_image_does_not_stop_the_others(model, images, tmp_path, capsys
     assert len(results) == 10
     assert results[0]['instances'] is None
     assert results[0]['error'] == f'{images / "broken.png"} is damaged or not an image (1 bytes)'
-    assert capsys.readouterr().err == results[0]['error'] + '\n'
+    assert capsys.readouterr().err.splitlines()[0] == results[0]['error']
 
 
 def test_instances_are_added_and_removed(model, images, capsys):

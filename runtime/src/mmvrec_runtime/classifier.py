@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from mmvrec_runtime.images import ImageSource, image_name, read_image
 from mmvrec_runtime.instances import Instance, image_instances
 from mmvrec_runtime.model import ExportedModel, read_model, write_model
 from mmvrec_runtime.shared.early_exit import decides, exit_steps, view_order
+from mmvrec_runtime.shared.enrolled_data import EnrolledData
 from mmvrec_runtime.shared.scoring import head_logits, probabilities, similarities, typicality
 from mmvrec_runtime.shared.sessions import Session
+from mmvrec_runtime.shared.verdicts import VerdictRule
 from mmvrec_runtime.support import with_instances, without_instances
 from mmvrec_runtime.views import make_views
 
@@ -24,7 +27,7 @@ class Classifier:
 
         classifier = Classifier('defects.onnx')
         for result in classifier('part.png', boxes=[[40, 30, 120, 100]]):
-            print(result['label'], result['score'], result['unknown'])
+            print(result['label'], result['score'], result['verdict'])
 
     It may be called by several threads; one embeds at a time.
 
@@ -59,6 +62,7 @@ class Classifier:
         masks: Sequence | np.ndarray | None = None,
         neighbours: int = 3,
         name: str | None = None,
+        max_error: float = 0.02,
     ) -> list[dict]:
         """Classify the instances of an image.
 
@@ -69,11 +73,13 @@ class Classifier:
                 masks the whole image is one instance.
             neighbours (int): support instances that are named as evidence. Defaults to 3.
             name (str, optional): what the image is called in ids. Defaults to its path.
+            max_error (float): share of wrong answers that is allowed among those called sure.
+                Defaults to 0.02.
 
         Returns:
             list[dict]: of every instance ``id``, ``bbox``, ``label``, ``score``, ``scores``,
-            ``similarity``, ``unknown``, ``neighbours`` and ``view_boxes``, as mmvrec's
-            ``DefectInferencer`` gives them; JSON-able.
+            ``similarity``, ``unknown``, ``neighbours``, ``verdict``, ``warnings`` and
+            ``view_boxes``, as mmvrec's ``DefectInferencer`` gives them; JSON-able.
 
         Raises:
             FileNotFoundError: there is no such image.
@@ -82,7 +88,7 @@ class Classifier:
         pixels = self.read(image)
         instances = image_instances(*pixels.shape[:2], boxes, masks)
         name = image_name(image) if name is None else name
-        return self.classify(pixels, instances, name, neighbours)
+        return self.classify(pixels, instances, name, neighbours, max_error)
 
     def read(self, image: ImageSource) -> np.ndarray:
         """Pixels of an image, uint8, RGB, (H, W, 3); see :func:`read_image`."""
@@ -94,6 +100,7 @@ class Classifier:
         instances: Sequence[Instance],
         name: str,
         neighbours: int = 3,
+        max_error: float = 0.02,
     ) -> list[dict]:
         """Classify instances that are read already, see :meth:`__call__`.
 
@@ -102,17 +109,23 @@ class Classifier:
             instances (Sequence[Instance]): of this image.
             name (str): what the image is called in ids.
             neighbours (int): see :meth:`__call__`. Defaults to 3.
+            max_error (float): see :meth:`__call__`. Defaults to 0.02.
         """
         # Another thread may add instances meanwhile.
         model = self.model
+        rule, data = VerdictRule.of(model, max_error), EnrolledData.of(model.facts)
         results = []
         for instance in instances:
             feats, view_boxes = self._look(model, pixels, instance)
+            prediction = _prediction(model, feats, neighbours)
+            warnings = [] if data is None else data.warnings(instance.facts(name, pixels))
             results.append(
                 {
                     'id': name + instance.place,
                     'bbox': instance.bbox,
-                    **_prediction(model, feats, neighbours),
+                    **prediction,
+                    'verdict': rule.verdict(SimpleNamespace(**prediction), warnings),
+                    'warnings': warnings,
                     'view_boxes': view_boxes.tolist(),
                 }
             )
@@ -156,7 +169,8 @@ class Classifier:
         ids = [name + instance.place for instance in instances]
         if ids:
             feats = np.stack([self._embed(pixels, instance)[0] for instance in instances])
-            self.model = with_instances(self.model, feats, label, ids)
+            facts = [instance.facts(name, pixels) for instance in instances]
+            self.model = with_instances(self.model, feats, label, ids, facts)
         return ids
 
     def remove(self, label: str | None = None, ids: Sequence[str] = ()) -> None:

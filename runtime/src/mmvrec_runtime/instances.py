@@ -7,6 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from mmvrec_runtime.shared.borders import cut_box
+from mmvrec_runtime.shared.instance_facts import InstanceFacts
 from mmvrec_runtime.shared.run_lengths import encode_counts, mask_runs
 
 
@@ -30,6 +31,16 @@ class Instance:
             return place
         counts = encode_counts(mask_runs(self.pixels))
         return f'{place}:{crc32(counts.encode()):08x}'
+
+    def facts(self, image: str, pixels: np.ndarray) -> InstanceFacts:
+        """What is known of it beside its features.
+
+        Args:
+            image (str): what its image is called.
+            pixels (np.ndarray): of its image, uint8, RGB, (H, W, 3).
+        """
+        record = {'bbox': self.bbox, 'mask': self.pixels, 'img_path': image}
+        return InstanceFacts.of(record, pixels)
 
     def mask(self, height: int, width: int) -> np.ndarray:
         """Its mask, uint8, 0 and 255, (H, W); of a box its pixels with the last row and column."""
