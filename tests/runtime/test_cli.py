@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmvrec.apis.instance_files import read_instances
 from mmvrec.fewshot.verdicts import VERDICTS
 from mmvrec.structures import encode_mask
 from mmvrec_runtime import Classifier
@@ -106,6 +107,47 @@ def test_every_value_of_a_mask_file_is_an_instance(model, images, tmp_path):
     assert result['instances'] == expected
 
 
+def test_polygons_are_answered_as_the_inferencer_does(model, images, tmp_path):
+    image = images / 'crack' / '2.png'
+    polygon = [[10.5, 12], [70, 20.25], [55, 90], [20, 60]]
+    flat = [value for point in polygon for value in point]
+    other = [100, 20, 130, 20, 130, 50]
+    forms = {
+        'by_image.json': {'2.png': [[flat, other], polygon]},
+        'results.json': [
+            {'file_name': '2.png', 'segmentation': [flat, other], 'score': 0.9},
+            {'file_name': '2.png', 'bbox': [1, 2, 3, 4], 'segmentation': flat, 'score': 0.8},
+        ],
+    }
+    entries = [{'segmentation': [flat, other]}, {'segmentation': [flat]}]
+    expected = exported.known()(str(image), entries, progress=False)[0]
+    for name, content in forms.items():
+        (tmp_path / name).write_text(json.dumps(content))
+        assert run(model, image, '--boxes', tmp_path / name, '--out', tmp_path / 'r.json') == 0
+        (result,) = json.loads((tmp_path / 'r.json').read_text())
+        for own, other_one in zip(result['instances'], expected, strict=True):
+            for key in ('id', 'bbox', 'label', 'verdict', 'warnings'):
+                assert own[key] == other_one[key], key
+            assert own['scores'] == pytest.approx(other_one['scores'], abs=1e-5)
+
+
+def test_boxes_of_annotations_are_taken_as_mmvrec_does(model, images, tmp_path):
+    image = images / 'hole' / '0.png'
+    polygon = [[10, 10, 40, 10, 40, 50]]
+    annotation = {'image_id': 3, 'bbox': [5, 6, 50, 60], 'segmentation': polygon}
+    content = {'images': [{'id': 3, 'file_name': '0.png'}], 'annotations': [annotation]}
+    (tmp_path / 'c.json').write_text(json.dumps(content))
+    (known,) = read_instances(tmp_path / 'c.json', [str(image)])
+    (expected,) = exported.known()(str(image), known, progress=False)[0]
+    assert run(model, image, '--boxes', tmp_path / 'c.json', '--out', tmp_path / 'r.json') == 0
+    ((own,),) = (r['instances'] for r in json.loads((tmp_path / 'r.json').read_text()))
+    assert (
+        (own['id'], own['bbox'])
+        == (expected['id'], expected['bbox'])
+        == (own['id'], [5, 6, 55, 66])
+    )
+
+
 def test_a_broken_image_does_not_stop_the_others(model, images, tmp_path, capsys):
     (images / 'broken.png').write_bytes(b'x')
     assert run(model, images, '--out', tmp_path / 'r.jsonl') == 1
@@ -160,7 +202,8 @@ def test_bad_calls_end_in_one_message(
         ('{"0.png": [[1, 2, 3, 4]]}', "'0.png' may be any of several images; name their folder"),
         ('[{"image_id": 3, "bbox": [1, 2, 3, 4]}]', 'the name of image 3 is not known'),
         ('[{"image_id": "a", "bbox": [1, 2, 3]}]', 'entry 0'),
-        ('[{"image_id": "a", "segmentation": [[1, 2, 3, 4, 5, 6]]}]', 'polygons are not read'),
+        ('{"crack/0.png": [[[1, 2], [3, 4]]]}', 'a polygon needs at least 3 different points'),
+        ('{"crack/0.png": [["a"]]}', 'boxes must be numbers'),
         ('[{"image_id": "a", "bbox": [1, 2, 3, 4], "score": 7}]', 'the score 7 is not between'),
         ('[{"image_id": "a", "bbox": [1, 2, 1e999, 4]}]', 'its bbox is'),
     ],

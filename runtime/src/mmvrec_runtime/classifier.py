@@ -63,18 +63,20 @@ class Classifier:
         neighbours: int = 3,
         name: str | None = None,
         max_error: float = 0.02,
+        polygons: Sequence | None = None,
     ) -> list[dict]:
         """Classify the instances of an image.
 
         Args:
             image (ImageSource): see :func:`read_image`.
             boxes (Sequence | np.ndarray, optional): see :func:`image_instances`.
-            masks (Sequence | np.ndarray, optional): see :func:`image_instances`. Without boxes and
-                masks the whole image is one instance.
+            masks (Sequence | np.ndarray, optional): see :func:`image_instances`. Without boxes,
+                masks and polygons the whole image is one instance.
             neighbours (int): support instances that are named as evidence. Defaults to 3.
             name (str, optional): what the image is called in ids. Defaults to its path.
             max_error (float): share of wrong answers that is allowed among those called sure.
                 Defaults to 0.02.
+            polygons (Sequence, optional): see :func:`image_instances`.
 
         Returns:
             list[dict]: of every instance ``id``, ``bbox``, ``label``, ``score``, ``scores``,
@@ -86,7 +88,7 @@ class Classifier:
             ValueError: a broken image or instance.
         """
         pixels = self.read(image)
-        instances = image_instances(*pixels.shape[:2], boxes, masks)
+        instances = image_instances(*pixels.shape[:2], boxes, masks, polygons)
         name = image_name(image) if name is None else name
         return self.classify(pixels, instances, name, neighbours, max_error)
 
@@ -138,6 +140,7 @@ class Classifier:
         boxes: Sequence | np.ndarray | None = None,
         masks: Sequence | np.ndarray | None = None,
         name: str | None = None,
+        polygons: Sequence | None = None,
     ) -> list[str]:
         """Add labelled instances to the support; the label may be a new class.
 
@@ -149,6 +152,7 @@ class Classifier:
             boxes (Sequence | np.ndarray, optional): see :meth:`__call__`.
             masks (Sequence | np.ndarray, optional): see :meth:`__call__`.
             name (str, optional): see :meth:`__call__`.
+            polygons (Sequence, optional): see :meth:`__call__`.
 
         Returns:
             list[str]: ids of the instances.
@@ -159,7 +163,7 @@ class Classifier:
         """
         pixels = self.read(image)
         name = image_name(image) if name is None else name
-        instances = image_instances(*pixels.shape[:2], boxes, masks)
+        instances = image_instances(*pixels.shape[:2], boxes, masks, polygons)
         return self.add_instances(label, pixels, instances, name)
 
     def add_instances(
