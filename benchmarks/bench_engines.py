@@ -3,16 +3,15 @@
     python benchmarks/bench_engines.py --arch vit-l/14 --views 9 27 --threads 2
 
 The backbone is exported as ``mmvrec export`` does it (int8 is calibrated on noise, which is enough
-to measure time); then torch in float32 and every engine and precision embed the views of one
-instance in turns, so that a machine that becomes slower slows all of them. Medians of seconds, and
-the ratio to torch; the rate is that of floating point operations over that of a large float32
-matrix product of torch, measured before every turn. Graphs are kept in ``--folder``.
+to measure time). Then one engine and precision after the other embeds the views of an instance, in
+turns with torch in float32, so that a machine that becomes slower slows both; one graph at a time
+is in memory. Medians of seconds, and the ratio to torch; the rate is that of floating point
+operations over that of a large float32 matrix product of torch, measured before every turn. Graphs
+are kept in ``--folder``.
 """
 
 import argparse
-import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +24,7 @@ from mmvrec.deployment.sessions import Session
 from mmvrec.models import AlphaCLIP
 
 #: Engine and precision, as the runtime names them.
-CASES = (
-    ('onnx', 'fp32'),
-    ('onnx', 'int8'),
-    ('openvino', 'fp32'),
-    ('openvino', 'fp16'),
-    ('openvino', 'int8'),
-)
+CASES = ('openvino-fp16', 'openvino-int8', 'openvino-fp32', 'onnx-fp32', 'onnx-int8')
 #: Views that torch embeds in one call.
 PER_CALL = 9
 MATRIX = 4096
@@ -42,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--arch', default='vit-l/14')
     parser.add_argument('--views', type=int, nargs='+', default=[9, 27])
+    parser.add_argument('--cases', nargs='+', choices=CASES, default=CASES)
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--repeat', type=int, default=5)
     parser.add_argument('--folder', type=Path, default=Path('work_dirs/engines'))
@@ -52,16 +46,16 @@ def main() -> None:
     backbone.eval()
     side = backbone.img_size[0]
     graphs = written(backbone, args.folder / args.arch.replace('/', '-'), side)
-    embedders: dict[str, Callable] = {'torch fp32': lambda views: by_torch(backbone, views)}
-    for engine, precision in CASES:
-        graph = graphs['int8' if precision == 'int8' else 'fp32']
-        embedders[f'{engine} {precision}'] = Session(graph, engine, precision, args.threads)
     print(f'{args.arch} (random weights), views of {side} pixels, {args.threads} threads')
-    print('| views | engine | seconds | torch is slower by | rate / float32 matmul |')
-    print('|---|---|---|---|---|')
-    for number in args.views:
-        views = np.random.default_rng(0).integers(0, 256, (number, 4, side, side), np.uint8)
-        measure(embedders, backbone, views, args.repeat)
+    print('| engine | views | seconds | torch, seconds | torch / engine | rate / float32 matmul |')
+    print('|---|---|---|---|---|---|')
+    for case in args.cases:
+        engine, precision = case.split('-')
+        graph = graphs['int8' if precision == 'int8' else 'fp32']
+        session = Session(graph, engine, precision, args.threads)
+        for number in args.views:
+            views = np.random.default_rng(0).integers(0, 256, (number, 4, side, side), np.uint8)
+            print(f'| {case} | {number} | {measure(session, backbone, views, args.repeat)} |')
 
 
 def written(backbone: AlphaCLIP, folder: Path, side: int) -> dict[str, Path]:
@@ -83,32 +77,22 @@ def by_torch(backbone: AlphaCLIP, views: np.ndarray) -> np.ndarray:
     return torch.cat([backbone.embed(chunk.float()) for chunk in chunks]).numpy()
 
 
-def measure(
-    embedders: dict[str, Callable], backbone: AlphaCLIP, views: np.ndarray, repeat: int
-) -> None:
-    """Print a row for every embedder."""
+def measure(session: Session, backbone: AlphaCLIP, views: np.ndarray, repeat: int) -> str:
+    """Seconds of the session and of torch, their ratio, and the rate."""
     with FlopCounterMode(display=False) as counter:
         by_torch(backbone, views)
-    seconds: dict[str, list] = {name: [] for name in embedders}
-    rates: dict[str, list] = {name: [] for name in embedders}
+    rows = []
     # Once for nothing, as the first call allocates.
-    for turn in range(repeat + 1):
-        for name, embed in embedders.items():
-            rate = matmul_rate()
-            begin = time.perf_counter()
+    for _ in range(repeat + 1):
+        rate = matmul_rate()
+        marks = [time.perf_counter()]
+        for embed in (session, lambda views: by_torch(backbone, views)):
             embed(views)
-            took = time.perf_counter() - begin
-            if turn:
-                seconds[name].append(took)
-                rates[name].append(counter.get_total_flops() / took / rate)
-    first = statistics.median(seconds['torch fp32'])
-    for name in embedders:
-        own = statistics.median(seconds[name])
-        print(
-            f'| {len(views)} | {name} | {own:.2f} | {first / own:.1f} | '
-            f'{statistics.median(rates[name]):.2f} |',
-            flush=True,
-        )
+            marks.append(time.perf_counter())
+        own, by = np.diff(marks)
+        rows.append((own, by, by / own, counter.get_total_flops() / own / rate))
+    own, by, ratio, share = np.median(rows[1:], axis=0)
+    return f'{own:.2f} | {by:.2f} | {ratio:.1f} | {share:.2f}'
 
 
 def matmul_rate() -> float:

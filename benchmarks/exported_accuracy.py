@@ -29,11 +29,12 @@ from mmvrec.datasets.samplers import EpisodeSampler
 from mmvrec.deployment.export import export_classifier
 from mmvrec.deployment.samples import dataset_samples
 from mmvrec.evaluation.few_shot_metric import summary
-from mmvrec.fewshot.classifier import fit_classifier
 from mmvrec.fewshot.evaluation import EvalUnit, evaluate_task
-from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.fitting import TrainingSettings, fit_head
 from mmvrec.fewshot.leaving_early import fit_early_exit, order_of
 from mmvrec.fewshot.left_out_heads import LeftOutHeads
+from mmvrec.fewshot.rejection import leave_one_out_threshold
 from mmvrec.fewshot.support import SupportSampler, make_support
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.registry import DATASETS
@@ -146,8 +147,11 @@ def protocol(
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for episode in range(episodes):
         bank = sampler.draw(episode)[task]
-        fitted = fit_classifier(model, bank, settings, QUANTILE, progress=False)
-        left_out = LeftOutHeads(make_support(model, {task: bank}), model.build_head, settings)
+        support = make_support(model, {task: bank})
+        head = fit_head(model.build_head(), support, settings)
+        threshold = leave_one_out_threshold(head, bank.feats, bank.labels, QUANTILE)
+        fitted = FittedClassifier(head, support.label_space, bank, threshold=threshold)
+        left_out = LeftOutHeads(support, model.build_head, settings)
         early_exit = fit_early_exit(left_out, bank.feats, order, QUANTILE)
         for name, own in zip(names, (fitted, replace(fitted, early_exit=early_exit)), strict=True):
             samples = evaluate_task(EvalUnit(episode, query, own))
