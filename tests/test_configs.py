@@ -21,10 +21,10 @@ from mmengine.config import Config
 
 from mmvrec.engine import FewShotRunner
 from mmvrec.models import CLIPText
-from mmvrec.models.backbones.embedded import EMBEDDED
-from mmvrec.models.backbones.packaged import PACKAGED
-from mmvrec.models.backbones.weights import CONVERTED, PUBLISHED
 from mmvrec.registry import DATASETS, MODELS
+from mmvrec.weights.embedded import EMBEDDED
+from mmvrec.weights.lookup import CONVERTED, PUBLISHED
+from mmvrec.weights.packaged import PACKAGED
 
 FILES = sorted(CONFIGS.rglob('*.py'))
 HEADS = sorted(path.stem for path in CONFIGS.glob('heads/*.py'))

@@ -35,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     given = read_boxes(args, images)
     inferencer = open_model(args)
     given = given or instances_without_boxes(args, inferencer, images)
+    if args.early_exit:
+        inferencer.fit_early_exit()
     answers = inferencer(
         images,
         given,

@@ -9,9 +9,9 @@ from mmvrec.apis.records import records_of_dataset
 from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import build_dataset
 from mmvrec.deployment.export import export_classifier
+from mmvrec.deployment.quantisation import ExpectedAccuracy
 from mmvrec.deployment.samples import Samples, dataset_samples, picture_samples
 from mmvrec.deployment.saved_model import exportable
-from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
 
@@ -51,13 +51,9 @@ def _eight_bits(report: dict) -> str:
     text = f'{report["layers"] - len(kept)} of {report["layers"]} layers in eight bits'
     if kept:
         text += f', in float32 {", ".join(kept)}'
-    if estimate['fp32'] is None:
+    if estimate is None:
         return f'{text}; no class has two instances, so that its accuracy cannot be estimated'
-    number = estimate['instances']
-    after, before = (
-        Proportion.of(round(number * estimate[key] / 100), number) for key in ('int8', 'fp32')
-    )
-    return f'{text}; right, left out in turn: {after}; before: {before}'
+    return f'{text}; expected accuracy {ExpectedAccuracy(**estimate)}'
 
 
 def _samples(inferencer: DefectInferencer, args: argparse.Namespace) -> Samples:

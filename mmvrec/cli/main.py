@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument('--version', action='version', version=f'mmvrec {__version__}')
     commands = main_parser.add_subparsers(dest='command', required=True)
     checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
+    checks.add_argument('--full', action='store_true', help='import the packages too: seconds')
     checks.set_defaults(module='doctor')
     add_enroll_arguments(
         commands.add_parser('enroll', help='learn the classes of a dataset, save a model')
@@ -81,6 +82,8 @@ def add_classify_arguments(command: argparse.ArgumentParser) -> None:
         default=0.02,
         help='share of wrong answers allowed among those called sure (default: %(default)s)',
     )
+    early = 'leave views out where the first few decide; fitted on what is enrolled'
+    command.add_argument('--early-exit', action='store_true', help=early)
     add_result_options(command)
     add_import_option(command)
     command.add_argument('--device')

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmvrec.fewshot.estimate import SupportEstimate
 from mmvrec.fewshot.held_out import HeldOutAnswer
+from mmvrec.fewshot.leaving_early import EarlyExit
 from mmvrec.fewshot.rejection import similarities
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.scores import probabilities
@@ -77,6 +78,8 @@ class FittedClassifier:
             Defaults to None.
         held_out (tuple[HeldOutAnswer, ...]): answers to support instances by heads fitted without
             them. Defaults to none.
+        early_exit (EarlyExit, optional): when an instance need not be looked at in full. Defaults
+            to None: it is.
     """
 
     head: FewShotHead
@@ -87,6 +90,7 @@ class FittedClassifier:
     product: str | None = None
     estimate: SupportEstimate | None = None
     held_out: tuple[HeldOutAnswer, ...] = ()
+    early_exit: EarlyExit | None = None
 
     def __post_init__(self):
         if self.support is not None:
@@ -163,10 +167,15 @@ class FittedClassifier:
         return bool(torch.isclose(feats, self.support.feats, atol=1e-4).flatten(1).all(1).any())
 
     def are_unknown(self, feats: Tensor) -> list[bool | None]:
-        """Tell whether instances are too little typical to be known; None without threshold."""
+        """Tell whether instances are too little typical to be known; None without threshold.
+
+        One that was left early was known by the views that were looked at, (B, v, C) of V.
+        """
         typical = self.typicality(feats)
         if typical is None or self.threshold is None:
             return [None] * len(feats)
+        if self.early_exit is not None and feats.shape[1] < len(self.early_exit.order):
+            return [False] * len(feats)
         return (typical < self.threshold).tolist()
 
     def predict(self, feats: Tensor, neighbours: int = 3) -> list[Prediction]:

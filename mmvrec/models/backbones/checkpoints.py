@@ -5,8 +5,8 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mmvrec.models.backbones.weights import find_weights
 from mmvrec.utils.torch_files import PickledTensor, read_torch_file
+from mmvrec.weights.lookup import find_weights
 
 #: What the names of the backbone's weights begin with in the checkpoint of a whole model.
 _BACKBONE = 'backbone.'

@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mmvrec.models.backbones.checkpoints import read_weights
-from mmvrec.models.backbones.weights import find_weights
 from mmvrec.utils.files import atomic_write, sha256_file
+from mmvrec.weights.lookup import find_weights
 
 FORMAT = 'mmvrec-alphaclip'
 FORMAT_VERSION = 1
