@@ -118,14 +118,13 @@ class Teacher:
         Raises:
             ValueError: the model is of another version by now, or the class cannot be.
         """
-        with self.day.lock, self.day.model.changing():
+        model = self.day.model
+        with self.day.lock, model.changing():
             self.day.refresh()
-            if version != self.day.model.version:
-                raise ValueError(
-                    f'the model is of version {self.day.model.version} now; look again'
-                )
-            before = Quality.of(self.day.model.fitted)
-            self.day.model.relabel(row, label.strip())
+            if version != model.version:
+                raise ValueError(f'the model is of version {model.version} now; look again')
+            before = Quality.of(model.fitted)
+            model.relabel(row, label.strip())
             for index, photo in enumerate(self.day.photos):
                 for key in [k for k, answer in photo.answers.items() if answer.row == row]:
                     if photo.regions[key].verdict in LABELLED:

@@ -1,5 +1,6 @@
 """One writer at a time for files that are read, changed and written again."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ PATIENCE = 3600.0
 def changing(path: str | Path, patience: float = PATIENCE) -> Iterator[None]:
     """Let no other program change a file until the block ends, so that no change is lost.
 
-    The lock is a hidden file beside it, ``.NAME.lock``, which the system unlocks when its holder is
-    killed. A folder that is not there is left to whoever writes or reads the file.
+    The lock is a hidden file beside it, ``.NAME.lock``, for as long as it is held; the system
+    unlocks it when its holder is killed. A folder that is not there is left to whoever writes or
+    reads the file.
 
     Args:
         path (str | Path): the file, which need not exist.
@@ -34,7 +36,8 @@ def changing(path: str | Path, patience: float = PATIENCE) -> Iterator[None]:
         return
     # Of one file there is one lock, whatever it is called.
     real = path.resolve()
-    lock = FileLock(real.with_name(f'.{real.name}.lock'))
+    # A command that holds it can write by what takes it, too.
+    lock = FileLock(real.with_name(f'.{real.name}.lock'), is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -46,4 +49,7 @@ def changing(path: str | Path, patience: float = PATIENCE) -> Iterator[None]:
     try:
         yield
     finally:
+        # Who waits for a file that is gone takes a new one. Windows lets nobody remove one in use.
+        if lock.lock_counter == 1 and os.name != 'nt':
+            Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()

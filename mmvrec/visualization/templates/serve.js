@@ -1,7 +1,7 @@
 // The served page: a photo on a canvas, whose regions are drawn and moved, and a model that is taught.
 const csrf = document.querySelector('meta[name=csrf]').content;
 const GROUPS = ['all', 'unknown', 'review', 'sure', 'no defect'];
-const HANDLE = 7; // Pixels of the screen around a corner.
+const HANDLE = 11; // Pixels of the screen around a corner.
 const COLOURS = {open: '#ff2d95', said: '#38d27a', draft: '#ffd23f'};
 const stage = byId('stage'), canvas = byId('canvas');
 const marked = new Set(); // Places of instances that are of one class that is missing.
@@ -188,8 +188,8 @@ function teach(method, path, body) {
   send(method, path, body, (answer) => {
     taught = answer;
     history.length = 0;
-    tell('learnt', () => ({added: answer.added, relabelled: answer.relabelled, removed: answer.removed, version: day.model.version}));
     take(answer.day);
+    tell('learnt', () => ({added: answer.added, relabelled: answer.relabelled, removed: answer.removed, version: day.model.version}));
   });
 }
 
@@ -272,10 +272,10 @@ function drawGroups() {
     });
     return button;
   }));
-  byId('photos').replaceChildren(...day.images.map((image, index) => {
-    const count = day.instances.filter((one) => one.image === index && decisions.get(day.instances.indexOf(one))?.verdict !== 'removed').length;
-    return make('option', `${shown(image.name)} (${image.shape ? count : '…'})`, {value: index});
-  }));
+  const counts = day.images.map(() => 0);
+  day.instances.forEach((one, place) => { if (decisions.get(place)?.verdict !== 'removed') counts[one.image]++; });
+  byId('photos').replaceChildren(...day.images.map((image, index) =>
+    make('option', `${shown(image.name)} (${image.shape ? counts[index] : '…'})`, {value: index})));
   byId('photos').value = photo;
   byId('new-class').textContent = marked.size ? say('new_class_of', {count: marked.size}) : say('new_class');
 }
@@ -351,7 +351,8 @@ function focusRegion() {
   const [x1, y1, x2, y2] = day.instances[current].bbox, whole = [picture.naturalWidth, picture.naturalHeight];
   const half = Math.min(Math.max(x2 - x1, y2 - y1, Math.max(...whole) / 4), Math.max(...whole) / 2);
   const centre = [(x1 + x2) / 2, (y1 + y2) / 2].map((value, axis) => 2 * half > whole[axis] ? whole[axis] / 2 : Math.min(Math.max(value, half), whole[axis] - half));
-  frameOn([centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half]);
+  const seen = half * 1.06; // What is at the border is seen too.
+  frameOn([centre[0] - seen, centre[1] - seen, centre[0] + seen, centre[1] + seen]);
 }
 
 const toScreen = ([x, y]) => [(x - view.x) * view.scale, (y - view.y) * view.scale];
@@ -379,7 +380,7 @@ function paint() {
     if (one?.image === photo && decisions.get(current)?.verdict !== 'removed') {
       const shape = drag?.parts ? {kind: one.kind, parts: drag.parts} : one;
       trace(pen, shape, decisions.has(current) ? COLOURS.said : COLOURS.open, 3);
-      for (const point of handles(shape).flatMap((part) => part)) knob(pen, toScreen(point));
+      for (const point of corners(shape).flat()) knob(pen, toScreen(point));
     }
   }
   if (draft?.parts) trace(pen, draft, COLOURS.draft, 2);
@@ -420,8 +421,6 @@ function knob(pen, [x, y]) {
   pen.stroke();
 }
 
-const handles = (shape) => corners(shape);
-
 // What a corner of a box, or of a polygon, is moved to.
 function pulled({kind, parts}, [part, index], to) {
   if (kind === 'polygon') return parts.map((own, k) => k === part ? own.map((point, i) => i === index ? to : point) : own);
@@ -452,11 +451,10 @@ function isInside([x, y], shape) {
 }
 
 function handleAt(point, shape) {
-  const limit = event => Math.hypot(...event) <= HANDLE * 1.6;
   let found = null;
-  handles(shape).forEach((part, k) => part.forEach((corner, index) => {
+  corners(shape).forEach((part, k) => part.forEach((corner, index) => {
     const there = toScreen(corner);
-    if (limit([there[0] - point[0], there[1] - point[1]])) found = [k, index];
+    if (Math.hypot(there[0] - point[0], there[1] - point[1]) <= HANDLE) found = [k, index];
   }));
   return found;
 }
@@ -510,7 +508,7 @@ function up() {
 function extend(there, point) {
   draft ??= {kind: 'polygon', isOpen: true, points: []};
   const first = draft.points[0] && toScreen(draft.points[0]);
-  if (draft.points.length >= 3 && Math.hypot(first[0] - point[0], first[1] - point[1]) <= HANDLE * 1.6) return closePolygon();
+  if (draft.points.length >= 3 && Math.hypot(first[0] - point[0], first[1] - point[1]) <= HANDLE) return closePolygon();
   draft.points.push(there);
   draft.parts = [[...draft.points]];
   paint();
