@@ -5,7 +5,7 @@
 40 photos of four classes are annotated in LabelMe and enrolled; 20 photos of the next day, which
 show other tiles and a fifth class too, are found on, classified, reviewed in a browser, corrected,
 evaluated, exported and answered by the runtime. Who reviews knows the annotations of MTD, and
-presses the keys that they demand. Prints the commands with their seconds, how many keys that took,
+presses the keys that they demand. Prints the commands with their seconds, how many keys it took,
 and what photos of a third set, of other tiles again, are called: whole before, found after.
 
 Needs Playwright and a Chromium (tests/helpers/browser.py), and the runtime (pip install ./runtime).
@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import csv
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -121,17 +122,18 @@ class Shell:
     """Runs commands, and counts them and their seconds."""
 
     def __init__(self):
-        self.rows: list[tuple[str, float]] = []
+        self.rows: list[tuple[str, float, float]] = []
 
     def run(self, module: str, *arguments: str) -> str:
         """Run ``python -m MODULE``; what it prints."""
-        start = time.monotonic()
+        start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             [sys.executable, '-m', module, *arguments], capture_output=True, text=True, check=False
         )
-        seconds = time.monotonic() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         program = {'mmvrec': 'mmvrec', 'mmvrec_runtime': 'mmvrec-run'}[module]
-        self.rows.append((' '.join((program, *arguments)), seconds))
+        self.rows.append((' '.join((program, *arguments)), time.monotonic() - start, cpu))
         if done.returncode:
             raise RuntimeError(f'{self.rows[-1][0]} failed:\n{done.stderr[-3000:]}')
         return done.stdout
@@ -222,7 +224,8 @@ def work(shell: Shell, day: dict[str, Photo]) -> None:
     boxes = ('--boxes', 'found/annotations.json', '--out', 'runtime.csv')
     shell.run('mmvrec_runtime', 'parts.onnx', 'day', *boxes)
     with Path('runtime.csv').open(encoding='utf-8', newline='') as file:
-        print(f'the runtime answered {sum(1 for _ in csv.DictReader(file))} instances\n')
+        answers = [row for row in csv.DictReader(file) if row['label']]
+    print(f'the runtime answered {len(answers)} instances\n')
 
 
 def main() -> None:
@@ -239,9 +242,10 @@ def main() -> None:
         copy(learn, 'learn', annotated=True)
         shell, later_photos = Shell(), copy(later, 'later')
         work(shell, copy(day, 'day'))
-        for command, seconds in shell.rows:
-            print(f'{seconds:6.1f} s  {command}')
-        print(f'{sum(s for _, s in shell.rows):6.1f} s  {len(shell.rows)} commands\n')
+        for command, seconds, cpu in shell.rows:
+            print(f'{seconds:6.1f} s, {cpu:6.1f} CPU s  {command}')
+        seconds, cpu = (sum(row[k] for row in shell.rows) for k in (1, 2))
+        print(f'{seconds:6.1f} s, {cpu:6.1f} CPU s  {len(shell.rows)} commands\n', flush=True)
         for what, model, options in (
             ('whole photos', 'first.safetensors', ['--whole-images']),
             ('found', 'first.safetensors', []),
