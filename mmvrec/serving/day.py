@@ -221,6 +221,7 @@ def joined(parts: Sequence[EmbeddedInstances]) -> EmbeddedInstances:
         np.concatenate([part.view_boxes for part in parts]),
         torch.cat([part.pictures for part in parts]),
         tuple(facts for part in parts for facts in part.facts),
+        tuple(count for part in parts for count in part.counts),
     )
 
 

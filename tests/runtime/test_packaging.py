@@ -70,4 +70,6 @@ def test_installed_wheel_answers_without_anything_of_mmvrec(wheel, model, tmp_pa
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 3
+    *answers, total = done.stdout.splitlines()
+    assert len(answers) == 3
+    assert total.startswith('3 images, 3 instances: ')
