@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     images = image_files(args.images)
     _check_outputs(args)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
-    from mmvrec.apis.finding import find_instances
     from mmvrec.apis.output import check_display
+    from mmvrec.apis.two_stage import find_instances
     from mmvrec.cli.saved_models import open_model
 
     _check_overwriting(args, images)
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     given = None if args.boxes is None else _read_boxes(args, images)
     inferencer = open_model(args)
     if given is None and inferencer.finder is not None and not args.whole_images:
-        given = find_instances(inferencer.finder, images)
+        given = find_instances(inferencer, images)
     if given is None:
         check_question(args, inferencer)
     answers = inferencer(

@@ -60,6 +60,10 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         '--find', action='store_true', help='learn to find instances in whole images too'
     )
+    clean = (
+        'enroll up to N clean regions of a photo as "no defect" (default: with --find 6, else 0)'
+    )
+    command.add_argument('--no-defect', type=int, metavar='N', help=clean)
     add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='enroll')

@@ -6,9 +6,8 @@ from typing import Literal, get_args
 
 from mmvrec.fewshot.fitted import FittedClassifier, Prediction
 from mmvrec.fewshot.held_out import sure_threshold
+from mmvrec.fewshot.no_defect import NO_DEFECT
 
-#: Name of the class of regions that have no defect.
-NO_DEFECT = 'no defect'
 #: ``sure``: few such answers are wrong; ``review``: a person should look; ``unknown``: unlike all
 #: that is enrolled; ``no defect``: sure, and of that class.
 Verdict = Literal['sure', 'review', 'unknown', 'no defect']

@@ -76,6 +76,8 @@ class RegionGaussianHead(FewShotHead):
         self.prior = None if prior is None else load_prior(prior)
         self.shrinkage = Shrinkage(self.prior, prior_weight)
         self.statistics: GaussianStatistics | None = None
+        #: What :meth:`lower` has taken off the biases, float64, (N,) or 0.
+        self.lowered: Tensor | float = 0.0
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
         """Create weights (N, C) and biases (N,)."""
@@ -146,8 +148,23 @@ class RegionGaussianHead(FewShotHead):
         weight, bias = discriminant(statistics.means, self.shrinkage.covariance(statistics))
         self.weight.copy_(weight)
         self.bias.copy_(bias)
-        self.statistics = statistics
+        self.statistics, self.lowered = statistics, 0.0
         return self
+
+    @torch.no_grad()
+    def lower(self, position: int, by: float) -> None:
+        """Make a class less likely than the others before anything is seen, until the next fit.
+
+        Instances left out are scored so too.
+
+        Args:
+            position (int): of the class.
+            by (float): what is taken off its logits.
+        """
+        lowered = torch.zeros_like(self.bias, dtype=torch.float64)
+        lowered[position] = by
+        self.bias.copy_(self.bias.double() + self.lowered - lowered)
+        self.lowered = lowered
 
     @torch.no_grad()
     def leave_out_scores(
@@ -160,7 +177,7 @@ class RegionGaussianHead(FewShotHead):
         for block in blocks:
             weight, bias = leave_out.without(block)
             head.weight.copy_(weight)
-            head.bias.copy_(bias)
+            head.bias.copy_(bias - self.lowered)
             scores[block] = head._scores(head.select_views(feats[block].double())).cpu()
         return scores
 
