@@ -60,9 +60,7 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         '--find', action='store_true', help='learn to find instances in whole images too'
     )
-    clean = (
-        'enroll up to N clean regions of a photo as "no defect" (default: with --find 6, else 0)'
-    )
+    clean = 'enroll up to N clean regions of a photo as "no defect" (default: 6 with --find)'
     command.add_argument('--no-defect', type=int, metavar='N', help=clean)
     add_import_option(command)
     command.add_argument('--device')

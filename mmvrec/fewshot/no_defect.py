@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+
 from mmvrec.fewshot.leave_out import leave_out_blocks
 from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import FewShotHead, RegionGaussianHead
@@ -19,7 +21,7 @@ def spare_defects(
 
     All classes are equally likely to a head, but a defect that is passed over costs more than a
     false alarm: the logits of ``no defect`` are lowered, if they must be, until of the defects left
-    out at most 5 % are taken for it (:meth:`RegionGaussianHead.lower`). Other heads stay as they
+    out at most 5 % are taken for it. Other heads stay as they
     are, as do supports without this class.
 
     Args:
@@ -37,4 +39,19 @@ def spare_defects(
     if len(scores):
         others = [k for k in range(len(names)) if k != position]
         margins = scores[:, others].amax(1) - scores[:, position]
-        head.lower(position, max(0.0, -float(margins.quantile(_LOST))))
+        lower_class(head, position, max(0.0, -float(margins.quantile(_LOST))))
+
+
+@torch.no_grad()
+def lower_class(head: RegionGaussianHead, position: int, by: float) -> None:
+    """Make a class less likely than the others before anything is seen, until the next fit.
+
+    Args:
+        head (RegionGaussianHead): fitted.
+        position (int): of the class.
+        by (float): what is taken off its logits; what was taken off before is given back.
+    """
+    lowered = torch.zeros_like(head.bias, dtype=torch.float64)
+    lowered[position] = by
+    head.bias.copy_(head.bias.double() + head.lowered - lowered)
+    head.lowered = lowered

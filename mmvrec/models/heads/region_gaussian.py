@@ -76,7 +76,8 @@ class RegionGaussianHead(FewShotHead):
         self.prior = None if prior is None else load_prior(prior)
         self.shrinkage = Shrinkage(self.prior, prior_weight)
         self.statistics: GaussianStatistics | None = None
-        #: What :meth:`lower` has taken off the biases, float64, (N,) or 0.
+        #: What has been taken off the biases since the fit, float64, (N,) or 0; instances left out
+        #: are scored so too.
         self.lowered: Tensor | float = 0.0
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
@@ -150,21 +151,6 @@ class RegionGaussianHead(FewShotHead):
         self.bias.copy_(bias)
         self.statistics, self.lowered = statistics, 0.0
         return self
-
-    @torch.no_grad()
-    def lower(self, position: int, by: float) -> None:
-        """Make a class less likely than the others before anything is seen, until the next fit.
-
-        Instances left out are scored so too.
-
-        Args:
-            position (int): of the class.
-            by (float): what is taken off its logits.
-        """
-        lowered = torch.zeros_like(self.bias, dtype=torch.float64)
-        lowered[position] = by
-        self.bias.copy_(self.bias.double() + self.lowered - lowered)
-        self.lowered = lowered
 
     @torch.no_grad()
     def leave_out_scores(
