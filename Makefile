@@ -32,13 +32,14 @@ docs: install
 	rm -rf docs/api/generated  # else pages of modules that are gone would stay
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 
-# Writes the lock anew from requirements/{runtime,lite,text,export,xlsx,tests,docs}.txt and the pinned pair of torch.
+# Writes the lock anew from requirements/{runtime,lite,text,export,serve,xlsx,tests,docs}.txt and the pinned pair of torch.
 # CUDA packages are left out: torch names their exact versions itself, per platform.
 lock:
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet torch==2.12.1 torchvision==0.27.1 mmengine==0.10.7 \
 		mmcv-lite==2.2.0 mmpretrain==1.2.0 -r requirements/runtime.txt -r requirements/lite.txt \
-		-r requirements/text.txt -r requirements/export.txt -r requirements/xlsx.txt -r requirements/tests.txt \
+		-r requirements/text.txt -r requirements/export.txt -r requirements/serve.txt -r requirements/xlsx.txt \
+		-r requirements/tests.txt \
 		-r requirements/docs.txt
 	.venv-lock/bin/pip freeze --all | grep -v -i -E '^(nvidia-|cuda-|triton|pip==)' \
 		> requirements/lock.txt

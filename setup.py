@@ -68,7 +68,7 @@ setup(
     install_requires=requirements('runtime'),
     extras_require={
         name: requirements(name)
-        for name in ('lite', 'text', 'export', 'openvino', 'xlsx', 'tests', 'docs')
+        for name in ('lite', 'text', 'export', 'openvino', 'serve', 'xlsx', 'tests', 'docs')
     },
     entry_points={'console_scripts': ['mmvrec = mmvrec.cli.main:main']},
     cmdclass={'build_py': BuildWithResources},

@@ -8,7 +8,7 @@ from mmvrec.apis.corrections import Correction
 from mmvrec.apis.inferencer import DefectInferencer
 from mmvrec.apis.learning import Learnt, learn
 from mmvrec.apis.records import records_of_images
-from mmvrec.fewshot.no_defect import NO_DEFECT
+from mmvrec.fewshot.verdicts import NO_DEFECT
 
 
 def apply_corrections(

@@ -6,7 +6,7 @@ from mmvrec.apis.learning import learn
 from mmvrec.apis.records import image_records, records_of_dataset
 from mmvrec.datasets import DefectDataset
 from mmvrec.datasets.clean_regions import sample_clean_boxes
-from mmvrec.fewshot.no_defect import NO_DEFECT
+from mmvrec.fewshot.verdicts import NO_DEFECT
 
 #: Pixels around an annotation that are not taken for clean: people outline sparingly.
 _MARGIN = 16

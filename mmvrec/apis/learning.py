@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmvrec.apis.embedding import embed
+from mmvrec.apis.embedding import EmbeddedInstances, embed
 from mmvrec.apis.inferencer import DefectInferencer
 
 
@@ -31,7 +31,12 @@ class Learnt:
         return f'{self.added} added, {self.relabelled} relabelled, {self.unchanged} unchanged'
 
 
-def learn(inferencer: DefectInferencer, records: Sequence[dict], labels: Sequence[str]) -> Learnt:
+def learn(
+    inferencer: DefectInferencer,
+    records: Sequence[dict],
+    labels: Sequence[str],
+    embedded: EmbeddedInstances | None = None,
+) -> Learnt:
     """Enroll instances; the caller fits.
 
     One that is enrolled already, as its features tell under whatever name, gets the new label
@@ -41,13 +46,15 @@ def learn(inferencer: DefectInferencer, records: Sequence[dict], labels: Sequenc
         inferencer (DefectInferencer): what is enrolled is changed.
         records (Sequence[dict]): of the instances, see :class:`InstanceRecord`.
         labels (Sequence[str]): their class names.
+        embedded (EmbeddedInstances, optional): the instances, where they are embedded already.
 
     Raises:
         ValueError: an image cannot be used, or a label cannot be; nothing is changed then.
     """
     if not records:
         return Learnt(0, 0, 0)
-    embedded = embed(inferencer.model, inferencer.pipeline, records)
+    if embedded is None:
+        embedded = embed(inferencer.model, inferencer.pipeline, records)
     enrolled = inferencer.enrolled
     rows = [enrolled.row_of_features(feats) for feats in embedded.feats]
     present = enrolled.bank.label_names

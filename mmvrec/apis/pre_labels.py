@@ -1,6 +1,5 @@
 """Answers as annotations that people correct in the tool they have."""
 
-import base64
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,11 @@ import cv2
 import numpy as np
 
 from mmvrec.apis.records import image_pixels, image_records
+from mmvrec.datasets.formats.labelme_file import (
+    labelme_content,
+    labelme_mask,
+    labelme_shape,
+)
 from mmvrec.structures import decode_mask
 from mmvrec.utils.files import atomic_folder, write_json
 from mmvrec.utils.image_headers import read_header
@@ -99,39 +103,18 @@ def _write_labelme(
 ) -> None:
     """Write a JSON file beside every image; masks are shapes of the type ``mask``."""
     for image in images:
-        height, width = image.shape
         rows = zip(image.records, image.masks(), image.results, strict=True)
-        content = {
-            'version': '5.5.0',
-            'flags': {},
-            'shapes': [_shape(*row) for row in rows],
-            'imagePath': Path(image.name).name,
-            'imageData': None,
-            'imageHeight': height,
-            'imageWidth': width,
-        }
+        shapes = [_shape(*row) for row in rows]
+        content = labelme_content(Path(image.name).name, image.shape, shapes)
         write_json(folder / Path(image.name).with_suffix('.json'), content)
 
 
 def _shape(record: dict, mask: np.ndarray | None, result: dict) -> dict:
+    description = f'{result["verdict"]}, {100 * result["score"]:.0f} %'
+    if mask is not None:
+        return labelme_mask(result['label'], mask, description)
     x1, y1, x2, y2 = record['bbox']
-    shape = {
-        'label': result['label'],
-        'points': [[x1, y1], [x2, y2]],
-        'group_id': None,
-        'description': f'{result["verdict"]}, {100 * result["score"]:.0f} %',
-        'shape_type': 'rectangle',
-        'flags': {},
-        'mask': None,
-    }
-    if mask is None:
-        return shape
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    top, bottom, left, right = (int(v) for v in (rows[0], rows[-1], columns[0], columns[-1]))
-    crop = mask[top : bottom + 1, left : right + 1].astype(np.uint8)
-    png = base64.b64encode(cv2.imencode('.png', crop)[1].tobytes()).decode()
-    points = [[left, top], [right, bottom]]
-    return {**shape, 'points': points, 'shape_type': 'mask', 'mask': png}
+    return labelme_shape(result['label'], [[x1, y1], [x2, y2]], 'rectangle', description)
 
 
 def _write_coco(folder: Path, images: Sequence[PreLabelledImage], classes: Sequence[str]) -> None:

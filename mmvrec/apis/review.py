@@ -64,7 +64,7 @@ def write_review(
         instances=[
             reviewed
             for image, own, found in answered
-            for reviewed in _reviewed(
+            for reviewed in reviewed_instances(
                 pixels_of,
                 image_records(image, own, image, inferencer.task),
                 found,
@@ -81,10 +81,18 @@ def write_review(
     ).write(path)
 
 
-def _reviewed(
+def reviewed_instances(
     pixels_of: InstancePixels, records: list[dict], results: list[dict], image: str, side: int
 ) -> Iterator[ReviewedInstance]:
-    """Cut the instances of an image out of it."""
+    """Cut the instances of an image out of it.
+
+    Args:
+        pixels_of (InstancePixels): reads images and masks.
+        records (list[dict]): of the instances.
+        results (list[dict]): what was answered to them.
+        image (str): what the image is called on the page.
+        side (int): longer side of the crops, see :func:`crop_side`.
+    """
     for record, result in zip(records, results, strict=True):
         pixels, mask = pixels_of(record)
         view = widest_view(pixels, mask, result['view_boxes'], record['bbox'], PICTURE_SIDE)

@@ -14,7 +14,7 @@ from mmvrec.apis.learning import learn
 from mmvrec.apis.records import image_records, records_of_dataset
 from mmvrec.datasets import DefectDataset
 from mmvrec.fewshot.leave_out import leave_out_blocks
-from mmvrec.fewshot.no_defect import NO_DEFECT
+from mmvrec.fewshot.verdicts import NO_DEFECT
 from mmvrec.finding import DetectedBoxes, TrainedPatchFinder, pointed_at
 from mmvrec.finding.finder_state import LeftOutCounts, SecondStage
 from mmvrec.finding.linear_score import LinearScore

@@ -8,10 +8,11 @@ from mmvrec.apis.instance_files import read_instances
 from mmvrec.apis.learning import learn
 from mmvrec.apis.records import labels_of, records_of_dataset, records_of_images
 from mmvrec.cli.images import image_files
-from mmvrec.cli.saved_models import open_model, refit, write_change
+from mmvrec.cli.saved_models import changes_model, open_model, refit, write_change
 from mmvrec.datasets.build import build_dataset
 
 
+@changes_model
 def run(args: argparse.Namespace) -> int:
     """Enroll the instances of a dataset, or of images, fit, and write the next version."""
     if args.label is None and (len(args.source) != 2 or args.boxes):

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from mmvrec.apis.apply_corrections import apply_corrections, label_of
 from mmvrec.apis.corrections import read_corrections
-from mmvrec.cli.saved_models import open_model, refit, write_change
+from mmvrec.cli.saved_models import changes_model, open_model, refit, write_change
 
 
+@changes_model
 def run(args: argparse.Namespace) -> int:
     """Enroll corrected instances, fit, and write the next version."""
     corrections = read_corrections(args.corrections).corrections

@@ -12,7 +12,7 @@ from mmvrec.cli.imports import import_modules
 from mmvrec.cli.saved_models import write_change
 from mmvrec.datasets.build import build_dataset
 from mmvrec.evaluation.answer_summary import Proportion
-from mmvrec.fewshot.no_defect import NO_DEFECT
+from mmvrec.fewshot.verdicts import NO_DEFECT
 from mmvrec.finding.finder_state import LeftOutCounts
 from mmvrec.utils.files import check_output
 from mmvrec.utils.resources import read_config

@@ -8,10 +8,10 @@ from mmvrec.apis import DefectInferencer
 from mmvrec.apis.records import records_of_dataset
 from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import build_dataset
-from mmvrec.deployment.export import Exportable, export_classifier
+from mmvrec.deployment.export import export_classifier
+from mmvrec.deployment.quantisation import ExpectedAccuracy
 from mmvrec.deployment.samples import Samples, dataset_samples, picture_samples
-from mmvrec.fewshot.fitting import TrainingSettings
-from mmvrec.fewshot.support import make_support
+from mmvrec.deployment.saved_model import exportable
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
 
@@ -51,32 +51,9 @@ def _eight_bits(report: dict) -> str:
     text = f'{report["layers"] - len(kept)} of {report["layers"]} layers in eight bits'
     if kept:
         text += f', in float32 {", ".join(kept)}'
-    if estimate['fp32'] is None:
+    if estimate is None:
         return f'{text}; no class has two instances, so that its accuracy cannot be estimated'
-    return (
-        f'{text}; leave-one-out accuracy {estimate["int8"]:.1f} %, {estimate["fp32"]:.1f} % before'
-    )
-
-
-def exportable(inferencer: DefectInferencer) -> Exportable:
-    """What of an inferencer is exported.
-
-    Raises:
-        ValueError: nothing is fitted yet.
-    """
-    if inferencer.fitted is None:
-        raise ValueError('nothing is fitted; call enroll(...) and fit() first')
-    return Exportable(
-        backbone=inferencer.model.backbone,
-        fitted=inferencer.fitted,
-        pipeline=inferencer.pipeline,
-        task=inferencer.task,
-        provenance=inferencer.model.provenance,
-        quantile=inferencer.quantile,
-        support=make_support(inferencer.model, {inferencer.task: inferencer.bank}),
-        build_head=inferencer.model.build_head,
-        training=TrainingSettings.from_config(inferencer.cfg),
-    )
+    return f'{text}; expected accuracy {ExpectedAccuracy(**estimate)}'
 
 
 def _samples(inferencer: DefectInferencer, args: argparse.Namespace) -> Samples:

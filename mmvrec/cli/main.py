@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from mmvrec.cli.question_arguments import add_question_arguments, add_suggest_arguments
 from mmvrec.utils.arguments import KeyValueAction, add_import_option
 from mmvrec.utils.text import error_line
 from mmvrec.version import __version__
@@ -20,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument('--version', action='version', version=f'mmvrec {__version__}')
     commands = main_parser.add_subparsers(dest='command', required=True)
     checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
+    checks.add_argument('--full', action='store_true', help='import the packages too: seconds')
     checks.set_defaults(module='doctor')
     add_enroll_arguments(
         commands.add_parser('enroll', help='learn the classes of a dataset, save a model')
@@ -30,12 +32,18 @@ def parser() -> argparse.ArgumentParser:
     add_find_arguments(
         commands.add_parser('find', help='find where defects are, with a model that can')
     )
+    add_suggest_arguments(
+        commands.add_parser('suggest', help='which unlabelled instances to label next, and why')
+    )
     add_report_arguments(
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
     )
     add_change_commands(commands)
     add_evaluate_arguments(
         commands.add_parser('evaluate', help='how good is a saved model, in numbers')
+    )
+    add_serve_arguments(
+        commands.add_parser('serve', help='look through photos in the browser, correct and teach')
     )
     add_export_arguments(
         commands.add_parser('export', help='a saved model as one file for mmvrec-runtime')
@@ -58,7 +66,7 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
     command.add_argument(
-        '--find', action='store_true', help='learn to find instances in whole images too'
+        '--find', action='store_true', help='learn to find instances in photos too'
     )
     clean = 'enroll up to N clean regions of a photo as "no defect" (default: 6 with --find)'
     command.add_argument('--no-defect', type=int, metavar='N', help=clean)
@@ -69,39 +77,15 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
 
 def add_classify_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mmvrec classify``."""
-    command.add_argument('model', metavar='MODEL.safetensors')
-    command.add_argument(
-        'images',
-        nargs='+',
-        help='image files, folders or patterns; an image is one instance, unless --boxes, or the '
-        'model was enrolled with --find',
-    )
-    command.add_argument(
-        '--boxes',
-        metavar='COCO.json',
-        help='COCO annotations; or detections: COCO results, predictions.json of Ultralytics, or '
-        "the pickle of MMDetection's tools/test.py --out",
-    )
-    command.add_argument(
-        '--image-file', metavar='COCO.json', help='names of the images, for COCO results'
-    )
-    command.add_argument(
-        '--score-threshold',
-        type=float,
-        default=0.3,
-        help='detections with lower scores are left out (default: %(default)s)',
-    )
-    command.add_argument(
-        '--whole-images',
-        action='store_true',
-        help='classify whole images though regions were enrolled, or the model could find them',
-    )
+    add_question_arguments(command)
     command.add_argument(
         '--max-error',
         type=float,
         default=0.02,
         help='share of wrong answers allowed among those called sure (default: %(default)s)',
     )
+    early = 'leave views out where the first few decide; fitted on what is enrolled'
+    command.add_argument('--early-exit', action='store_true', help=early)
     add_result_options(command)
     add_import_option(command)
     command.add_argument('--device')
@@ -212,6 +196,24 @@ def add_change_commands(commands: argparse._SubParsersAction) -> None:
         add_import_option(command)
         command.add_argument('--device')
         command.set_defaults(module=name)
+
+
+def add_serve_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmvrec serve``."""
+    command.add_argument('model', metavar='MODEL.safetensors')
+    command.add_argument('folder', help='of photos; LabelMe files beside them are read and written')
+    command.add_argument('--boxes', metavar='COCO.json', help='as of classify')
+    command.add_argument('--host', default='127.0.0.1', help='address (default: this computer)')
+    command.add_argument('--port', type=int, default=8010, help='(default: %(default)s)')
+    command.add_argument(
+        '--token',
+        nargs='?',
+        const='',
+        help='what everybody has to show, needed with another --host; alone: a random one',
+    )
+    add_import_option(command)
+    command.add_argument('--device')
+    command.set_defaults(module='serve')
 
 
 def add_export_arguments(command: argparse.ArgumentParser) -> None:

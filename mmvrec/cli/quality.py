@@ -11,8 +11,7 @@ from mmvrec.evaluation.answer_summary import AnswerSummary, Proportion
 from mmvrec.fewshot.estimate import SupportEstimate
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.held_out import HeldOutAnswer, scarcest_class
-from mmvrec.fewshot.no_defect import NO_DEFECT
-from mmvrec.fewshot.verdicts import VerdictRule
+from mmvrec.fewshot.verdicts import NO_DEFECT, VerdictRule
 from mmvrec.utils.text import printable, rich_text
 
 #: Lower bound of the accuracy below which more labels are asked for.
@@ -78,8 +77,12 @@ def _estimate_lines(estimate: SupportEstimate | None) -> list[str]:
     if len(errors) > _SHOWN:
         lines.append(f'… and at {len(errors) - _SHOWN} more labels')
     if estimate.with_more is not None:
-        low, high = (f'{100 * b:.0f}' for b in (estimate.with_more.low, estimate.with_more.high))
-        lines.append(f'with {estimate.more} more per class expect {low} to {high} %')
+        expected = estimate.with_more
+        low, high = (f'{100 * bound:.0f}' for bound in (expected.low, expected.high))
+        lines.append(
+            f'with {estimate.more} more per class expect {low} to {high} % '
+            f'(4 times of 5, by {expected.number} instances)'
+        )
     return lines
 
 

@@ -2,9 +2,10 @@
 
 import argparse
 
-from mmvrec.cli.saved_models import open_model, refit, write_change
+from mmvrec.cli.saved_models import changes_model, open_model, refit, write_change
 
 
+@changes_model
 def run(args: argparse.Namespace) -> int:
     """Change the label, fit, and write the next version."""
     inferencer = open_model(args)

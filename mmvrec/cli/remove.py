@@ -3,9 +3,10 @@
 import argparse
 
 from mmvrec.apis.enrolled import EnrolledSupport
-from mmvrec.cli.saved_models import open_model, refit, write_change
+from mmvrec.cli.saved_models import changes_model, open_model, refit, write_change
 
 
+@changes_model
 def run(args: argparse.Namespace) -> int:
     """Remove instances, those of an image or of a class, fit, and write the next version."""
     inferencer = open_model(args)

@@ -2,13 +2,29 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Callable
+from functools import wraps
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.enrolled import EnrolledSupport
 from mmvrec.apis.model_versions import write_version
 from mmvrec.cli.imports import import_modules
 from mmvrec.cli.quality import print_support_quality
+from mmvrec.utils.locks import changing
 from mmvrec.utils.text import printable
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def changes_model(run: Run) -> Run:
+    """Make a command read, change and write ``args.model`` while nobody else changes it."""
+
+    @wraps(run)
+    def alone(args: argparse.Namespace) -> int:
+        with changing(args.model):
+            return run(args)
+
+    return alone
 
 
 def open_model(args: argparse.Namespace, path: str | None = None) -> DefectInferencer:
@@ -32,7 +48,8 @@ def refit(inferencer: DefectInferencer, enrolled: EnrolledSupport | None = None)
 
 def write_change(inferencer: DefectInferencer, path: str, change: str) -> None:
     """Write a model, the version before beside it, and print what there is now."""
-    kept = write_version(inferencer, path, change)
+    with changing(path):
+        kept = write_version(inferencer, path, change)
     before = '' if kept is None else f'; before: {kept}'
     print(printable(f'{path}: version {inferencer.card.version}, {change}{before}'))
     counts = sorted(Counter(inferencer.bank.label_names).items())

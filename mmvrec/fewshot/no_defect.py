@@ -6,10 +6,9 @@ import torch
 
 from mmvrec.fewshot.leave_out import leave_out_blocks
 from mmvrec.fewshot.support import SupportSet
+from mmvrec.fewshot.verdicts import NO_DEFECT
 from mmvrec.models.heads import FewShotHead, RegionGaussianHead
 
-#: Its name; instances of it are no defects, whoever has enrolled them.
-NO_DEFECT = 'no defect'
 #: Share of the defects that may be taken for clean.
 _LOST = 0.05
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,18 +19,39 @@ from mmvrec.utils.text import printable
 TEMPLATES = Path(__file__).parent / 'templates'
 
 
-def write_page(path: str | Path, template: str, styles: str, script: str = '', **values) -> None:
-    """Write a page that loads nothing: its style and script are in it, and no other may run.
-
-    The template gets ``styles``, ``script`` and ``policy``, a Content Security Policy that allows
-    these two by their SHA-256 and pictures in data URLs. Texts are escaped.
+def write_page(path: str | Path, template: str, styles: str, *scripts: str, **values) -> None:
+    """Write a page that loads nothing, see :func:`render_page`.
 
     Args:
         path (str | Path): the HTML file to write.
         template (str): name of a template.
         styles (str): name of its style sheet.
-        script (str): name of its script. Defaults to none.
+        *scripts (str): names of its scripts, which become one.
         **values: what the template shows.
+    """
+    html = render_page(template, (styles,), scripts, **values)
+    with atomic_write(path) as temporary:
+        temporary.write_text(html, encoding='utf-8')
+
+
+def render_page(
+    template: str, styles: Sequence[str], scripts: Sequence[str], served: bool = False, **values
+) -> str:
+    """Render a page: its style and script are in it, and no other may run.
+
+    The template gets ``styles``, ``script`` and ``policy``, a Content Security Policy that allows
+    these two by their SHA-256 and pictures in data URLs. Texts are escaped.
+
+    Args:
+        template (str): name of a template.
+        styles (Sequence[str]): names of its style sheets.
+        scripts (Sequence[str]): names of its scripts.
+        served (bool): allow pictures and data of the server that it comes from, too. Defaults to
+            False.
+        **values: what the template shows.
+
+    Returns:
+        str: HTML.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -40,17 +62,15 @@ def write_page(path: str | Path, template: str, styles: str, script: str = '', *
     )
     environment.filters |= {'png': data_url, 'picture': picture_url, 'script_json': script_json}
     sources = {
-        kind: (TEMPLATES / name).read_text(encoding='utf-8') if name else ''
-        for kind, name in (('style', styles), ('script', script))
+        kind: ''.join((TEMPLATES / name).read_text(encoding='utf-8') for name in names)
+        for kind, names in (('style', styles), ('script', scripts))
     }
-    html = environment.get_template(template).render(
+    return environment.get_template(template).render(
         styles=Markup(sources['style']),
         script=Markup(sources['script']),
-        policy=_policy(sources),
+        policy=_policy(sources, served),
         **values,
     )
-    with atomic_write(path) as temporary:
-        temporary.write_text(html, encoding='utf-8')
 
 
 @cache
@@ -60,8 +80,11 @@ def texts(page: str) -> dict[str, dict[str, str]]:
     return catalogue[page]
 
 
-def _policy(sources: dict[str, str]) -> str:
-    rules = ["default-src 'none'", 'img-src data:', "base-uri 'none'", "form-action 'none'"]
+def _policy(sources: dict[str, str], served: bool) -> str:
+    own = " 'self'" if served else ''
+    rules = ["default-src 'none'", f'img-src data:{own}', "base-uri 'none'", "form-action 'none'"]
+    if served:
+        rules.append("connect-src 'self'")
     for kind, source in sources.items():
         if source:
             digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

@@ -83,6 +83,7 @@ class ReviewPage:
             path,
             'review.html.jinja',
             'review.css',
+            'common.js',
             'review.js',
             day=script_json(day),
             texts=script_json(texts('review')),
@@ -96,7 +97,7 @@ class ReviewPage:
         """Images, neighbours and instances; these name the others by their places."""
         # A box that came twice is decided on once: files of corrections have no id twice.
         once = {(item.image, item.result['id']): item for item in self.instances}
-        ordered = sorted(once.values(), key=lambda item: _sureness(item.result))
+        ordered = sorted(once.values(), key=lambda item: sureness(item.result))
         images: dict[str, ReviewedInstance] = {}
         for item in ordered:
             images.setdefault(item.image, item)
@@ -157,7 +158,7 @@ def answer_kind(result: Mapping) -> str:
     return 'unknown' if result['unknown'] or verdict == 'unknown' else 'class'
 
 
-def _sureness(result: Mapping) -> tuple[int, float]:
+def sureness(result: Mapping) -> tuple[int, float]:
     """Rank an answer: those called unknown first, then those to be reviewed, each by its score."""
     if answer_kind(result) == 'unknown':
         return 0, result['score']

@@ -3,8 +3,9 @@
 import torch
 
 from mmvrec.fewshot.leave_out import leave_out_blocks
-from mmvrec.fewshot.no_defect import NO_DEFECT, lower_class, spare_defects
+from mmvrec.fewshot.no_defect import lower_class, spare_defects
 from mmvrec.fewshot.support import SupportSet
+from mmvrec.fewshot.verdicts import NO_DEFECT
 from mmvrec.models.heads import ProtoNetHead, RegionGaussianHead
 from mmvrec.structures import LabelSpace
 

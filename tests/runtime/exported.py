@@ -10,9 +10,9 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.cli.export import exportable
 from mmvrec.deployment.export import export_classifier
 from mmvrec.deployment.samples import picture_samples
+from mmvrec.deployment.saved_model import exportable
 from mmvrec.synthesis import DEFECTS, SURFACES
 from mmvrec.synthesis.compose import photograph
 from mmvrec.utils.resources import config_file

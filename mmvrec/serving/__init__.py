@@ -1,0 +1,1 @@
+"""A day's photos in the browser: look through answers, correct them, teach the model."""

@@ -1,0 +1,150 @@
+"""A photo of the day: its regions, and what the model says of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances
+from mmvrec.apis.pixels import InstancePixels
+from mmvrec.serving.annotation_file import AnnotationFile
+from mmvrec.serving.regions import Region, overlap
+from mmvrec.utils.images import read_image
+from mmvrec.visualization.crops import crop_instance
+from mmvrec.visualization.instances import widest_view
+
+#: Longer side of the pictures in the list, and of whole photos there, pixels.
+_CROP_SIDE, _SMALL_SIDE = 224, 160
+#: A region that was found and overlaps so with one that somebody has spoken of is that one.
+_SAME = 0.5
+_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of a region.
+
+    Args:
+        record (Mapping): of the region, see :class:`DefectDataset`.
+        embedded (EmbeddedInstances): the region alone.
+        result (Mapping): see :func:`mmvrec.apis.results.make_results`.
+        row (int, optional): its place among the enrolled instances; None where it is not.
+        crop (bytes): the region and what is around it, as WebP.
+        view (bytes): its widest view, as WebP.
+    """
+
+    record: Mapping
+    embedded: EmbeddedInstances
+    result: Mapping
+    row: int | None
+    crop: bytes
+    view: bytes
+
+
+@dataclass
+class Photo:
+    """A photo that is looked at.
+
+    Args:
+        path (Path): the file.
+        name (str): what it is called, below the folder of the day.
+        file (AnnotationFile, optional): None where the photo cannot be read.
+        regions (dict[int, Region]): by their keys.
+        before (dict[int, list[Region]]): of every region, what it was before each change.
+        answers (dict[int, Answer]): of every region.
+        error (str, optional): why it cannot be used.
+    """
+
+    path: Path
+    name: str
+    file: AnnotationFile | None = None
+    regions: dict[int, Region] = field(default_factory=dict)
+    before: dict[int, list[Region]] = field(default_factory=dict)
+    answers: dict[int, Answer] = field(default_factory=dict)
+    error: str | None = None
+
+    def region(self, key: int) -> Region:
+        """A region.
+
+        Raises:
+            LookupError: there is none.
+        """
+        if key not in self.regions:
+            raise LookupError(f'{self.name} has no region {key}')
+        return self.regions[key]
+
+    def record(self, region: Region) -> dict:
+        """Record of a region, as datasets have them."""
+        return {
+            'img_path': str(self.path),
+            'img_shape': self.file.shape,
+            'instance_id': f'{self.path}{region.place}',
+            'task': 'day',
+            **region.geometry,
+        }
+
+    def change(self, region: Region) -> None:
+        """Take a region as it is now, and write the file.
+
+        Raises:
+            ValueError: the file cannot be written; the region stays as it was.
+        """
+        self.file.write([*(self.regions | {region.key: region}).values()])
+        if region.key in self.regions:
+            self.before.setdefault(region.key, []).append(self.regions[region.key])
+        self.regions[region.key] = region
+
+    def undo(self, key: int) -> None:
+        """Take back the last change of a region; one that was drawn is gone.
+
+        Raises:
+            LookupError: there is no change.
+            ValueError: the file cannot be written; the region stays as it is.
+        """
+        region, earlier = self.region(key), self.before.get(key, [])
+        if not earlier and region.found is not None:
+            raise LookupError(f'nothing was changed of region {key} of {self.name}')
+        others = {k: own for k, own in self.regions.items() if k != key}
+        regions = others | ({key: earlier[-1]} if earlier else {})
+        self.file.write([*regions.values()])
+        self.regions = regions
+        if earlier:
+            earlier.pop()
+        else:
+            self.answers.pop(key, None)
+
+    def add_found(self, geometries: Sequence[Mapping]) -> None:
+        """Add what was found, but for regions that somebody has spoken of."""
+        for geometry in geometries:
+            box = geometry['bbox']
+            known = [b for r in self.regions.values() for b in (r.geometry['bbox'], r.found) if b]
+            if not any(overlap(box, other) >= _SAME for other in known):
+                key = len(self.regions)
+                self.regions[key] = Region(key, geometry, found=tuple(box))
+
+
+def pictures(pixels_of: InstancePixels, record: Mapping, result: Mapping) -> tuple[bytes, bytes]:
+    """Pictures of a region for an answer: with what is around it, and as the network sees it."""
+    pixels, mask = pixels_of(record)
+    crop = crop_instance(pixels, mask, record['bbox'], _CROP_SIDE).pixels
+    view = widest_view(pixels, mask, result['view_boxes'], record['bbox'], PICTURE_SIDE)
+    return encode(crop), encode(view)
+
+
+def small_picture(path: Path) -> bytes:
+    """The whole photo, small, as WebP."""
+    pixels = read_image(path)
+    scale = min(1.0, _SMALL_SIDE / max(pixels.shape[:2]))
+    height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
+    return encode(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def encode(pixels: np.ndarray, kind: str = 'WEBP', quality: int = _QUALITY) -> bytes:
+    """Encode pixels, uint8, RGB, as a browser reads them."""
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, kind, quality=quality)
+    return stream.getvalue()
