@@ -64,9 +64,9 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
     add_dataset_options(command)
     command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
-    command.add_argument(
-        '--find', action='store_true', help='learn to find instances in whole images too'
-    )
+    command.add_argument('--find', action='store_true', help='learn to find instances, too')
+    clean = 'enroll up to N clean regions of a photo as "no defect" (default: 6 with --find)'
+    command.add_argument('--no-defect', type=int, metavar='N', help=clean)
     add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='enroll')
