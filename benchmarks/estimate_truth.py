@@ -14,9 +14,10 @@ import warnings
 
 import numpy as np
 import torch
+from mmengine.config import DictAction
 
 from mmvrec.benchmark.composition import compose
-from mmvrec.benchmark.run import Contender, prepare
+from mmvrec.benchmark.entries import BenchmarkEntry, prepare_entries
 from mmvrec.fewshot.estimate import estimate
 from mmvrec.fewshot.expected_accuracy import LEVEL
 from mmvrec.fewshot.fitting import fit_head
@@ -34,56 +35,59 @@ def main() -> None:
     parser.add_argument('--shots', type=int, default=5)
     parser.add_argument('--episodes', type=int, default=30, help='of every task')
     parser.add_argument('--swap', type=float, default=0.0, help='share of labels that are wrong')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
-    contenders = prepare(compose(heads=[args.head], datasets=args.datasets), [args.shots], 0, {})
+    entries = prepare_entries(
+        compose(heads=[args.head], datasets=args.datasets), [args.shots], 0, args.cfg_options
+    )
     judge = suspects if args.swap else truths
     rows = []
-    for contender in contenders:
-        for task in contender.query.task_names:
-            own = [judge(contender, task, args, episode) for episode in range(args.episodes)]
-            report(f'{contender.dataset}/{task}', np.array(own), args)
+    for entry in entries:
+        for task in entry.query.task_names:
+            own = [judge(entry, task, args, episode) for episode in range(args.episodes)]
+            report(f'{entry.dataset}/{task}', np.array(own), args)
             rows += own
     report('all', np.array(rows), args)
 
 
 def truths(
-    contender: Contender, task: str, args: argparse.Namespace, episode: int
+    entry: BenchmarkEntry, task: str, args: argparse.Namespace, episode: int
 ) -> tuple[float, float, float]:
     """Estimate, truth and whether the interval holds it, of one episode."""
-    bank = draw(contender, task, args, episode)
-    head = fit(contender, task, bank)
+    bank = draw(entry, task, args, episode)
+    head = fit(entry, task, bank)
     found = estimate(head, bank).accuracy
-    query = contender.query.task(task)
+    query = entry.query.task(task)
     truth = float(head.log_scores(query.feats).argmax(1).eq(query.labels).double().mean())
     return found.value, truth, found.low <= truth <= found.high
 
 
 def suspects(
-    contender: Contender, task: str, args: argparse.Namespace, episode: int
+    entry: BenchmarkEntry, task: str, args: argparse.Namespace, episode: int
 ) -> tuple[float, float]:
     """Precision among as many suspects as labels were swapped, and the share that is by chance."""
-    bank = draw(contender, task, args, episode)
+    bank = draw(entry, task, args, episode)
     rng = np.random.default_rng(episode)
     wrong = rng.choice(len(bank), max(round(args.swap * len(bank)), 1), replace=False)
     labels, classes = bank.labels.clone(), len(bank.class_names[task])
     for row in wrong:
         labels[row] = rng.choice([k for k in range(classes) if k != labels[row]])
     swapped = FeatureBank(bank.feats, labels, bank.tasks, bank.ids, dict(bank.class_names))
-    suspected = estimate(fit(contender, task, swapped), swapped).label_errors[: len(wrong)]
+    suspected = estimate(fit(entry, task, swapped), swapped).label_errors[: len(wrong)]
     ids = {bank.ids[row] for row in wrong}
     return sum(error.id in ids for error in suspected) / len(wrong), len(wrong) / len(bank)
 
 
-def draw(contender: Contender, task: str, args: argparse.Namespace, episode: int) -> FeatureBank:
+def draw(entry: BenchmarkEntry, task: str, args: argparse.Namespace, episode: int) -> FeatureBank:
     """The support of one episode."""
-    return SupportSampler(contender.support, [task], args.shots).draw(episode)[task]
+    return SupportSampler(entry.support, [task], args.shots).draw(episode)[task]
 
 
-def fit(contender: Contender, task: str, bank: FeatureBank) -> torch.nn.Module:
+def fit(entry: BenchmarkEntry, task: str, bank: FeatureBank) -> torch.nn.Module:
     """A head that is fitted on it."""
-    support = make_support(contender.model, {task: bank})
-    return fit_head(contender.model.build_head(), support, contender.settings)
+    support = make_support(entry.model, {task: bank})
+    return fit_head(entry.model.build_head(), support, entry.settings)
 
 
 def report(name: str, rows: np.ndarray, args: argparse.Namespace) -> None:

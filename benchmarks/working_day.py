@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from mmvrec.apis.saved_model import read_model
-from mmvrec.fewshot.held_out import sure_threshold
+from mmvrec.fewshot.verdicts import sure_threshold
 
 CONFIG = 'mvrec/default_5shot_mtd_small.py'
 

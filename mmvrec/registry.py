@@ -10,6 +10,12 @@ from contextlib import contextmanager
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.registry import DefaultScope, Registry
 from mmpretrain import registry as mmpretrain_registry
+from mmpretrain.utils import dependency
+
+# MMPretrain imports its multimodal models wherever it finds transformers and pycocotools, and with
+# transformers 4.56 and later that fails (names that they need have moved): so would all of this
+# package. None of them is used here. Whoever needs them imports mmpretrain.models first.
+dependency.WITH_MULTIMODAL = False
 
 
 class OwnRegistry(Registry):

@@ -7,9 +7,9 @@ import pytest
 import timm
 import torch
 
-from mmvrec.models.backbones.packaged import PACKAGED
 from mmvrec.models.backbones.timm_weights import AUTHORS_LICENCES
 from mmvrec.registry import MODELS
+from mmvrec.weights.packaged import PACKAGED
 from tools.dev.backbone_table import backbone_configs, build_empty, table
 
 REPO = Path(__file__).parents[1]

@@ -21,10 +21,10 @@ from mmengine.config import Config
 
 from mmvrec.engine import FewShotRunner
 from mmvrec.models import CLIPText
-from mmvrec.models.backbones.embedded import EMBEDDED
-from mmvrec.models.backbones.packaged import PACKAGED
-from mmvrec.models.backbones.weights import CONVERTED, PUBLISHED
 from mmvrec.registry import DATASETS, MODELS
+from mmvrec.weights.embedded import EMBEDDED
+from mmvrec.weights.lookup import CONVERTED, PUBLISHED
+from mmvrec.weights.packaged import PACKAGED
 
 FILES = sorted(CONFIGS.rglob('*.py'))
 HEADS = sorted(path.stem for path in CONFIGS.glob('heads/*.py'))
@@ -166,7 +166,8 @@ def small(cfg: Config, folder: Path) -> Config:
     'name',
     [
         *[f'{row}_5shot_synthetic' for row in HEADS],
-        *[f'{row}_5shot_mvtecfs_tiny' for row in ABLATIONS],
+        # Rows of parts are of fused backbones.
+        *[f'{r}_5shot_mvtecfs_{"small" if "parts_" in r else "tiny"}' for r in ABLATIONS],
         *[f'zipa-{variant}_5shot_synthetic' for variant in ('single', 'known', 'unknown')],
     ],
 )

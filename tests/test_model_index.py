@@ -11,8 +11,8 @@ from mmengine.config import Config
 from modelindex.models.Model import Model
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmvrec.models.backbones.embedded import embedded_file
 from mmvrec.registry import MODELS, TRANSFORMS
+from mmvrec.weights.embedded import embedded_file
 
 REPO = Path(__file__).parents[1]
 INDEX = modelindex.load(str(REPO / 'model-index.yml'))

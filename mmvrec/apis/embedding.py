@@ -7,11 +7,15 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
+from mmpretrain.structures import DataSample
+from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.fewshot.extraction import iter_features
+from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.leaving_early import look
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.registry import MODELS, TRANSFORMS
 from mmvrec.utils.images import read_image
@@ -40,19 +44,21 @@ class EmbeddedInstances:
         pictures (Tensor): the widest centred view with the outline of the mask, uint8, RGB,
             (M, 96, 96, 3).
         facts (tuple[InstanceFacts, ...]): what else is known of them.
+        counts (tuple[int, ...]): of every instance, how many views were looked at.
     """
 
     feats: Tensor
     view_boxes: np.ndarray
     pictures: Tensor
     facts: tuple[InstanceFacts, ...]
+    counts: tuple[int, ...]
 
     def select(self, rows: Sequence[int]) -> 'EmbeddedInstances':
         """Select some of the instances, in this order."""
         rows = list(rows)
-        facts = tuple(self.facts[row] for row in rows)
+        facts, counts = (tuple(own[row] for row in rows) for own in (self.facts, self.counts))
         return EmbeddedInstances(
-            self.feats[rows], self.view_boxes[rows], self.pictures[rows], facts
+            self.feats[rows], self.view_boxes[rows], self.pictures[rows], facts, counts
         )
 
 
@@ -122,6 +128,50 @@ def build_model(cfg: Config, device: str) -> MVRECClassifier:
         raise ValueError(f'device {device!r} cannot be used: {reason}') from error
 
 
+def embed_early(
+    model: MVRECClassifier,
+    pipeline: Sequence[dict],
+    records: Sequence[dict],
+    fitted: FittedClassifier,
+    batch_size: int = 2,
+    progress: bool = True,
+) -> EmbeddedInstances:
+    """Embed of every instance the views that decide what a classifier says of it.
+
+    Args:
+        model (MVRECClassifier): see :func:`embed`; the others too.
+        pipeline (Sequence[dict]): see :func:`embed`.
+        records (Sequence[dict]): see :func:`embed`.
+        fitted (FittedClassifier): one that leaves early.
+        batch_size (int): see :func:`embed`. Defaults to 2.
+        progress (bool): see :func:`embed`. Defaults to True.
+
+    Returns:
+        EmbeddedInstances: with :attr:`EmbeddedInstances.counts`; features of views that were not
+        looked at are 0.
+
+    Raises:
+        ValueError: see :func:`embed`.
+    """
+    loader = DataLoader(
+        Instances(records, pipeline), batch_size=batch_size, collate_fn=pseudo_collate
+    )
+    samples, parts, counts = [], [], []
+    for batch in track(loader, f'Embedding {len(records)} instances', disable=not progress):
+        views = model.data_preprocessor(batch)['inputs']
+        feats, own = look(
+            fitted.early_exit,
+            fitted.head,
+            fitted.support.feats,
+            lambda rows, places, views=views: model.extract_feat(views[rows][:, places]),
+            len(views),
+        )
+        samples += batch['data_samples']
+        parts.append(feats)
+        counts += own
+    return _embedded(samples, parts, counts)
+
+
 def embed(
     model: MVRECClassifier,
     pipeline: Sequence[dict],
@@ -147,10 +197,17 @@ def embed(
     dataset = Instances(records, pipeline)
     loader = DataLoader(dataset, batch_size=batch_size, collate_fn=pseudo_collate)
     samples, parts = zip(*iter_features(model, loader, progress=progress), strict=True)
-    samples = [sample for batch in samples for sample in batch]
+    return _embedded([sample for batch in samples for sample in batch], parts)
+
+
+def _embedded(
+    samples: Sequence[DataSample], parts: Sequence[Tensor], counts: Sequence[int] | None = None
+) -> EmbeddedInstances:
+    feats = torch.cat(list(parts))
     return EmbeddedInstances(
-        feats=torch.cat(parts),
+        feats=feats,
         view_boxes=np.stack([sample.view_boxes for sample in samples]),
         pictures=torch.from_numpy(np.stack([sample.picture for sample in samples])),
         facts=tuple(sample.facts for sample in samples),
+        counts=tuple(counts or [feats.shape[1]] * len(feats)),
     )

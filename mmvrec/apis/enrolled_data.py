@@ -1,10 +1,14 @@
-"""What a model was shown, in numbers, and what is unlike it."""
+"""What a model was shown, in numbers, and what is unlike it.
+
+mmvrec-runtime has a copy of this file, to the byte.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from mmvrec.apis.instance_facts import InstanceFacts
+# Relative, as the copy has its own beside it.
+from .instance_facts import InstanceFacts
 
 #: How many times larger or smaller than all enrolled ones an instance is something else, in area.
 _SIZE_RATIO = 10.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.progress import track
 
-from mmvrec.apis.embedding import embed
+from mmvrec.apis.embedding import embed, embed_early
 from mmvrec.apis.enrolled_data import EnrolledData
 from mmvrec.apis.records import Image, records_of_images
 from mmvrec.apis.results import make_results
@@ -60,7 +60,12 @@ class ImageClassifier:
         flat = [record for own in records for record in own]
         if not flat:
             return [([], []) for _ in images]
-        embedded = embed(self.model, self.pipeline, flat, self.batch_size, progress)
+        if self.fitted.early_exit is None:
+            embedded = embed(self.model, self.pipeline, flat, self.batch_size, progress)
+        else:
+            embedded = embed_early(
+                self.model, self.pipeline, flat, self.fitted, self.batch_size, progress
+            )
         results = make_results(self.fitted, flat, embedded, self.neighbours, self.rule, self.data)
         following = iter(results)
         return [(own, [next(following) for _ in own]) for own in records]

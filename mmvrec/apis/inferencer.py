@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmvrec.apis.embedding import embed
-from mmvrec.apis.finding import fit_finder
+from mmvrec.apis.finding import annotated_photos, fit_finder
 from mmvrec.apis.image_classifier import ImageClassifier
 from mmvrec.apis.learner import DefectLearner
 from mmvrec.apis.model_card import ModelCard
@@ -27,10 +27,13 @@ from mmvrec.apis.report import EvaluationPage, warn_of_enrolled
 from mmvrec.apis.saved_config import config_to_save
 from mmvrec.apis.saved_model import SavedModel, read_model, write_model
 from mmvrec.datasets import DefectDataset
-from mmvrec.fewshot.classifier import restore_head
+from mmvrec.fewshot.classifier import restore_head, with_early_exit
 from mmvrec.fewshot.fitted import FittedClassifier, require_fitted
+from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.fewshot.leaving_early import EarlyExit, order_of
 from mmvrec.fewshot.verdicts import VerdictRule
 from mmvrec.finding import TrainedPatchFinder
+from mmvrec.registry import TRANSFORMS
 from mmvrec.structures import all_licences, describe_sources
 from mmvrec.utils.files import check_output
 
@@ -66,6 +69,8 @@ class DefectInferencer(DefectLearner):
     def fit_finder(self, dataset: DefectDataset) -> TrainedPatchFinder:
         """Learn to find instances like those of a dataset, which are not enrolled by this.
 
+        Of both stages, this is the first; :func:`mmvrec.apis.two_stage.learn_to_find` learns both.
+
         Args:
             dataset (DefectDataset): of one task; what it has not annotated is taken to be clean.
 
@@ -75,8 +80,28 @@ class DefectInferencer(DefectLearner):
         Raises:
             ValueError: see :func:`mmvrec.apis.finding.fit_finder`.
         """
-        self.finder = fit_finder(records_of_dataset(dataset, self.task))
+        self.finder = fit_finder(annotated_photos(records_of_dataset(dataset, self.task)))
         return self.finder
+
+    def fit_early_exit(self) -> EarlyExit:
+        """Look at the first few views of an instance from now on, where these decide.
+
+        When they do is fitted on the enrolled instances, see
+        :func:`mmvrec.fewshot.leaving_early.fit_early_exit`; a further :meth:`fit` forgets it, and
+        so does a file.
+
+        Returns:
+            EarlyExit: with the number of views to expect.
+
+        Raises:
+            ValueError: nothing is fitted yet, the head does not average the logits of all views, or
+                none of them can be left out without that right labels are lost.
+        """
+        order = order_of(TRANSFORMS.build(dict(transform)) for transform in self.pipeline)
+        settings = TrainingSettings.from_config(self.cfg)
+        fitted = require_fitted(self.fitted)
+        self.fitted = with_early_exit(fitted, self.model, settings, self.quantile, order)
+        return self.fitted.early_exit
 
     def require_finder(self) -> TrainedPatchFinder:
         """The finder.
@@ -130,7 +155,8 @@ class DefectInferencer(DefectLearner):
             has two instances; ``neighbours``, the nearest support instances with ``id``, ``label``,
             ``similarity``; ``verdict``, see :data:`Verdict`; ``warnings``, names in
             :data:`mmvrec.apis.enrolled_data.WARNINGS` of the ways in which it is unlike all that is
-            enrolled; ``view_boxes`` (V, 4), the crops that were looked at; ``det_score``
+            enrolled; ``view_boxes`` (v, 4), the crops that were looked at, all or, after
+            :meth:`fit_early_exit`, the first few in their order of worth; ``det_score``
             where the instances are a detector's that tells it. All of it is JSON-able.
 
         Raises:
@@ -194,7 +220,8 @@ class DefectInferencer(DefectLearner):
             language (str): of the page, ``en``, ``de`` or ``zh``. Defaults to ``en``.
 
         Returns:
-            dict[str, float]: ``accuracy`` in percent, ``instances`` that were classified, and
+            dict[str, float]: ``accuracy`` in percent, ``ci95_low`` and ``ci95_high``, the bounds of
+            its :func:`wilson_interval` in percent, ``instances`` that were classified, and
             ``unknown``, the share of them in percent that was called unknown.
 
         Raises:

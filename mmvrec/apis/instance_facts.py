@@ -1,4 +1,7 @@
-"""What is known of an enrolled instance beside its features: how a model was shown its classes."""
+"""What is known of an enrolled instance beside its features: how a model was shown its classes.
+
+NumPy alone: mmvrec-runtime has a copy of this file, to the byte.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -82,6 +82,8 @@ class EvaluationPage:
         report.write(path, language)
         return {
             'accuracy': 100 * report.overall.count / len(instances),
+            'ci95_low': 100 * report.overall.low,
+            'ci95_high': 100 * report.overall.high,
             'instances': len(instances),
             'unknown': 100 * (1 - len(known) / len(instances)),
         }

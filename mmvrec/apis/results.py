@@ -1,10 +1,13 @@
 """What an inferencer tells of an instance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from mmvrec.apis.embedding import EmbeddedInstances
 from mmvrec.apis.enrolled_data import EnrolledData
-from mmvrec.fewshot.fitted import FittedClassifier
+from mmvrec.fewshot.fitted import FittedClassifier, Prediction
+from mmvrec.fewshot.leaving_early import groups_of
 from mmvrec.fewshot.verdicts import VerdictRule
 
 
@@ -32,12 +35,10 @@ def make_results(
     Raises:
         ValueError: the head gives NaN.
     """
-    results = []
-    predictions = fitted.predict(embedded.feats, neighbours)
-    for record, prediction, boxes, facts in zip(
-        records, predictions, embedded.view_boxes, embedded.facts, strict=True
-    ):
-        warnings = [] if data is None else data.warnings(facts)
+    results: list[dict] = [{}] * len(records)
+    for row, prediction, boxes in _predictions(fitted, embedded, neighbours):
+        record = records[row]
+        warnings = [] if data is None else data.warnings(embedded.facts[row])
         result = {
             'id': record['instance_id'],
             'bbox': record['bbox'],
@@ -48,5 +49,14 @@ def make_results(
         }
         if 'det_score' in record:
             result['det_score'] = record['det_score']
-        results.append(result)
+        results[row] = result
     return results
+
+
+def _predictions(
+    fitted: FittedClassifier, embedded: EmbeddedInstances, neighbours: int
+) -> Iterator[tuple[int, Prediction, np.ndarray]]:
+    """Of every instance its row, the answer, and the boxes of the views that it is made by."""
+    for rows, positions in groups_of(fitted.early_exit, embedded.counts):
+        predictions = fitted.predict(embedded.feats[rows][:, positions], neighbours)
+        yield from zip(rows, predictions, embedded.view_boxes[rows][:, positions], strict=True)

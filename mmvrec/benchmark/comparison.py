@@ -35,42 +35,76 @@ def paired_difference(accuracies: np.ndarray, reference: np.ndarray) -> dict[str
     return {'mean': mean, 'low': mean - half, 'high': mean + half}
 
 
-def compare(accuracies: dict[str, dict[Column, np.ndarray]], reference: str) -> dict:
+def compare(
+    accuracies: dict[str, dict[Column, np.ndarray]], reference: str, queries: dict[Column, int]
+) -> dict:
     """Compute mean, spread and paired difference of every row.
 
-    The mean of a row weighs all columns alike. Its spread, and the difference to the reference, are
-    over the episodes' means over the columns. A row that lacks a column has neither.
+    The mean of a row weighs all columns alike; ``pooled`` weighs the tasks of a dataset by their
+    queries, as if they were one task. Spread, and the difference to the reference, are over the
+    episodes' means over the columns. A row that lacks a column has neither.
 
     Args:
         accuracies (dict): by row and column: percent, float, (episodes,).
         reference (str): row that the others are compared with.
+        queries (dict): number of queries by column.
 
     Returns:
         dict: ``reference``, ``episodes``, ``columns`` (dataset, task and shots) and ``rows``. A row
-        has ``cells`` (one per column, None where it has none) and ``mean`` (over all, or None),
-        each with ``accuracies``, ``mean``, ``std``, ``ci95`` (see :func:`summary`; of one episode
-        ``std`` and ``ci95`` are None) and ``difference`` (see :func:`paired_difference`; None in
-        the reference's row and where it has no number).
+        has ``cells`` (one per column, None where it has none), ``mean`` and ``pooled`` (over all,
+        or None) and ``datasets`` (by name, over the columns of that dataset, or None), each with
+        ``accuracies``, ``mean``, ``std``, ``ci95`` (see :func:`summary`; of one episode ``std`` and
+        ``ci95`` are None) and ``difference`` (see :func:`paired_difference`; None in the
+        reference's row and where it has no number).
     """
     present = {column for cells in accuracies.values() for column in cells}
     order = list(dict.fromkeys(c[:2] for cells in accuracies.values() for c in cells))
     columns = sorted(present, key=lambda c: (order.index(c[:2]), c[2]))
-    values = {row: [cells.get(c) for c in columns] for row, cells in accuracies.items()}
-    for cells in values.values():
-        complete = all(cell is not None for cell in cells)
-        cells.append(np.mean(cells, axis=0) if complete else None)
+    datasets = list(dict.fromkeys(dataset for dataset, _ in order))
+    counts = np.array([queries[column] for column in columns], dtype=float)
+    weights = [
+        np.ones(len(columns)),
+        _within(columns, counts),
+        *[np.array([float(c[0] == dataset) for c in columns]) for dataset in datasets],
+    ]
+    values = {}
+    for row, found in accuracies.items():
+        cells = [found.get(column) for column in columns]
+        values[row] = cells + [_weighted_mean(cells, own) for own in weights]
     rows = {}
     for row, cells in values.items():
         others = [None] * len(cells) if row == reference else values[reference]
-        *singles, mean = [cell_statistics(a, b) for a, b in zip(cells, others, strict=True)]
-        rows[row] = {'cells': singles, 'mean': mean}
-    episodes = len(next(iter(next(iter(accuracies.values())).values())))
+        found = [cell_statistics(a, b) for a, b in zip(cells, others, strict=True)]
+        mean, pooled, *own = found[len(columns) :]
+        own = dict(zip(datasets, own, strict=True))
+        rows[row] = {
+            'cells': found[: len(columns)],
+            'mean': mean,
+            'pooled': pooled,
+            'datasets': own,
+        }
     return {
         'reference': reference,
-        'episodes': episodes,
+        'episodes': len(next(iter(next(iter(accuracies.values())).values()))),
         'columns': [dict(zip(('dataset', 'task', 'shots'), c, strict=True)) for c in columns],
         'rows': rows,
     }
+
+
+def _within(columns: list[Column], counts: np.ndarray) -> np.ndarray:
+    """Weights that sum to 1 over the tasks of a dataset at one number of shots."""
+    groups = [(dataset, shots) for dataset, _, shots in columns]
+    sums = [sum(counts[[other == group for other in groups]]) for group in groups]
+    return counts / np.array(sums)
+
+
+def _weighted_mean(cells: list[np.ndarray | None], weights: np.ndarray) -> np.ndarray | None:
+    """Mean over the cells of positive weight; None where one of them is missing."""
+    pairs = [(cell, weight) for cell, weight in zip(cells, weights, strict=True) if weight]
+    if any(cell is None for cell, _ in pairs):
+        return None
+    found, own = zip(*pairs, strict=True)
+    return np.average(found, axis=0, weights=own)
 
 
 def cell_statistics(accuracies: np.ndarray | None, reference: np.ndarray | None) -> dict | None:
@@ -103,6 +137,9 @@ def _titles(comparison: dict) -> list[str]:
 def markdown_table(comparison: dict) -> str:
     """Write the comparison as a Markdown table; the caption names weights that are random.
 
+    Where a dataset has several tasks there is a column of all their queries pooled. Of several
+    datasets a second table has the difference in each.
+
     Args:
         comparison (dict): see :func:`benchmark`.
 
@@ -110,21 +147,43 @@ def markdown_table(comparison: dict) -> str:
         str: the text of ``table.md``.
     """
     reference = comparison['reference']
-    titles = map(markdown_cell, _titles(comparison))
+    summaries = _summaries(comparison)
     to_reference = f'difference to {markdown_cell(reference)} [95 % CI]'
-    header = ['head', *titles, 'mean', to_reference]
-    lines = [header, ['---', *['---:'] * (len(header) - 1)]]
+    lines = [['head', *map(markdown_cell, _titles(comparison)), *summaries, to_reference]]
     for name, row in comparison['rows'].items():
-        cells = [mean_and_std(cell) for cell in (*row['cells'], row['mean'])]
+        cells = [mean_and_std(cell) for cell in (*row['cells'], *[row[s] for s in summaries])]
         difference = 'reference' if name == reference else difference_and_interval(row['mean'])
         lines.append([markdown_cell(name), *cells, difference])
-    table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     note = (
         'The difference is paired by episode (mean over all columns), its interval that of '
         "Student's t. Both spread and interval are over draws of the support set, for these very "
         'queries.'
     )
-    return f'{caption_of(comparison, note)}\n\n{table}\n'
+    if 'pooled' in summaries:
+        note += ' Pooled: all queries of a dataset count alike, whatever their task.'
+    text = f'{caption_of(comparison, note)}\n\n{_table(lines)}\n'
+    datasets = list(next(iter(comparison['rows'].values()))['datasets'])
+    if len(datasets) == 1 or len(comparison['rows']) == 1:
+        return text
+    lines = [['head', *map(markdown_cell, datasets)]]
+    for name, row in comparison['rows'].items():
+        if name != reference:
+            cells = [difference_and_interval(row['datasets'][dataset]) for dataset in datasets]
+            lines.append([markdown_cell(name), *cells])
+    title = f'Difference to {markdown_cell(reference)} [95 % CI], mean over tasks and shots'
+    return f'{text}\n{title}:\n\n{_table(lines)}\n'
+
+
+def _table(lines: list[list[str]]) -> str:
+    rule = ['---', *['---:'] * (len(lines[0]) - 1)]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in (lines[0], rule, *lines[1:]))
+
+
+def _summaries(comparison: dict) -> list[str]:
+    """What is told of all columns together."""
+    tasks = {(c['dataset'], c['task']) for c in comparison['columns']}
+    several = len(tasks) > len({dataset for dataset, _ in tasks})
+    return ['mean', 'pooled'] if several else ['mean']
 
 
 def caption_of(comparison: dict, *notes: str) -> str:
@@ -190,7 +249,8 @@ def csv_table(comparison: dict) -> str:
     Returns:
         str: the text of ``table.csv``. What is not known is empty.
     """
-    titles = [*_titles(comparison), 'mean']
+    summaries = _summaries(comparison)
+    titles = [*_titles(comparison), *summaries]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator='\n')
     numbers = [f'{title}{suffix}' for title in titles for suffix in ('', ' std')]
@@ -198,7 +258,7 @@ def csv_table(comparison: dict) -> str:
     writer.writerow(['head', *numbers, *differences, 'reference', 'weights'])
     for name, row in comparison['rows'].items():
         values = []
-        for cell in (*row['cells'], row['mean']):
+        for cell in (*row['cells'], *[row[name] for name in summaries]):
             values += [cell['mean'], cell['std']] if cell else [None, None]
         difference = (row['mean'] or {}).get('difference') or {}
         values += [difference.get(key) for key in ('mean', 'low', 'high')]

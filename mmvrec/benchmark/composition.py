@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
+from mmvrec.registry import TRANSFORMS
 from mmvrec.utils.resources import config_file, read_config
 
 _NAME = re.compile(r'(?P<row>.+)_\d+shot_(?P<dataset>.+)')
 #: What a head says of its training, all of it.
 _TRAINING = ('train_cfg', 'optim_wrapper', 'param_scheduler')
+#: Side of the views that ``configs/ablations/table.py`` names the crops for, pixels.
+_TABLE_SIDE = 224
+_VIEWS = 'model.head.view_indices'
 
 
 class NamedConfig(NamedTuple):
@@ -58,9 +62,11 @@ def compose(
         heads (Sequence[str]): names of files of ``configs/heads``, or paths of files like them. A
             name may end in one of ``configs/_base_/variants.py``: ``knn-single``.
         ablations (Sequence[str]): rows of ``configs/ablations/table.py``, or all that begin with
-            ``<word>_``, of Zip-Adapter-F; of another head behind its name: ``zipa:views``.
-        datasets (Sequence[str]): names of datasets, as in ``mvrec/zipa_5shot_<dataset>.py``, or
-            paths of configs so named, of which all but the head is taken.
+            ``<word>_``, of Zip-Adapter-F; of another head behind its name: ``zipa:views``. Their
+            crops are for views of 224 px; for smaller views they are smaller in proportion.
+        datasets (Sequence[str]): names of datasets, as in ``mvrec/zipa_5shot_<dataset>.py`` or
+            ``mvrec/default_5shot_<dataset>.py``, or paths of configs so named, of which all but
+            the head is taken.
         backbone (str, optional): what is appended to the names of datasets: ``tiny``.
 
     Returns:
@@ -68,8 +74,8 @@ def compose(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: there is no such head, ablation or dataset (all that there are are listed), or
-            heads and datasets are not both given.
+        ValueError: there is no such head, ablation or dataset (all that there are are listed), a
+            row is not for this dataset, or heads and datasets are not both given.
     """
     if bool(heads or ablations) != bool(datasets) or (backbone and not datasets):
         raise ValueError(
@@ -88,8 +94,7 @@ def compose(
         for dataset in datasets:
             name, config = dataset_config(dataset, backbone)
             replace_head(config, head)
-            _check_views(row, name, options, config)
-            config.merge_from_dict(options)
+            config.merge_from_dict(_for_dataset(options, f'{row} on {name}', config))
             composed.append(NamedConfig(f'{row} on {name}', row, name, (), config))
     return composed
 
@@ -141,7 +146,7 @@ def select_ablations(name: str) -> dict[str, dict]:
 
 
 def dataset_config(name: str, backbone: str | None) -> tuple[str, Config]:
-    """Read the config of Zip-Adapter on a dataset, see :func:`compose`.
+    """Read a config on a dataset, of Zip-Adapter or else the default head, see :func:`compose`.
 
     Returns:
         tuple[str, Config]: the name of the dataset with its backbone, and the config.
@@ -153,14 +158,18 @@ def dataset_config(name: str, backbone: str | None) -> tuple[str, Config]:
     if name.endswith('.py'):
         return _row_and_dataset(name)[1], read_config(name)
     name = name if backbone is None else f'{name}_{backbone}'
-    stem = 'zipa_5shot_'
-    folder = config_file(f'mvrec/{stem}synthetic.py').parent
-    datasets = sorted(path.stem.removeprefix(stem) for path in folder.glob(f'{stem}*.py'))
+    folder = config_file('mvrec/zipa_5shot_synthetic.py').parent
+    # Of a dataset that has both, the later one: Zip-Adapter.
+    datasets = {
+        path.stem.removeprefix(stem): path
+        for stem in ('default_5shot_', 'zipa_5shot_')
+        for path in folder.glob(f'{stem}*.py')
+    }
     if name not in datasets:
         raise ValueError(
-            f'no dataset {name!r}; there are {datasets}, and paths of your own configs'
+            f'no dataset {name!r}; there are {sorted(datasets)}, and paths of your own configs'
         )
-    return name, read_config(str(folder / f'{stem}{name}.py'))
+    return name, read_config(str(datasets[name]))
 
 
 def replace_head(config: Config, head: Config) -> None:
@@ -175,8 +184,35 @@ def replace_head(config: Config, head: Config) -> None:
             config[key] = head[key]
 
 
-def _check_views(row: str, dataset: str, options: dict, config: Config) -> None:
-    """Refuse to vary the views of features that were made elsewhere."""
-    varied = any('.pipeline.' in key for key in options)
-    if varied and 'pipeline' not in config.train_dataloader.dataset:
-        raise ValueError(f'{row} varies the views, which dataset {dataset!r} does not make')
+def _for_dataset(options: dict, place: str, config: Config) -> dict:
+    """Options of a row as they are for this dataset; refused where they have no meaning for it."""
+    pipeline = config.train_dataloader.dataset.get('pipeline')
+    if pipeline is None and any('.pipeline.' in key for key in options):
+        raise ValueError(f'{place} varies the views, which that dataset does not make')
+    if 'members' not in (config.model.backbone or {}) and 'model.backbone.members' in options:
+        raise ValueError(
+            f'{place} varies the members of a FusedBackbone, which that dataset does not have; '
+            'take one that ends in _small'
+        )
+    if options.get(_VIEWS) == 'middle':
+        options = {**options, _VIEWS: [_middle_view(place, pipeline)]}
+    if pipeline is None:
+        return options
+    factor = pipeline[2].img_size / _TABLE_SIDE
+    return {
+        key: [round(side * factor) for side in value]
+        if key.endswith('.scales') and f'{key[:-1]}_unit' not in options
+        else value
+        for key, value in options.items()
+    }
+
+
+def _middle_view(place: str, pipeline: Sequence[dict] | None) -> int:
+    """Index of the centred crop of the middle scale; features made elsewhere are of 27 views."""
+    number = 27 if pipeline is None else TRANSFORMS.build(dict(pipeline[2])).num_views
+    if number % 2 == 0:
+        raise ValueError(
+            f'{place}: of {number} views none is the middle one; name one, as in '
+            '--cfg-options model.head.view_indices=[4]'
+        )
+    return number // 2

@@ -11,7 +11,6 @@ from mmengine.runner import Runner
 
 from mmvrec.benchmark.composition import NamedConfig
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.fewshot.extraction import build_bank
 from mmvrec.fewshot.fitting import TrainingSettings
 from mmvrec.fewshot.protocol import FewShotProtocol
 from mmvrec.fewshot.support import SupportSampler
@@ -117,9 +116,7 @@ def prepare_entry(
     protocol = FewShotProtocol.from_config(
         config, **{key: value for key, value in loop.items() if key in names}
     )
-    support, query = (
-        build_bank(model, loader, protocol.cache_dir, loop.get('fp16', False)) for loader in loaders
-    )
+    support, query = (protocol.bank(model, loader, loop.get('fp16', False)) for loader in loaders)
     support.label_space.check_queries(query.label_space)
     keys = fingerprint(support), fingerprint(query)
     if not banks.keys() >= set(keys):

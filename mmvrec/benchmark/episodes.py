@@ -205,3 +205,12 @@ def accuracies_of(
         row: {column: np.array(values) for column, values in cells.items()}
         for row, cells in grouped.items()
     }
+
+
+def queries_of(batches: Iterable[EpisodeBatch]) -> dict[Column, int]:
+    """Number of queries of every column of the batches."""
+    return {
+        (batch.entry.dataset, task, batch.shots): len(batch.entry.query.task(task))
+        for batch in batches
+        for task in batch.tasks
+    }

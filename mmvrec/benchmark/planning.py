@@ -1,32 +1,27 @@
 """What a comparison takes before it is started: embeddings, fits, hours and disk."""
 
 import json
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from statistics import mean
+from dataclasses import dataclass, field
 
 import torch
-from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.dataset import BaseDataset
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader, Subset
 
 from mmvrec.benchmark.composition import NamedConfig
-from mmvrec.benchmark.episodes import EPISODES_TOGETHER
-from mmvrec.fewshot.extraction import iter_features
-from mmvrec.fewshot.fitting import TrainingSettings, fit_heads
-from mmvrec.fewshot.support import SupportSet
-from mmvrec.models.classifiers import MVRECClassifier
-from mmvrec.registry import MODELS, TRANSFORMS
-from mmvrec.structures import LabelSpace
+from mmvrec.benchmark.timing import (
+    EmbeddingTime,
+    time_embedding,
+    time_fits,
+    time_loading,
+    time_preparation,
+    time_reading,
+)
+from mmvrec.registry import MODELS
+from mmvrec.structures import FeatureBank
 
-#: Instances that are embedded to see how long one takes, after as many that warm up.
-_SAMPLE = 2
-#: Iterations of a training that are timed, after one that warms up.
-_ITERATIONS = 6
 _BYTES = 4
 
 
@@ -67,13 +62,27 @@ class Plan:
 
     Args:
         banks (list[PlannedBank]): different ones, those that are cached already among them.
-        fits (int): heads that are fitted.
-        fit_seconds (float): that fitting takes on this device.
+        configs (int): of which models are built and banks are read.
+        prepare_seconds (float): that this takes.
+        fits (int): heads that are fitted and evaluated.
+        fit_seconds (float): that this takes on this device.
     """
 
     banks: list[PlannedBank]
+    configs: int
+    prepare_seconds: float
     fits: int
     fit_seconds: float
+
+
+@dataclass
+class _Known:
+    """What has been counted and timed already, by the settings that it depends on."""
+
+    banks: dict[str, PlannedBank] = field(default_factory=dict)
+    datasets: dict[str, BaseDataset] = field(default_factory=dict)
+    backbones: dict[str, tuple[int, dict[str, EmbeddingTime]]] = field(default_factory=dict)
+    preparations: dict[str, float] = field(default_factory=dict)
 
 
 def plan_run(
@@ -95,24 +104,24 @@ def plan_run(
         ValueError: bad annotations.
     """
     init_default_scope('mmvrec')
-    banks: dict[str, PlannedBank] = {}
-    timed: dict[str, dict[str, float]] = {}
-    datasets: dict[str, BaseDataset] = {}
-    fits, fit_seconds = 0, 0.0
+    known, per_byte = _Known(), time_reading()
+    fits, fit_seconds, prepare_seconds = 0, 0.0, 0.0
     for one in named:
         config = one.config.copy()
         config.merge_from_dict(dict(cfg_options))
-        for split in ('support', 'query'):
-            loader = config['train_dataloader' if split == 'support' else 'test_dataloader']
-            key = _key(config.model.backbone, loader.dataset)
-            if key not in banks:
-                banks[key] = plan_bank(one.dataset, split, config, loader, timed, datasets)
-            if split == 'support':
-                pool, bank = datasets[_pool_key(loader.dataset)], banks[key]
-        own = shots or one.shots or (config.few_shot.shots,)
-        fits += len(own) * episodes * len(pool.task_classes)
-        fit_seconds += sum(time_fits(config, pool, bank, number, episodes) for number in own)
-    return Plan(list(banks.values()), fits, fit_seconds)
+        support = plan_bank(one.dataset, 'support', config, known)
+        query = plan_bank(one.dataset, 'query', config, known)
+        key = _key(config.model.backbone, one.dataset)
+        if key not in known.preparations:
+            known.preparations[key] = time_preparation(config)
+        prepare_seconds += known.preparations[key] + per_byte * (support.size + query.size)
+        tasks = known.datasets[_pool_key(config.train_dataloader.dataset)].task_classes
+        classes = round(sum(map(len, tasks.values())) / len(tasks))
+        banks = [_random_bank(bank, len(tasks), classes) for bank in (support, query)]
+        for number in shots or one.shots or (config.few_shot.shots,):
+            fits += episodes * len(tasks)
+            fit_seconds += len(tasks) * time_fits(config, *banks, number, episodes)
+    return Plan(list(known.banks.values()), len(named), prepare_seconds, fits, fit_seconds)
 
 
 def _key(*parts: object) -> str:
@@ -123,90 +132,48 @@ def _pool_key(dataset: Mapping) -> str:
     return _key({name: value for name, value in dataset.items() if name != 'pipeline'})
 
 
-def plan_bank(
-    name: str,
-    split: str,
-    config: Mapping,
-    loader: Mapping,
-    timed: dict[str, dict[str, float]],
-    datasets: dict[str, BaseDataset],
-) -> PlannedBank:
+def _random_bank(bank: PlannedBank, tasks: int, classes: int) -> FeatureBank:
+    """Random features of the shape of a bank's mean task."""
+    number = max(round(bank.instances / tasks), classes)
+    feats = torch.randn(number, bank.views, bank.channels)
+    names = [str(index % classes) for index in range(number)]
+    return FeatureBank.of_task('task', feats, names, [str(index) for index in range(number)])
+
+
+def plan_bank(name: str, split: str, config: Mapping, known: _Known) -> PlannedBank:
     """Count a bank, and time a few of its instances.
 
     Args:
         name (str): name of the dataset.
         split (str): ``support`` or ``query``.
         config (Mapping): a config that needs the bank.
-        loader (Mapping): config of its dataloader.
-        timed (dict): seconds per view by device, by dataset and backbone; new ones are added.
-        datasets (dict): datasets by config without pipeline; new ones are added.
+        known (_Known): what is new is added.
     """
-    built = Runner.build_dataloader({**loader, 'num_workers': 0, 'persistent_workers': False})
-    datasets.setdefault(_pool_key(loader.dataset), built.dataset)
-    views = next(
-        TRANSFORMS.build(dict(step)).num_views
-        for step in loader.dataset.pipeline
-        if step['type'] == 'MultiViewRegionContext'
-    )
-    model = MODELS.build({**config['model'], 'head': {'type': 'ProtoNetHead'}, 'prior': None})
-    backbone = _key(config['model']['backbone'], name)
-    if backbone not in timed:
-        timed[backbone] = {
-            device: time_views(model.to(device), built.dataset, views)
+    loader = config['train_dataloader' if split == 'support' else 'test_dataloader']
+    backbone = config['model']['backbone']
+    key = _key(backbone, loader.dataset)
+    if key in known.banks:
+        return known.banks[key]
+    settings = {**loader, 'num_workers': 0, 'persistent_workers': False}
+    dataset = Runner.build_dataloader(settings).dataset
+    known.datasets.setdefault(_pool_key(loader.dataset), dataset)
+    own = _key(backbone, name)
+    if own not in known.backbones:
+        head = {'type': 'ProtoNetHead'}
+        model = MODELS.build({**config['model'], 'head': head, 'text': None, 'prior': None})
+        times = {
+            device: time_embedding(model.to(device), dataset)
             for device in dict.fromkeys(('cpu', get_device()))
         }
-    instances = len(built.dataset)
-    seconds = {device: s * instances * views for device, s in timed[backbone].items()}
-    return PlannedBank(name, split, instances, views, model.backbone.out_dims, seconds)
-
-
-def time_views(model: MVRECClassifier, dataset: BaseDataset, views: int) -> float:
-    """Time how long a view takes from file to feature, seconds, on the model's device."""
-    indices = range(min(2 * _SAMPLE, len(dataset)))
-    times = [time.perf_counter()]
-    loader = DataLoader(Subset(dataset, indices), collate_fn=pseudo_collate)
-    for _ in iter_features(model, loader, progress=False):
-        times.append(time.perf_counter())
-    steps = [after - before for before, after in pairwise(times)]
-    return mean(steps[-_SAMPLE:]) / views
-
-
-def time_fits(
-    config: Mapping, pool: BaseDataset, bank: PlannedBank, shots: int, episodes: int
-) -> float:
-    """Estimate how long fitting takes at K shots, all tasks and episodes, seconds.
-
-    A fit of heads that do not train, or a few iterations of those that do, is timed on random
-    features of the shapes of the mean task. Evaluation and text features are not counted.
-    """
-    head = MODELS.build(dict(config['model']['head']))
-    settings = TrainingSettings.from_config(config)
-    classes = round(mean(map(len, pool.task_classes.values())))
-    together = min(episodes, EPISODES_TOGETHER)
-    text = torch.randn(classes, bank.channels) if head.needs_text else None
-    space = LabelSpace({'task': [str(k) for k in range(classes)]})
-    labels = torch.arange(classes).repeat_interleave(shots)
-    device = get_device()
-    supports = [
-        SupportSet(
-            torch.randn(len(labels), bank.views, bank.channels, device=device),
-            labels.to(device),
-            space,
-            None if text is None else text.to(device),
-        )
-        for _ in range(together)
-    ]
-    seconds = []
-    for number in (1, 1 + _ITERATIONS):
-        own = TrainingSettings(settings.optim_wrapper, number, settings.param_scheduler)
-        heads = [MODELS.build(dict(config['model']['head'])).to(device) for _ in range(together)]
-        start = time.perf_counter()
-        fit_heads(heads, supports, own)
-        seconds.append(time.perf_counter() - start)
-    once, more = seconds
-    iteration = max(more - once, 0.0) / _ITERATIONS if head.trains else 0.0
-    batches = len(pool.task_classes) * -(-episodes // EPISODES_TOGETHER)
-    return batches * (once + iteration * (settings.max_iters - 1))
+        known.backbones[own] = model.backbone.out_dims, times
+    channels, times = known.backbones[own]
+    views, loading, instances = len(dataset[0]['inputs']), time_loading(dataset), len(dataset)
+    seconds = {
+        device: instances * (loading + spent.call + views * spent.view)
+        for device, spent in times.items()
+    }
+    known.banks[key] = PlannedBank(name, split, instances, views, channels, seconds)
+    return known.banks[key]
 
 
 def plan_text(plan: Plan) -> str:
@@ -223,7 +190,10 @@ def plan_text(plan: Plan) -> str:
             f'  {dataset}: {len(own)} banks, {sum(b.embeddings for b in own)} embeddings, '
             + ', '.join(f'{value:.2f} hours on {device}' for device, value in hours.items())
         )
-    lines.append(f'{plan.fits} heads to fit, {plan.fit_seconds / 3600:.2f} hours on {get_device()}')
+    lines += [
+        f'{plan.configs} configs to prepare, {plan.prepare_seconds / 3600:.2f} hours',
+        f'{plan.fits} heads to fit, {plan.fit_seconds / 3600:.2f} hours on {get_device()}',
+    ]
     if get_device() == 'cpu':
         lines.append('No GPU is here, so its hours are not known; plan on a machine with one.')
     lines.append('Banks that are cached, and results that are logged, are not made again.')

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmvrec.benchmark.comparison import compare, csv_table, markdown_table
 from mmvrec.benchmark.composition import NamedConfig, compose, named_config
 from mmvrec.benchmark.entries import BenchmarkEntry, prepare_entries, short_classes
-from mmvrec.benchmark.episodes import accuracies_of, plan_batches, run_batches
+from mmvrec.benchmark.episodes import accuracies_of, plan_batches, queries_of, run_batches
 from mmvrec.benchmark.paper_chart import draw_figure, figure_markdown, figure_series
 from mmvrec.benchmark.paper_run import PAPER_DATASETS, paper_configs
 from mmvrec.benchmark.paper_tables import (
@@ -81,7 +81,9 @@ def benchmark(
     batches = [batch for entry in entries for batch in plan_batches(entry, episodes, seed)]
     run_batches(batches, log, seed)
     comparison = compare(
-        accuracies_of(batches, log.results), reference or default_reference(entries)
+        accuracies_of(batches, log.results),
+        reference or default_reference(entries),
+        queries_of(batches),
     )
     comparison['seed'] = seed
     comparison['weights'], comparison['random_weights'] = {}, {}

@@ -26,19 +26,17 @@ def run(args: argparse.Namespace) -> int:
     images = image_files(args.images)
     _check_outputs(args)
     # Libraries that take seconds to be imported are not needed to say that there is no image.
-    from mmvrec.apis.finding import find_instances
     from mmvrec.apis.output import check_display
     from mmvrec.cli.saved_models import open_model
 
     _check_overwriting(args, images)
     if args.show:
         check_display()
-    given = None if args.boxes is None else _read_boxes(args, images)
+    given = read_boxes(args, images)
     inferencer = open_model(args)
-    if given is None and inferencer.finder is not None and not args.whole_images:
-        given = find_instances(inferencer.finder, images)
-    if given is None:
-        check_question(args, inferencer)
+    given = given or instances_without_boxes(args, inferencer, images)
+    if args.early_exit:
+        inferencer.fit_early_exit()
     answers = inferencer(
         images,
         given,
@@ -113,24 +111,33 @@ def _check_overwriting(args: argparse.Namespace, images: list[str]) -> None:
     refuse_overwriting(files, inputs)
 
 
-def check_question(args: argparse.Namespace, inferencer: 'DefectInferencer') -> None:
-    """Refuse to classify whole images where only regions of images were enrolled.
+def instances_without_boxes(
+    args: argparse.Namespace, inferencer: 'DefectInferencer', images: list[str]
+) -> list:
+    """Find the instances of every image, where the model can; else they are the images.
 
     Raises:
-        ValueError: it would be so.
+        ValueError: only regions of images were enrolled, and whole images would be classified.
     """
+    if inferencer.finder is not None and not args.whole_images:
+        from mmvrec.apis.two_stage import find_instances
+
+        return find_instances(inferencer, images)
     data = inferencer.enrolled.data
-    if args.boxes is None and not args.whole_images and data and data.kind == 'regions':
+    if not args.whole_images and data and data.kind == 'regions':
         raise ValueError(
             f'{args.model} has learnt regions of images ({data.size_text}), whole images would be '
             'taken for anything; say where the instances are (--boxes), enroll with --find, or '
             'give --whole-images to '
             'classify them all the same'
         )
+    return [None] * len(images)
 
 
-def _read_boxes(args: argparse.Namespace, images: list[str]) -> list:
-    """Read ``--boxes`` for every image but those that the inferencer will refuse."""
+def read_boxes(args: argparse.Namespace, images: list[str]) -> list | None:
+    """Read ``--boxes``, if given, for every image but those that the inferencer will refuse."""
+    if args.boxes is None:
+        return None
     from mmvrec.apis.instance_files import read_instances
     from mmvrec.utils.images import read_header
 

@@ -1,16 +1,24 @@
-"""``mmvrec doctor``: is everything there, and does it fit together?"""
+"""``mmvrec doctor``: is everything there, and does it fit together?
+
+What takes seconds to be imported is looked at from outside, by its metadata and files; ``--full``
+imports it.
+"""
 
 import argparse
+import ctypes
+import os
 import platform
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
 
-import torch
+from packaging.requirements import Requirement
 
-import mmvrec
-from mmvrec.models.backbones.embedded import EMBEDDED
-from mmvrec.models.backbones.packaged import PACKAGED
-from mmvrec.models.backbones.weights import (
+from mmvrec.utils.files import sha256_file
+from mmvrec.version import __version__
+from mmvrec.weights.embedded import EMBEDDED
+from mmvrec.weights.licences import commercial_use
+from mmvrec.weights.lookup import (
     CONVERTED,
     PUBLISHED,
     describe_weights,
@@ -18,8 +26,7 @@ from mmvrec.models.backbones.weights import (
     licence_of,
     weights_folders,
 )
-from mmvrec.structures.licences import commercial_use
-from mmvrec.utils.files import sha256_file
+from mmvrec.weights.packaged import PACKAGED
 
 #: Packages, and the versions that are tested together.
 TESTED = {
@@ -30,18 +37,19 @@ TESTED = {
     'mmpretrain': '1.2.0',
     'timm': '1.0.31',
 }
+#: Modules of these that mmvrec imports.
+MODULES = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmpretrain', 'timm')
 #: Weights that configs name and the package does not have: backbones, and CLIP for its text tower.
 NAMED_IN_CONFIGS = (*CONVERTED, 'ViT-L-14.pt')
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is found; 1 where something must be done."""
-    print(f'mmvrec {mmvrec.__version__}, Python {platform.python_version()}, {platform.platform()}')
-    problems = [*check_packages(), *check_imports(), *check_weights()]
-    if torch.cuda.is_available():
-        print(f'  device: {torch.cuda.get_device_name()}')
-    else:
-        print(f'  device: CPU, {torch.get_num_threads()} threads')
+    print(f'mmvrec {__version__}, Python {platform.python_version()}, {platform.platform()}')
+    check_modules = check_imports if args.full else check_installed_modules
+    problems = [*check_packages(), *check_modules(), *check_weights()]
+    gpu = imported_gpu() if args.full else installed_gpu()
+    print(f'  device: {gpu or f"CPU, {os.cpu_count()} cores"}')
     for problem in problems:
         print(f'PROBLEM: {problem}')
     print(f'{len(problems)} problems' if problems else 'everything is in order')
@@ -70,15 +78,54 @@ def check_packages() -> list[str]:
     return problems
 
 
+def check_installed_modules() -> list[str]:
+    """List modules that are not there, and a torchvision that was built for another torch."""
+    problems = [
+        f'{name} has no files; install the tested versions'
+        for name in MODULES
+        if find_spec(name) is None
+    ]
+    torch, torchvision = installed('torch'), installed('torchvision')
+    for requirement in map(Requirement, requires('torchvision') if torch and torchvision else ()):
+        if requirement.name == 'torch' and not requirement.specifier.contains(torch, True):
+            problems.append(
+                f'torchvision {torchvision} needs {requirement}, installed is torch {torch}; '
+                'install the tested versions'
+            )
+    return problems
+
+
 def check_imports() -> list[str]:
     """List packages that cannot be imported, as torch and torchvision that do not match."""
     problems = []
-    for name in ('torchvision', 'mmcv', 'mmpretrain'):
+    for name in MODULES:
         try:
             import_module(name)
         except Exception as error:
             problems.append(f'{name} cannot be imported: {error}; install the tested versions')
     return problems
+
+
+def installed_gpu() -> str | None:
+    """Name of the first GPU by NVIDIA's driver; None where there is none, or torch has no CUDA."""
+    if '+cpu' in (installed('torch') or ''):
+        return None
+    try:
+        driver = ctypes.CDLL('nvcuda.dll' if os.name == 'nt' else 'libcuda.so.1')
+    except OSError:
+        return None
+    name = ctypes.create_string_buffer(256)
+    # Each gives 0 where it succeeds.
+    if driver.cuInit(0) or driver.cuDeviceGetName(name, len(name), 0):
+        return None
+    return f'{name.value.decode(errors="replace")}, by its driver'
+
+
+def imported_gpu() -> str | None:
+    """Name of the first GPU by torch; None where there is none."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def check_weights() -> list[str]:

@@ -9,6 +9,7 @@ from mmvrec.apis.records import records_of_dataset
 from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import build_dataset
 from mmvrec.deployment.export import export_classifier
+from mmvrec.deployment.quantisation import ExpectedAccuracy
 from mmvrec.deployment.samples import Samples, dataset_samples, picture_samples
 from mmvrec.deployment.saved_model import exportable
 from mmvrec.utils.files import check_output
@@ -50,11 +51,9 @@ def _eight_bits(report: dict) -> str:
     text = f'{report["layers"] - len(kept)} of {report["layers"]} layers in eight bits'
     if kept:
         text += f', in float32 {", ".join(kept)}'
-    if estimate['fp32'] is None:
+    if estimate is None:
         return f'{text}; no class has two instances, so that its accuracy cannot be estimated'
-    return (
-        f'{text}; leave-one-out accuracy {estimate["int8"]:.1f} %, {estimate["fp32"]:.1f} % before'
-    )
+    return f'{text}; expected accuracy {ExpectedAccuracy(**estimate)}'
 
 
 def _samples(inferencer: DefectInferencer, args: argparse.Namespace) -> Samples:

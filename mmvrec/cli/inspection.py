@@ -22,11 +22,11 @@ from mmvrec.datasets.inspection import (
     print_sentences,
     print_sources,
 )
-from mmvrec.structures.licences import commercial_use
 from mmvrec.utils.files import check_output, write_json
 from mmvrec.utils.outputs import refuse_overwriting
 from mmvrec.utils.text import printable, rich_text
 from mmvrec.visualization.contact_sheet import draw_dataset_sheet
+from mmvrec.weights.licences import commercial_use
 
 #: Image sizes that are printed; the JSON file has all.
 _SIZES_SHOWN = 5

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from mmvrec.cli.question_arguments import add_question_arguments, add_suggest_arguments
 from mmvrec.cli.serve_arguments import add_serve_command
 from mmvrec.utils.arguments import KeyValueAction, add_import_option
 from mmvrec.utils.text import error_line
@@ -21,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument('--version', action='version', version=f'mmvrec {__version__}')
     commands = main_parser.add_subparsers(dest='command', required=True)
     checks = commands.add_parser('doctor', help='versions, device and weights, and what to do')
+    checks.add_argument('--full', action='store_true', help='import the packages too: seconds')
     checks.set_defaults(module='doctor')
     add_enroll_arguments(
         commands.add_parser('enroll', help='learn the classes of a dataset, save a model')
@@ -30,6 +32,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add_find_arguments(
         commands.add_parser('find', help='find where defects are, with a model that can')
+    )
+    add_suggest_arguments(
+        commands.add_parser('suggest', help='which unlabelled instances to label next, and why')
     )
     add_report_arguments(
         commands.add_parser('report', help='a page about a saved model on a labelled dataset')
@@ -59,9 +64,9 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
     add_dataset_options(command)
     command.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={})
     command.add_argument('--calibrate', action='store_true', help='five more fits, honest scores')
-    command.add_argument(
-        '--find', action='store_true', help='learn to find instances in whole images too'
-    )
+    command.add_argument('--find', action='store_true', help='learn to find instances, too')
+    clean = 'enroll up to N clean regions of a photo as "no defect" (default: 6 with --find)'
+    command.add_argument('--no-defect', type=int, metavar='N', help=clean)
     add_import_option(command)
     command.add_argument('--device')
     command.set_defaults(module='enroll')
@@ -69,39 +74,15 @@ def add_enroll_arguments(command: argparse.ArgumentParser) -> None:
 
 def add_classify_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mmvrec classify``."""
-    command.add_argument('model', metavar='MODEL.safetensors')
-    command.add_argument(
-        'images',
-        nargs='+',
-        help='image files, folders or patterns; an image is one instance, unless --boxes, or the '
-        'model was enrolled with --find',
-    )
-    command.add_argument(
-        '--boxes',
-        metavar='COCO.json',
-        help='COCO annotations; or detections: COCO results, predictions.json of Ultralytics, or '
-        "the pickle of MMDetection's tools/test.py --out",
-    )
-    command.add_argument(
-        '--image-file', metavar='COCO.json', help='names of the images, for COCO results'
-    )
-    command.add_argument(
-        '--score-threshold',
-        type=float,
-        default=0.3,
-        help='detections with lower scores are left out (default: %(default)s)',
-    )
-    command.add_argument(
-        '--whole-images',
-        action='store_true',
-        help='classify whole images though regions were enrolled, or the model could find them',
-    )
+    add_question_arguments(command)
     command.add_argument(
         '--max-error',
         type=float,
         default=0.02,
         help='share of wrong answers allowed among those called sure (default: %(default)s)',
     )
+    early = 'leave views out where the first few decide; fitted on what is enrolled'
+    command.add_argument('--early-exit', action='store_true', help=early)
     add_result_options(command)
     add_import_option(command)
     command.add_argument('--device')

@@ -5,6 +5,7 @@ import argparse
 from mmvrec.apis import DefectInferencer
 from mmvrec.cli.imports import import_modules
 from mmvrec.datasets.build import build_dataset
+from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.utils.files import check_output
 from mmvrec.utils.outputs import refuse_overwriting
 
@@ -17,8 +18,7 @@ def run(args: argparse.Namespace) -> int:
     inferencer = DefectInferencer.load(args.model, device=args.device, allow=allow)
     dataset = build_dataset(args.format, args.data_root, args.options)
     numbers = inferencer.report(dataset, args.out, language=args.language)
-    print(
-        f'{args.out}: accuracy {numbers["accuracy"]:.2f} % of {numbers["instances"]} instances, '
-        f'{numbers["unknown"]:.1f} % called unknown'
-    )
+    number = numbers['instances']
+    right, unknown = (round(number * numbers[key] / 100) for key in ('accuracy', 'unknown'))
+    print(f'{args.out}: right: {Proportion.of(right, number)}; {unknown} called unknown')
     return 0

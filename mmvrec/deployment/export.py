@@ -1,24 +1,27 @@
 """From a fitted classifier to one ONNX file that is checked on real views."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
-from mmvrec.deployment.early_exit import exit_steps, fit_margin, view_order
+from mmvrec.apis.instance_facts import InstanceFacts
 from mmvrec.deployment.graph import write_graph
 from mmvrec.deployment.heads import exported_head
 from mmvrec.deployment.onnx_file import Exported, write_exported
 from mmvrec.deployment.parity import check_parity
 from mmvrec.deployment.precision import to_half
-from mmvrec.deployment.quantisation import LeaveOneOut, quantised_graph
+from mmvrec.deployment.quantisation import quantised_graph
 from mmvrec.deployment.samples import Samples, exported_views
 from mmvrec.deployment.sessions import ENGINES, PRECISIONS, Session
+from mmvrec.fewshot.early_exit import view_order
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings
+from mmvrec.fewshot.leaving_early import check_can_leave, fit_early_exit, require_early_exit
+from mmvrec.fewshot.left_out_heads import LeftOutHeads
 from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.backbones.base import ViewBackbone
 from mmvrec.models.heads import FewShotHead
@@ -41,6 +44,8 @@ class Exportable:
         support (SupportSet, optional): what the head was fitted on. None: not known.
         build_head (Callable): gives a new head, for the leave-one-out estimate of int8.
         training (TrainingSettings): how it is trained.
+        facts (Sequence[InstanceFacts | None]): what else is known of the support, by which
+            instances are warned of. Defaults to nothing.
     """
 
     backbone: ViewBackbone
@@ -52,6 +57,7 @@ class Exportable:
     support: SupportSet | None
     build_head: Callable[[], FewShotHead]
     training: TrainingSettings
+    facts: Sequence[InstanceFacts | None] = ()
 
 
 def export_classifier(
@@ -76,7 +82,7 @@ def export_classifier(
         precision (str): ``fp32`` (default); ``fp16``, weights and arithmetic in half precision;
             ``int8``, see :func:`quantised_graph`.
         early_exit (bool): whether the runtime may leave views out, see
-            :mod:`mmvrec.deployment.early_exit`. Defaults to False.
+            :mod:`mmvrec.fewshot.early_exit`. Defaults to False.
 
     Returns:
         dict[str, object]: the report of :func:`check_parity`, for ``int8`` what was quantised, and
@@ -91,9 +97,9 @@ def export_classifier(
     info = {**_info(source, settings), 'engine': engine, 'precision': precision}
     left_out = None
     if early_exit or precision == 'int8':
-        left_out = LeaveOneOut(source.support, source.build_head, source.training)
+        left_out = LeftOutHeads(source.support, source.build_head, source.training)
     if early_exit:
-        info['early_exit'] = _early_exit(info, left_out, source.support)
+        info['early_exit'] = _early_exit(source, info['views'], left_out)
     reference = _reference(source.backbone, samples)
     with TemporaryDirectory() as folder:
         graph = Path(folder) / 'graph.onnx'
@@ -118,26 +124,16 @@ def export_classifier(
     return report
 
 
-def _early_exit(info: dict, left_out: LeaveOneOut, support: SupportSet) -> dict[str, object]:
+def _early_exit(source: Exportable, views: dict, left_out: LeftOutHeads) -> dict[str, object]:
     """What the runtime needs to leave views out."""
-    head = info['head']
-    if head['merge_views'] != 'logits' or head['groups'] > 1 or head['view_indices'] is not None:
-        raise ValueError(
-            "views can stop early where a head averages the logits of all of them: merge_views='"
-            "logits', without groups and view_indices"
-        )
-    order = view_order(info['views'])
-    steps = exit_steps(len(order))
-    typical = [left_out.typicality(support.feats, order[:step]) for step in steps]
-    thresholds = [float(np.quantile(t, info['quantile'])) if len(t) else 0.0 for t in typical]
-    known = np.stack(typical, 1) >= thresholds if steps else None
-    margin, views = fit_margin(*left_out.view_logits(support.feats), order, known)
-    if margin is None:
-        raise ValueError(
-            f'views cannot stop early: of {len(order)}, none can be left out without that right '
-            'labels of the support are lost, or no class has two instances'
-        )
-    return {'margin': margin, 'thresholds': thresholds, 'expected_views': views}
+    early_exit = require_early_exit(
+        fit_early_exit(left_out, source.support.feats, view_order(views), source.quantile)
+    )
+    return {
+        'margin': early_exit.margin,
+        'thresholds': list(early_exit.thresholds),
+        'expected_views': early_exit.expected_views,
+    }
 
 
 def _check_request(
@@ -161,8 +157,12 @@ def _check_request(
             'a unified model that is told the product cannot be exported; export one with a head '
             "per task, or with unified='product_unknown'"
         )
-    if early_exit and source.support is None:
-        raise ValueError('early exit is fitted on the support, which a checkpoint does not hold')
+    if early_exit:
+        check_can_leave(source.fitted.head)
+        if source.support is None:
+            raise ValueError(
+                'early exit is fitted on the support, which a checkpoint does not hold'
+            )
     if precision == 'int8' and (source.support is None or not samples.support_rows):
         raise ValueError(
             'int8 is calibrated on the images of the support; name the dataset that the classes '
@@ -182,6 +182,8 @@ def _info(source: Exportable, head: dict) -> dict[str, object]:
         'temperature': fitted.temperature,
         'threshold': fitted.threshold,
         'quantile': source.quantile,
+        'held_out': [asdict(answer) for answer in fitted.held_out],
+        'facts': [None if facts is None else asdict(facts) for facts in source.facts],
         'head': head,
         'views': exported_views(source.pipeline),
         'weights': {part: where.to_dict() for part, where in source.provenance.items()},

@@ -1,12 +1,18 @@
 """ONNX graphs in half precision and in eight bits."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from mmvrec.deployment.sessions import Session
+
 #: Operations whose weights are quantised; products of activations (attention) stay in float32.
 _QUANTISED = ('Conv', 'Gemm', 'MatMul')
+#: Activations that become part of the range of the layer before them.
+_ABSORBED = ('Clip', 'Relu')
+#: Layers in a row that are compared together.
+_NEIGHBOURS = 4
 #: Views that layers are compared on.
 _COMPARED = 4
 
@@ -56,17 +62,22 @@ def to_int8(
     path: str | Path,
     batches: Iterable[np.ndarray],
     kept: Collection[str] = (),
+    ranges: str | Path | None = None,
 ) -> None:
     """Write a graph whose layers compute in eight bits, post-training quantised.
 
     Quantise and dequantise nodes (QDQ) around every layer: weights int8 by output channel,
-    activations uint8 over the range that they have on the batches.
+    activations uint8 over the range that they have on the batches. An activation behind a layer
+    (ReLU6) becomes part of its range: quantised before it, most of the 256 levels would be those
+    that it cuts off.
 
     Args:
         graph (str | Path): of :func:`prepare`.
         path (str | Path): the file to write.
         batches (Iterable[np.ndarray]): views, uint8, (V, 4 or 3, S, S).
         kept (Collection[str]): layers that stay in float32. Defaults to none.
+        ranges (str | Path, optional): file of the ranges of activations; written where it is not
+            there yet, else read instead of looking at the batches. Defaults to None.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
@@ -82,44 +93,39 @@ def to_int8(
         graph,
         path,
         Reader(),
-        op_types_to_quantize=list(_QUANTISED),
+        op_types_to_quantize=[*_QUANTISED, *_ABSORBED],
         nodes_to_exclude=list(kept),
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         extra_options={'MatMulConstBOnly': True},
+        calibration_cache_path=ranges,
     )
 
 
 def by_damage(
-    graph: str | Path, quantised: str | Path, layers: Collection[str], views: np.ndarray
+    graph: str | Path, ranges: str | Path, layers: Sequence[str], views: np.ndarray
 ) -> list[str]:
-    """Layers in the order of what quantisation does to them, the worst first.
+    """Layers in the order of what eight bits do to the features, the worst first.
+
+    Neighbouring layers are quantised together, all others left as they are; what counts is how far
+    the features move.
 
     Args:
         graph (str | Path): of :func:`prepare`.
-        quantised (str | Path): of :func:`to_int8`, nothing kept.
-        layers (Collection[str]): those that :func:`prepare` has named.
+        ranges (str | Path): that :func:`to_int8` has written.
+        layers (Sequence[str]): those that :func:`prepare` has named.
         views (np.ndarray): uint8, (V, 4 or 3, S, S).
 
     Returns:
-        list[str]: names; the measure is the signal over the noise that rounding makes of input and
-        output of a layer, the smaller of both.
+        list[str]: their names.
     """
-    import onnx
-    from onnxruntime.quantization import qdq_loss_debug as debug
-
-    augmented = Path(quantised).with_suffix('.outputs.onnx')
-    debug.modify_model_output_intermediate_tensors(
-        quantised, augmented, [*_QUANTISED, 'QuantizeLinear']
-    )
-    reader = iter([{'views': views[:_COMPARED]}])
-    pairs = debug.create_activation_matching(debug.collect_activations(augmented, reader))
-    measure = debug.compute_signal_to_quantization_noice_ratio
-    signal = {k: measure(v['pre_qdq'], v['post_qdq']) for k, v in pairs.items()}
-    damage = {
-        node.name: min(signal.get(name, np.inf) for name in (*node.input, *node.output))
-        for node in onnx.load(graph, load_external_data=False).graph.node
-        if node.name in layers
-    }
-    return sorted(damage, key=damage.__getitem__)
+    expected = Session(graph)(views[:_COMPARED])
+    path = Path(graph).with_suffix('.group.onnx')
+    damage: dict[tuple[str, ...], float] = {}
+    for begin in range(0, len(layers), _NEIGHBOURS):
+        group = tuple(layers[begin : begin + _NEIGHBOURS])
+        to_int8(graph, path, (), set(layers) - set(group), ranges)
+        moved = Session(path)(views[:_COMPARED]) - expected
+        damage[group] = float(np.square(moved).sum())
+    return [name for group in sorted(damage, key=damage.get, reverse=True) for name in group]

@@ -24,4 +24,5 @@ def exportable(inferencer: DefectInferencer) -> Exportable:
         support=make_support(inferencer.model, {inferencer.task: inferencer.bank}),
         build_head=inferencer.model.build_head,
         training=TrainingSettings.from_config(inferencer.cfg),
+        facts=inferencer.enrolled.facts,
     )

@@ -49,14 +49,11 @@ class DetectedDefectMetric(BaseMetric):
     :class:`FewShotAccuracy`; those of each task follow as ``fewshot/<task>/…``.
 
     Args:
-        collect_device (str): ``cpu`` or ``gpu``, as of MMEngine's metrics. Defaults to ``cpu``.
-        prefix (str, optional): replaces ``fewshot``.
+        collect_device, prefix, collect_dir: as of MMEngine's ``BaseMetric``; ``prefix`` replaces
+            ``fewshot``.
     """
 
     default_prefix = 'fewshot'
-
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None):
-        super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Note what each detection is taken for.

@@ -35,14 +35,11 @@ class FewShotAccuracy(BaseMetric):
     ``fewshot/<task>/episodes``; ``fewshot/weights`` says where the backbone's weights come from.
 
     Args:
-        collect_device (str): ``cpu`` or ``gpu``, as of MMEngine's metrics. Defaults to ``cpu``.
-        prefix (str, optional): replaces ``fewshot``.
+        collect_device, prefix, collect_dir: as of MMEngine's ``BaseMetric``; ``prefix`` replaces
+            ``fewshot``.
     """
 
     default_prefix = 'fewshot'
-
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None):
-        super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Note whether each sample is right.

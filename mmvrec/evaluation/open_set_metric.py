@@ -1,7 +1,7 @@
 """Open-set recognition: AUROC of unknown defects, and how many are rejected."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -30,14 +30,11 @@ class OpenSetAUROC(BaseMetric):
       support instances.
 
     Args:
-        collect_device (str): ``cpu`` or ``gpu``, as of MMEngine's metrics. Defaults to ``cpu``.
-        prefix (str, optional): replaces ``fewshot``.
+        collect_device, prefix, collect_dir: as of MMEngine's ``BaseMetric``; ``prefix`` replaces
+            ``fewshot``.
     """
 
     default_prefix = 'fewshot'
-
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None):
-        super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Note how typical each query is of the support set.
@@ -85,12 +82,20 @@ class OpenSetAUROC(BaseMetric):
             # JSON has no NaN.
             known = (None, None) if np.isnan(mean) else (mean, deviation)
             metrics |= dict(zip((name, f'{name}_std'), known, strict=True))
-        numbers = ', '.join(
-            f'{name} {"-" if metrics[name] is None else format(metrics[name], ".2f")}'
-            for name in _NAMES
+        draws = columns.shape[1]
+        numbers = ', '.join(f'{name} {_told(metrics, name, draws)}' for name in _NAMES)
+        MMLogger.get_current_instance().info(
+            f'Unknown defects (%, mean ± standard deviation over {draws} draws): {numbers}'
         )
-        MMLogger.get_current_instance().info(f'Unknown defects (%): {numbers}')
         return metrics
+
+
+def _told(metrics: Mapping[str, float | None], name: str, draws: int) -> str:
+    if metrics[name] is None:
+        return '-'
+    # One draw says nothing of others.
+    spread = f' ± {metrics[f"{name}_std"]:.2f}' if draws > 1 else ''
+    return f'{metrics[name]:.2f}{spread}'
 
 
 def separation(rows: np.ndarray, task: str) -> tuple[float, float, float, float]:

@@ -1,6 +1,7 @@
 """From the labelled instances of one task to a fitted classifier, and to the next one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from mmvrec.fewshot.estimate import estimate
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings, fit_head
 from mmvrec.fewshot.held_out import held_out_answers, leave_out
+from mmvrec.fewshot.leaving_early import check_can_leave, fit_early_exit, require_early_exit
+from mmvrec.fewshot.left_out_heads import LeftOutHeads
+from mmvrec.fewshot.no_defect import spare_defects
 from mmvrec.fewshot.rejection import leave_one_out_threshold
 from mmvrec.fewshot.support import make_support
 from mmvrec.models.classifiers import MVRECClassifier
@@ -50,6 +54,7 @@ def fit_classifier(
     support = make_support(model, {bank.task_names[0]: bank})
     head = model.build_head().to(support.feats.device)
     head = fit_head(head, support, settings, 'Training' if progress else None)
+    spare_defects(head, support, groups)
     temperature, held_out = 1.0, ()
     if calibrate or not head.trains:
         rows, scores = leave_out(model, head, support, settings, groups, progress)
@@ -94,6 +99,36 @@ def adapt_classifier(
         head.take_over(fitted.head, [row_of.get(identity) for identity in bank.ids])
     threshold = leave_one_out_threshold(head, support.feats, support.labels, quantile)
     return FittedClassifier(head.eval(), bank.label_space, bank, fitted.temperature, threshold)
+
+
+def with_early_exit(
+    fitted: FittedClassifier,
+    model: MVRECClassifier,
+    settings: TrainingSettings,
+    quantile: float,
+    order: Sequence[int],
+) -> FittedClassifier:
+    """Let a classifier look at the first few views of an instance, where these decide.
+
+    Args:
+        fitted (FittedClassifier): of one task, with its support.
+        model (MVRECClassifier): builds heads that are fitted without some of it.
+        settings (TrainingSettings): how they are trained.
+        quantile (float): see :func:`fit_early_exit`.
+        order (Sequence[int]): of the views, see :func:`view_order`.
+
+    Returns:
+        FittedClassifier: the same with an ``early_exit``.
+
+    Raises:
+        ValueError: the head does not average the logits of all views, or none of them can be left
+            out without that right labels are lost.
+    """
+    check_can_leave(fitted.head)
+    support = make_support(model, {fitted.support.task_names[0]: fitted.support})
+    left_out = LeftOutHeads(support, model.build_head, settings)
+    early_exit = fit_early_exit(left_out, support.feats, order, quantile)
+    return replace(fitted, early_exit=require_early_exit(early_exit))
 
 
 def restore_head(

@@ -1,33 +1,31 @@
 """From a dataset to its feature bank: the slow part, done once."""
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+import sys
+from collections.abc import Iterator, Sequence, Set
+from itertools import chain
 
-import numpy as np
 import torch
-from mmengine.dist import (
-    all_gather_object,
-    broadcast_object_list,
-    get_dist_info,
-    is_main_process,
-)
+from mmengine.dist import get_dist_info, is_main_process
 from mmengine.runner.amp import autocast
 from mmpretrain.structures import DataSample
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mmvrec.fewshot.feature_cache import FeatureCache
+from mmvrec.fewshot.cache_entry import cache_entry, precision_key
+from mmvrec.fewshot.feature_cache import FeatureCache, joined
+from mmvrec.fewshot.feature_sharing import Batch, exchanged, load_shared, make_shared
 from mmvrec.models.backbones import ViewBackbone
-from mmvrec.models.backbones.precision import resolve_precision
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads.covariance_prior import check_prior
 from mmvrec.structures import FeatureBank
+from mmvrec.utils.cpu import available_cores, computing_threads, keep_freed_memory, share_cores
 
 DEFAULT_CACHE_DIR = 'work_dirs/feature_banks'
+#: What cached features can be stored as.
+CACHE_DTYPES = {'float32': torch.float32, 'float16': torch.float16}
+#: Instances whose parts are joined at once.
+_BLOCK = 1024
 
 
 def build_bank(
@@ -35,13 +33,15 @@ def build_bank(
     dataloader: DataLoader,
     cache_dir: str | None = DEFAULT_CACHE_DIR,
     fp16: bool = False,
+    cache_dtype: str = 'float32',
 ) -> FeatureBank:
     """The feature bank of a dataset: made elsewhere, cached, or extracted now.
 
     The parts of a fused backbone are cached one by one: one that is new is embedded alone, on views
     that are made once for all that are missing. In a distributed run the batches are shared out
-    among the processes, each of which gets the whole bank. Before the work a warning tells of a
-    cache that cannot be written.
+    among the processes, each of which gets the whole bank. What is cached is written while it is
+    made, and goes on where a run that was killed has stopped; the bank is the file, mapped into
+    memory. Before the work a warning tells of a cache that cannot be written.
 
     Args:
         model (MVRECClassifier): its backbone embeds the views.
@@ -49,6 +49,8 @@ def build_bank(
         cache_dir (str, optional): folder of cached banks. None caches nothing. Defaults to
             ``work_dirs/feature_banks``.
         fp16 (bool): embed under automatic mixed precision. Defaults to False.
+        cache_dtype (str): what cached features are stored as: ``float32`` (default) or ``float16``,
+            half as large, which a bank of one backbone keeps.
 
     Returns:
         FeatureBank: one entry per instance, in dataset order, on the CPU.
@@ -58,38 +60,58 @@ def build_bank(
         return dataset.bank
     _check_precision(model, fp16)
     check_prior(model.head_cfg, model.backbone)
-    records = [dataset.get_data_info(i) for i in range(len(dataset))]
+    feats = _cached_features(model, dataloader, cache_dir, fp16, cache_dtype)
+    # Field by field, as records may hold polygons.
+    records = (dataset.get_data_info(i) for i in range(len(dataset)))
+    labels, tasks, ids = zip(
+        *((r['gt_label'], sys.intern(r['task']), r['instance_id']) for r in records), strict=True
+    )
     return FeatureBank(
-        feats=_cached_features(model, dataloader, cache_dir, fp16),
-        labels=torch.tensor([r['gt_label'] for r in records]),
-        tasks=[r['task'] for r in records],
-        ids=[r['instance_id'] for r in records],
+        feats=feats,
+        labels=torch.tensor(labels),
+        tasks=list(tasks),
+        ids=list(ids),
         class_names=dict(dataset.task_classes),
     )
 
 
 def _cached_features(
-    model: MVRECClassifier, dataloader: DataLoader, cache_dir: str | None, fp16: bool
+    model: MVRECClassifier,
+    dataloader: DataLoader,
+    cache_dir: str | None,
+    fp16: bool,
+    cache_dtype: str,
 ) -> Tensor:
     """Features of a dataset, (M, V, C); only what no cache has is embedded."""
+    if cache_dir is None:
+        return extract_features(model, dataloader, fp16)
     dataset, parts = dataloader.dataset, model.backbone.parts()
-    caches = [None] * len(parts)
-    if cache_dir is not None:
-        precision = _precision_key(model, fp16)
-        caches = [
-            FeatureCache(*_cache_entry(part, precision, dataset, cache_dir)) for part in parts
-        ]
-    found = [_load_shared(cache, len(dataset)) for cache in caches]
+    settings = precision_key(model, fp16), cache_dtype
+    caches = [FeatureCache(*cache_entry(part, *settings, dataset, cache_dir)) for part in parts]
+    found = [load_shared(cache, len(dataset)) for cache in caches]
     missing = [index for index, feats in enumerate(found) if feats is None]
     if missing:
-        saved = [i for i in missing if caches[i] and is_main_process() and caches[i].is_writable()]
         wanted = [parts[index] for index in missing]
-        feats = extract_features(model, dataloader, fp16, parts=wanted)
-        for index, own in zip(missing, feats.split([p.out_dims for p in wanted], -1), strict=True):
-            found[index] = own
-            if index in saved:
-                caches[index].save(own)
-    return model.backbone.join(found)
+
+        def embed(done: set[int]) -> Iterator[Batch]:
+            return iter_all_features(model, dataloader, fp16, parts=wanted, done=done)
+
+        made = make_shared(
+            [caches[index] for index in missing],
+            [part.out_dims for part in wanted],
+            len(dataset),
+            embed,
+            CACHE_DTYPES[cache_dtype],
+        )
+        for index, feats in zip(missing, made, strict=True):
+            found[index] = feats
+    if parts[0] is model.backbone:
+        return found[0]
+    blocks = zip(*(feats.split(_BLOCK) for feats in found), strict=True)
+    shape = (*found[0].shape[:-1], model.backbone.out_dims)
+    joins = (model.backbone.join([feats.float() for feats in block]) for block in blocks)
+    rows = torch.arange(len(dataset)).split(_BLOCK)
+    return joined(zip(rows, joins, strict=True), shape)
 
 
 @torch.no_grad()
@@ -99,6 +121,7 @@ def iter_features(
     fp16: bool = False,
     progress: bool = True,
     parts: Sequence[ViewBackbone] | None = None,
+    done: Set[int] = frozenset(),
 ) -> Iterator[tuple[list[DataSample], Tensor]]:
     """Embed the batches of a dataset, one after the other.
 
@@ -108,6 +131,10 @@ def iter_features(
         fp16 (bool): embed under automatic mixed precision. Defaults to False.
         progress (bool): show a progress bar. Defaults to True.
         parts (Sequence[ViewBackbone], optional): see :meth:`MVRECClassifier.extract_feat`.
+        done (Set[int]): positions of instances; batches of these alone are left out. Defaults to
+            none.
+
+    Workers that load and threads that compute are no more than the cores in all.
 
     Yields:
         tuple[list[DataSample], Tensor]: the samples of a batch as the dataset gives them, and their
@@ -118,14 +145,22 @@ def iter_features(
             model with a precision of its own.
     """
     _check_precision(model, fp16)
-    for samples, feats in _one_behind(_embedded(model, dataloader, fp16, progress, parts)):
-        _check_finite(feats, samples)
-        yield samples, feats
+    on_cpu = model.data_preprocessor.device.type == 'cpu'
+    if on_cpu:
+        keep_freed_memory()
+    workers, threads = share_cores(
+        dataloader.num_workers, torch.get_num_threads(), available_cores()
+    )
+    loader = _own_batches(dataloader, done, workers, pinned=not on_cpu)
+    with computing_threads(threads):
+        for samples, feats in _one_behind(_embedded(model, loader, fp16, progress, parts)):
+            _check_finite(feats, samples)
+            yield samples, feats
 
 
 def _embedded(
     model: MVRECClassifier,
-    dataloader: DataLoader,
+    loader: DataLoader,
     fp16: bool,
     progress: bool,
     parts: Sequence[ViewBackbone] | None,
@@ -137,8 +172,7 @@ def _embedded(
         model.backbone.init_weights()
         check_prior(model.head_cfg, model.backbone)
     device = model.data_preprocessor.device
-    batches = _own_batches(dataloader, pinned=device.type == 'cuda')
-    for batch in _with_progress(batches, dataloader.dataset, progress):
+    for batch in _with_progress(loader, progress):
         samples = batch['data_samples']
         data = model.data_preprocessor(batch)
         with autocast(device_type=device.type, enabled=fp16):
@@ -174,6 +208,25 @@ def _arrived(
     return samples, feats
 
 
+def iter_all_features(
+    model: MVRECClassifier,
+    dataloader: DataLoader,
+    fp16: bool = False,
+    progress: bool = True,
+    parts: Sequence[ViewBackbone] | None = None,
+    done: Set[int] = frozenset(),
+) -> Iterator[Batch]:
+    """Embed a dataset; arguments as of :func:`iter_features`.
+
+    Yields:
+        tuple: positions of instances in the dataset, and their features, float32, (B, V, C), on the
+        CPU. In a distributed run the same for every process, whoever has embedded them.
+    """
+    batches = iter_features(model, dataloader, fp16, progress, parts, done)
+    own = (([sample.sample_idx for sample in samples], feats) for samples, feats in batches)
+    return exchanged(own, _batches(dataloader, done))
+
+
 def extract_features(
     model: MVRECClassifier,
     dataloader: DataLoader,
@@ -186,36 +239,35 @@ def extract_features(
     Returns:
         Tensor: float32, (M, V, C), in dataset order, on the CPU of every process.
     """
-    indices: list[int] = []
-    batches: list[np.ndarray] = []
-    for samples, feats in iter_features(model, dataloader, fp16, progress, parts):
-        indices += [sample.sample_idx for sample in samples]
-        batches.append(feats.numpy())
-    gathered = all_gather_object((indices, batches))
-    order = np.concatenate([np.array(i, dtype=int) for i, _ in gathered])
-    feats = np.concatenate([batch for _, own in gathered for batch in own])
-    return torch.from_numpy(feats[np.argsort(order)])
+    batches = iter_all_features(model, dataloader, fp16, progress, parts)
+    first = next(batches)
+    return joined(chain([first], batches), (len(dataloader.dataset), *first[1].shape[1:]))
 
 
-def _own_batches(dataloader: DataLoader, pinned: bool) -> DataLoader:
+def _batches(dataloader: DataLoader, done: Set[int]) -> list[list[int]]:
+    """The batches of a dataset but for those whose instances are done."""
+    return [batch for batch in dataloader.batch_sampler if not done >= {*batch}]
+
+
+def _own_batches(dataloader: DataLoader, done: Set[int], workers: int, pinned: bool) -> DataLoader:
     """The batches of this process: every n-th, so that they are those of a single process.
 
     Page-locked memory is copied to a GPU while it works.
     """
     rank, world = get_dist_info()
-    batches = list(dataloader.batch_sampler)
+    batches = _batches(dataloader, done)
     return DataLoader(
         dataloader.dataset,
         batch_sampler=batches[rank::world],
-        num_workers=dataloader.num_workers,
+        num_workers=workers,
         collate_fn=dataloader.collate_fn,
         worker_init_fn=dataloader.worker_init_fn,
         pin_memory=pinned,
     )
 
 
-def _with_progress(loader: DataLoader, dataset, progress: bool) -> Iterator[dict]:
-    description = f'Embedding {len(dataset)} instances'
+def _with_progress(loader: DataLoader, progress: bool) -> Iterator[dict]:
+    description = f'Embedding {len(loader.dataset)} instances'
     hidden = not (progress and is_main_process())
     return track(loader, description, total=len(loader), disable=hidden)
 
@@ -236,69 +288,3 @@ def _check_finite(feats: Tensor, samples: list) -> None:
             f'the features of instances {ids[:5]} are NaN or infinite; check the weights, and run '
             'without --amp'
         )
-
-
-def _cache_entry(
-    backbone: ViewBackbone, precision: str, dataset, cache_dir: str
-) -> tuple[Path, dict[str, str]]:
-    """File and key of a dataset's features of one backbone.
-
-    What is set by hand is in the name of the file, so that each setting has its own; what these
-    lead to, the content of images and weights, is in the key only, so that a file is replaced when
-    it changes.
-    """
-    settings = {
-        'views': json.dumps([_description(t) for t in dataset.pipeline.transforms]),
-        'precision': precision,
-    }
-    key = {**settings, **backbone.cache_key(), 'instances': dataset.fingerprint()}
-    provenance = backbone.provenance
-    where = {
-        **{name: value for name, value in key.items() if name not in ('weights', 'instances')},
-        'data_root': _place(dataset.data_root, cache_dir),
-        'dataset': dataset.settings,
-        'source': 'random' if provenance.is_random else provenance.source,
-    }
-    digest = hashlib.sha256(json.dumps(where, sort_keys=True, default=repr).encode()).hexdigest()
-    name = f'{dataset.NAME}-{dataset.split}-{digest[:12]}'
-    return Path(cache_dir) / f'{name}.safetensors', key
-
-
-def _precision_key(model: MVRECClassifier, fp16: bool) -> str:
-    """The arithmetic that features were made in; CPUs and GPUs have different half precisions."""
-    device = model.data_preprocessor.device
-    if fp16:
-        return f'amp on {device.type}'
-    return (
-        f'bf16 on {device.type}'
-        if resolve_precision(model.precision, device) == 'bf16'
-        else 'float32'
-    )
-
-
-def _place(data_root: str, cache_dir: str) -> str:
-    """Where the data lie, as seen from the cache: the same when both are moved together."""
-    if not data_root:
-        return ''
-    try:
-        return os.path.relpath(data_root, cache_dir)
-    except ValueError:  # On another drive.
-        return os.path.abspath(data_root)
-
-
-def _description(transform: Callable) -> str:
-    """A transform with its settings, the same in every run."""
-    if hasattr(transform, '__qualname__'):
-        return transform.__qualname__
-    if type(transform).__repr__ is object.__repr__:
-        return f'{type(transform).__qualname__}({sorted(vars(transform).items())})'
-    return repr(transform)
-
-
-def _load_shared(cache: FeatureCache | None, num_instances: int) -> Tensor | None:
-    """Cached features, read by the main process and handed to the others."""
-    if cache is None:
-        return None
-    found = [cache.load(num_instances) if is_main_process() else None]
-    broadcast_object_list(found)
-    return found[0]

@@ -1,5 +1,6 @@
 """A classifier that is fitted: what loops yield, the inferencer owns, files store, reports read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -7,10 +8,14 @@ from torch import Tensor
 
 from mmvrec.fewshot.estimate import SupportEstimate
 from mmvrec.fewshot.held_out import HeldOutAnswer
+from mmvrec.fewshot.leaving_early import EarlyExit
 from mmvrec.fewshot.rejection import similarities
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.structures import FeatureBank, LabelSpace
+
+#: Queries that are answered at once: doubles of their features are held.
+_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class FittedClassifier:
             Defaults to None.
         held_out (tuple[HeldOutAnswer, ...]): answers to support instances by heads fitted without
             them. Defaults to none.
+        early_exit (EarlyExit, optional): when an instance need not be looked at in full. Defaults
+            to None: it is.
     """
 
     head: FewShotHead
@@ -83,6 +90,7 @@ class FittedClassifier:
     product: str | None = None
     estimate: SupportEstimate | None = None
     held_out: tuple[HeldOutAnswer, ...] = ()
+    early_exit: EarlyExit | None = None
 
     def __post_init__(self):
         if self.support is not None:
@@ -115,7 +123,9 @@ class FittedClassifier:
         """
         # Heads without parameters compute where the features are.
         device = next(self.head.parameters(), feats).device
-        logits = self.head.log_scores(feats.to(device))
+        logits = torch.cat(
+            [self.head.log_scores(block.to(device)) for block in self._blocks(feats)]
+        )
         undefined = logits.isnan().any(1).nonzero().flatten().tolist()
         if undefined:
             raise ValueError(
@@ -128,7 +138,9 @@ class FittedClassifier:
 
     def similarities(self, feats: Tensor) -> Tensor | None:
         """Compute cosines with the support instances, (B, V, C) to (B, M); None without support."""
-        return None if self.support is None else similarities(feats, self.support.feats)
+        if self.support is None:
+            return None
+        return torch.cat([similarities(b, self.support.feats) for b in self._blocks(feats)])
 
     def typicality(self, feats: Tensor) -> Tensor | None:
         """How far instances are like the support, (B, V, C) to (B,); None without support.
@@ -138,7 +150,14 @@ class FittedClassifier:
         if self.support is None:
             return None
         device = next(self.head.parameters(), feats).device
-        return self.head.typicality(feats.to(device), self.support.feats.to(device)).cpu()
+        support = self.support.feats.to(device)
+        typical = [self.head.typicality(b.to(device), support) for b in self._blocks(feats)]
+        return torch.cat(typical).cpu()
+
+    def _blocks(self, feats: Tensor) -> Iterator[Tensor]:
+        """Queries that are answered at once, float32; all where they influence each other."""
+        size = len(feats) if self.head.transductive else _BLOCK
+        return (block.float() for block in feats.split(max(size, 1)))
 
     def knows(self, feats: Tensor) -> bool:
         """Tell whether an instance with these view features, (V, C), is in the support.
@@ -148,10 +167,15 @@ class FittedClassifier:
         return bool(torch.isclose(feats, self.support.feats, atol=1e-4).flatten(1).all(1).any())
 
     def are_unknown(self, feats: Tensor) -> list[bool | None]:
-        """Tell whether instances are too little typical to be known; None without threshold."""
+        """Tell whether instances are too little typical to be known; None without threshold.
+
+        One that was left early was known by the views that were looked at, (B, v, C) of V.
+        """
         typical = self.typicality(feats)
         if typical is None or self.threshold is None:
             return [None] * len(feats)
+        if self.early_exit is not None and feats.shape[1] < len(self.early_exit.order):
+            return [False] * len(feats)
         return (typical < self.threshold).tolist()
 
     def predict(self, feats: Tensor, neighbours: int = 3) -> list[Prediction]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,27 +10,11 @@ from mmvrec.fewshot.calibration import held_out_scores, leave_out_folds
 from mmvrec.fewshot.fitting import TrainingSettings
 from mmvrec.fewshot.leave_out import leave_out_blocks
 from mmvrec.fewshot.support import SupportSet
+from mmvrec.fewshot.verdicts import HeldOutAnswer
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads import FewShotHead
 from mmvrec.models.heads.scores import probabilities
 from mmvrec.structures import FeatureBank
-
-
-@dataclass(frozen=True)
-class HeldOutAnswer:
-    """What was answered to an instance by a head that had not seen it, nor others of its group.
-
-    Args:
-        id (str): of the instance.
-        label (str): its class, as it was labelled.
-        predicted (str): the answer.
-        score (float): its probability, in [0, 1].
-    """
-
-    id: str
-    label: str
-    predicted: str
-    score: float
 
 
 def leave_out(
@@ -89,27 +72,6 @@ def held_out_answers(
         HeldOutAnswer(bank.ids[row], labels[row], names[label], score)
         for row, label, score in zip(rows, classes.tolist(), best.tolist(), strict=True)
     )
-
-
-def sure_threshold(answers: Sequence[HeldOutAnswer], max_error: float) -> float | None:
-    """The least score from which on answers are sure.
-
-    Args:
-        answers (Sequence[HeldOutAnswer]): of instances not seen in fitting.
-        max_error (float): share of wrong answers that is allowed among the sure ones, in [0, 1).
-
-    Returns:
-        float | None: such that of the answers with this score or a higher one at most that share
-        is wrong, and they are as many as can be; None where the surest answer is wrong already.
-    """
-    threshold, wrong = None, 0
-    ranked = sorted(answers, key=lambda answer: -answer.score)
-    for number, answer in enumerate(ranked, start=1):
-        wrong += answer.predicted != answer.label
-        is_last = number == len(ranked) or ranked[number].score < answer.score
-        if is_last and wrong <= max_error * number:
-            threshold = answer.score
-    return threshold
 
 
 def scarcest_class(answers: Sequence[HeldOutAnswer], labels: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmvrec.fewshot.extraction import build_bank
 from mmvrec.fewshot.protocol import FewShotProtocol
 from mmvrec.models.heads.covariance_prior import CovariancePrior
 from mmvrec.models.heads.gaussian_statistics import unit_views
@@ -87,7 +86,7 @@ def measure_prior(config: Config, surfaces: Sequence[str] | None = None) -> Cova
         'pipeline': pipeline,
     }
     dataloader = Runner.build_dataloader(loader, seed=SEED)
-    bank = build_bank(model, dataloader, FewShotProtocol.from_config(config).cache_dir)
+    bank = FewShotProtocol.from_config(config).bank(model, dataloader)
     cells = list(zip(bank.tasks, bank.labels.tolist(), strict=True))
     labels = torch.tensor([sorted(set(cells)).index(cell) for cell in cells])
     return CovariancePrior(

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass, fields
 
-from mmvrec.fewshot.extraction import DEFAULT_CACHE_DIR
+from torch.utils.data import DataLoader
+
+from mmvrec.fewshot.extraction import CACHE_DTYPES, DEFAULT_CACHE_DIR, build_bank
+from mmvrec.models.classifiers import MVRECClassifier
+from mmvrec.structures import FeatureBank
 
 
 @dataclass(frozen=True)
@@ -14,15 +18,18 @@ class FewShotProtocol:
         episodes (int): draws of the support set. Defaults to 5.
         seed (int): seed of episode 0, see :class:`EpisodeSampler`. Defaults to 0.
         cache_dir (str, optional): see :func:`build_bank`.
+        cache_dtype (str): see :func:`build_bank`.
 
     Raises:
-        ValueError: a number is no whole one, or ``episodes`` is less than 1.
+        ValueError: a number is no whole one, ``episodes`` is less than 1, or ``cache_dtype`` none
+            of these types.
     """
 
     shots: int = 5
     episodes: int = 5
     seed: int = 0
     cache_dir: str | None = DEFAULT_CACHE_DIR
+    cache_dtype: str = 'float32'
 
     def __post_init__(self):
         for name in ('shots', 'episodes', 'seed'):
@@ -31,6 +38,16 @@ class FewShotProtocol:
                 raise ValueError(f'{name} must be a whole number, got {value!r}')
         if self.episodes < 1:
             raise ValueError(f'episodes must be at least 1, got {self.episodes}')
+        if self.cache_dtype not in CACHE_DTYPES:
+            raise ValueError(
+                f'cache_dtype must be one of {list(CACHE_DTYPES)}, got {self.cache_dtype!r}'
+            )
+
+    def bank(
+        self, model: MVRECClassifier, dataloader: DataLoader, fp16: bool = False
+    ) -> FeatureBank:
+        """The feature bank of a dataset, cached as the protocol says; see :func:`build_bank`."""
+        return build_bank(model, dataloader, self.cache_dir, fp16, self.cache_dtype)
 
     @classmethod
     def from_config(cls, cfg: dict, **own) -> 'FewShotProtocol':

@@ -102,7 +102,7 @@ def embedding_figure(
     """
     support = queries.select([]) if fitted.support is None else fitted.support
     parts = support.feats, queries.feats
-    raw = [fitted.head.select_views(feats).mean(1) for feats in parts]
+    raw = [fitted.head.select_views(feats).float().mean(1) for feats in parts]
     projected = [_projected(fitted, feats) for feats in raw]
     panels = [Embedding('features', *raw)]
     if not all(map(torch.equal, raw, projected)):

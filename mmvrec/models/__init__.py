@@ -1,3 +1,5 @@
+# The registry keeps MMPretrain from importing what may not be importable: it comes first.
+import mmvrec.registry  # noqa: F401
 from mmvrec.models.backbones import AlphaCLIP, FusedBackbone, TimmRegion, ViewBackbone
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.data_preprocessor import MultiViewDataPreprocessor

@@ -10,9 +10,9 @@ import torch
 
 from mmvrec.apis.embedding import EmbeddedInstances
 from mmvrec.apis.enrolled import check_spelling
-from mmvrec.apis.finding import find_instances
 from mmvrec.apis.instances import image_instances
 from mmvrec.apis.pixels import InstancePixels
+from mmvrec.apis.two_stage import find_instances
 from mmvrec.serving.annotation_file import AnnotationFile, ChangedElsewhereError
 from mmvrec.serving.bodies import Decision, Geometry
 from mmvrec.serving.photo import Answer, Photo, pictures
@@ -97,7 +97,7 @@ class Day:
         if self.given is not None:
             instances = self.given[index]
         elif inferencer.finder is not None:
-            (instances,) = find_instances(inferencer.finder, [path])
+            (instances,) = find_instances(inferencer, [path])
         elif inferencer.enrolled.data and inferencer.enrolled.data.kind == 'regions':
             return []
         else:
@@ -232,6 +232,7 @@ def joined(parts: Sequence[EmbeddedInstances]) -> EmbeddedInstances:
         np.concatenate([part.view_boxes for part in parts]),
         torch.cat([part.pictures for part in parts]),
         tuple(facts for part in parts for facts in part.facts),
+        tuple(count for part in parts for count in part.counts),
     )
 
 

@@ -2,22 +2,24 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mmvrec.structures.bank_fields import bank_fields
 from mmvrec.structures.label_space import LabelSpace
 from mmvrec.utils.array_files import read_npz
 from mmvrec.utils.files import atomic_write
 
-DEFAULT_TASK = 'default'
 #: Label of an instance without a class, such as a detector's false alarm.
 UNLABELLED = -1
 #: Classes of a task whose names are not given.
 _MOST_CLASSES = 2**16
+#: Instances that are looked at together, so that large banks need no more memory than small ones.
+_BLOCK = 1024
 
 
 @dataclass
@@ -25,7 +27,8 @@ class FeatureBank:
     """View features of M instances with their labels, tasks and ids.
 
     Args:
-        feats (Tensor): view features, float32, shape (M, V, C).
+        feats (Tensor): view features, float32, shape (M, V, C); float16 where a cache keeps them
+            so. They may lie in a file that is mapped into memory, and are never changed.
         labels (Tensor): class index within the instance's task, int64, shape (M,);
             :data:`UNLABELLED` of queries without a class, which no accuracy counts.
         tasks (list[str]): task of every instance, length M.
@@ -46,7 +49,8 @@ class FeatureBank:
     def __post_init__(self):
         self.tasks, self.ids = list(self.tasks), list(self.ids)
         check_sizes(self)
-        bad = (~torch.isfinite(self.feats).flatten(1).all(1)).nonzero().flatten().tolist()
+        finite = [torch.isfinite(part).flatten(1).all(1) for part in self.feats.split(_BLOCK)]
+        bad = (~torch.cat(finite)).nonzero().flatten().tolist()
         if bad:
             raise ValueError(
                 f'{len(bad)} instances have NaN or infinite features, the first: '
@@ -95,18 +99,30 @@ class FeatureBank:
         ]
 
     def select(self, indices: Sequence[int]) -> 'FeatureBank':
-        """Select some of the instances, in the order of ``indices``."""
+        """Select some of the instances, in the order of ``indices``: a copy, float32."""
         indices = list(indices)
         return FeatureBank(
-            feats=self.feats[indices],
+            feats=self.feats[indices].float(),
             labels=self.labels[indices],
             tasks=[self.tasks[i] for i in indices],
             ids=[self.ids[i] for i in indices],
             class_names={task: list(names) for task, names in self.class_names.items()},
         )
 
+    def rows(self, start: int, stop: int) -> 'FeatureBank':
+        """Select the instances from ``start`` up to ``stop``; their features are not copied."""
+        own = slice(start, stop)
+        return replace(
+            self,
+            feats=self.feats[own],
+            labels=self.labels[own],
+            tasks=self.tasks[own],
+            ids=self.ids[own],
+            class_names={task: list(names) for task, names in self.class_names.items()},
+        )
+
     def task(self, task: str) -> 'FeatureBank':
-        """Select the instances of one task.
+        """Select the instances of one task, without a copy where they follow one another.
 
         Raises:
             KeyError: no instance belongs to ``task``.
@@ -114,7 +130,8 @@ class FeatureBank:
         indices = [i for i, name in enumerate(self.tasks) if name == task]
         if not indices:
             raise KeyError(f'no task {task!r} in this bank; its tasks are {self.task_names}')
-        return self.select(indices)
+        start, stop = indices[0], indices[-1] + 1
+        return self.rows(start, stop) if stop - start == len(indices) else self.select(indices)
 
     def save(self, path: str | Path) -> None:
         """Write the bank as npz (see :meth:`load` for the fields)."""
@@ -205,58 +222,6 @@ def name_classes(bank: FeatureBank) -> None:
                 f'task {task!r} has {len(names)} classes {names[:20]}, but label '
                 f'{int(bad[0])} occurs; labels must be 0 to {len(names) - 1}'
             )
-
-
-def bank_fields(data: dict[str, np.ndarray], token: int) -> dict:
-    """Check the arrays of a file and make a bank's fields, see :meth:`FeatureBank.load`.
-
-    Raises:
-        ValueError: an array has the wrong shape or type, or there is no such token.
-    """
-    feats, labels = data['feats'], data['labels']
-    if not np.issubdtype(feats.dtype, np.floating):
-        raise ValueError(f'feats must be floating point, got {feats.dtype}')
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f'labels must be integers, got {labels.dtype}')
-    for key in ('labels', 'tasks', 'ids', 'class_names'):
-        if key in data and data[key].ndim != 1:
-            raise ValueError(f'{key} must be a list, one dimension, got shape {data[key].shape}')
-    if feats.ndim == 4:
-        if not 0 <= token < feats.shape[2]:
-            raise ValueError(f'token must be 0 to {feats.shape[2] - 1}, got {token}')
-        feats = feats[:, :, token]
-    tasks = [str(t) for t in data.get('tasks', [DEFAULT_TASK] * len(labels))]
-    ids = [str(i) for i in data.get('ids', range(len(labels)))]
-    return {
-        'feats': torch.from_numpy(feats.astype(np.float32)),
-        'labels': torch.from_numpy(labels.astype(np.int64)),
-        'tasks': tasks,
-        'ids': ids,
-        'class_names': split_class_names(data.get('class_names'), tasks),
-    }
-
-
-def split_class_names(names: np.ndarray | None, tasks: list[str]) -> dict[str, list[str]]:
-    """Split names by task, from ``class`` or ``task<TAB>class``; none where there are none.
-
-    Raises:
-        ValueError: a class has no task, and the instances, whose ``tasks`` these are, several.
-    """
-    class_names: dict[str, list[str]] = {}
-    if names is None:
-        return class_names
-    task_names = list(dict.fromkeys(tasks))
-    for name in names.tolist():
-        task, tab, label = str(name).rpartition('\t')
-        if not tab:
-            if len(task_names) != 1:
-                raise ValueError(
-                    f'the bank has several tasks {task_names}, so class_names must read '
-                    f'"task<TAB>class", got {name!r}'
-                )
-            task = task_names[0]
-        class_names.setdefault(task, []).append(label)
-    return class_names
 
 
 def hold_out(bank: FeatureBank, task: str, name: str) -> FeatureBank:

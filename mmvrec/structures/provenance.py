@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from mmvrec.structures.licences import CommercialUse, commercial_use
+from mmvrec.weights.licences import CommercialUse, commercial_use
 
 
 @dataclass(frozen=True)

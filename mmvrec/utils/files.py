@@ -108,6 +108,25 @@ def _unlock(descriptor: int | None) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def sole_writer(folder: str | Path) -> Iterator[bool]:
+    """Lock a folder, which is made, while the block runs; the lock of a killed process is gone.
+
+    Args:
+        folder (str | Path): where the block writes several files that belong together.
+
+    Yields:
+        bool: whether no other process has locked it; always where the system has no locks.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = _lock(folder, wait=False)
+    try:
+        yield lock is not None or fcntl is None
+    finally:
+        _unlock(lock)
+
+
 def check_output(path: str | Path) -> None:
     """Say before the work is done that its result cannot be written.
 

@@ -42,15 +42,17 @@ def test_page_and_numbers(fitted, data, tmp_path):
     records = [queries.get_data_info(i) for i in range(len(queries))]
     answers = [fitted(r['img_path'], masks_of(r), progress=False)[0][0] for r in records]
     right = [a['label'] == r['label_name'] for a, r in zip(answers, records, strict=True)]
+    interval = binomtest(sum(right), len(right)).proportion_ci(0.95, 'wilson')
     assert numbers == {
         'accuracy': pytest.approx(100 * np.mean(right)),
+        'ci95_low': pytest.approx(100 * interval.low),
+        'ci95_high': pytest.approx(100 * interval.high),
         'instances': len(queries),
         'unknown': pytest.approx(100 * np.mean([a['unknown'] for a in answers])),
     }
     page = (tmp_path / 'out/r.html').read_text(encoding='utf-8')
     count, total = sum(right), len(right)
     assert f'{count} of {total} were right ({round(100 * count / total)} %).' in page
-    interval = binomtest(count, total).proportion_ci(0.95, 'wilson')
     expected = f'expect {100 * interval.low:.0f} to {100 * interval.high:.0f} %.'
     assert expected in page
     assert f'LabelMeDefects, {data}' in page

@@ -11,7 +11,7 @@ from small_model import PIXELS, contents, saved, small_config, written
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.saved_model import FORMAT, read_model
 from mmvrec.models import MVRECClassifier, ZipAdapterHead
-from mmvrec.models.backbones import clip_weights
+from mmvrec.models.backbones import checkpoints
 
 
 def fitted(cfg) -> DefectInferencer:
@@ -105,7 +105,7 @@ def test_weights_given_by_a_path_load_for_their_owner(weights):
 def test_another_file_at_the_path_is_not_opened(weights, monkeypatch):
     path, cfg = weights
     fitted(cfg).save('m.safetensors')
-    monkeypatch.setattr(clip_weights, 'read_torch_file', lambda path: pytest.fail('it was read'))
+    monkeypatch.setattr(checkpoints, 'read_torch_file', lambda path: pytest.fail('it was read'))
     content = path.read_bytes()
     for other in (content + b'x', b'x' + content[1:]):
         path.write_bytes(other)

@@ -27,13 +27,17 @@ def test_one_episode_has_no_interval():
 
 
 def comparison_of(
-    accuracies: dict, reference: str, weights: str = 'w.safetensors', is_random: bool = False
+    accuracies: dict,
+    reference: str,
+    weights: str = 'w.safetensors',
+    is_random: bool = False,
+    queries: dict | None = None,
 ) -> dict:
     arrays = {r: {c: np.array(v) for c, v in cells.items()} for r, cells in accuracies.items()}
     sources = {row: {c[0]: weights for c in cells} for row, cells in accuracies.items()}
     randomness = {row: dict.fromkeys(own, is_random) for row, own in sources.items()}
     return {
-        **compare(arrays, reference),
+        **compare(arrays, reference, queries or dict.fromkeys(QUERIES, 10)),
         'seed': 0,
         'weights': sources,
         'random_weights': randomness,
@@ -41,6 +45,7 @@ def comparison_of(
     }
 
 
+QUERIES = [('d', 't', 5), ('d', 't', 1)]
 BY_HAND = {
     'ours': {('d', 't', 5): [50.0, 70.0], ('d', 't', 1): [30.0, 40.0]},
     'other': {('d', 't', 5): [60.0, 60.0], ('d', 't', 1): [30.0, 20.0]},
@@ -65,6 +70,53 @@ def test_table_by_hand():
         '| other | 25.00 ± 7.07 | 60.00 ± 0.00 | 42.50 ± 3.54 | -5.00 [-132.06, +122.06] |'
     )
     assert partial == '| partial | - | 15.00 ± 7.07 | - | - |'
+
+
+#: Two tasks of d with 10 and 30 queries, and e, which has one task.
+SEVERAL = {
+    'ours': {
+        ('d', 't', 5): [50.0, 70.0], ('d', 'u', 5): [10.0, 30.0], ('e', 't', 5): [80.0, 80.0],
+    },
+    'other': {
+        ('d', 't', 5): [60.0, 60.0], ('d', 'u', 5): [30.0, 30.0], ('e', 't', 5): [70.0, 74.0],
+    },
+}  # fmt: skip
+COUNTS = {('d', 't', 5): 10, ('d', 'u', 5): 30, ('e', 't', 5): 7}
+
+
+def test_pooled_accuracy_weighs_queries_alike():
+    """Of d, ours has (10 * 50 + 30 * 10) / 40 = 20 and 40 pooled: with e 50 and 60; other 37.5."""
+    comparison = comparison_of(SEVERAL, 'ours', queries=COUNTS)
+    ours, other = comparison['rows'].values()
+    assert ours['pooled']['accuracies'] == pytest.approx([50, 60])
+    assert other['pooled']['accuracies'] == pytest.approx([53.75, 55.75])
+    assert ours['mean']['accuracies'] == pytest.approx([140 / 3, 60])
+    _, _, header, _, line, *_ = markdown_table(comparison).splitlines()
+    assert '| mean | pooled | difference to ours' in header
+    assert '| 53.33 ± 9.43 | 55.00 ± 7.07 | reference |' in line
+    row = next(csv.DictReader(csv_table(comparison).splitlines()))
+    assert (row['pooled'], row['pooled std']) == ('55.0000', '7.0711')
+
+
+def test_differences_are_told_by_dataset():
+    """Of d: per episode 45 - 30 = 15 and 45 - 50 = -5; of e -10 and -6."""
+    comparison = comparison_of(SEVERAL, 'ours', queries=COUNTS)
+    differences = {
+        name: cell['difference'] for name, cell in comparison['rows']['other']['datasets'].items()
+    }
+    assert {name: d['mean'] for name, d in differences.items()} == {'d': 5, 'e': -8}
+    *_, title, _, header, _, other = markdown_table(comparison).splitlines()
+    assert title == 'Difference to ours [95 % CI], mean over tasks and shots:'
+    assert header == '| head | d | e |'
+    assert other == '| other | +5.00 [-122.06, +132.06] | -8.00 [-33.41, +17.41] |'
+    assert comparison['rows']['ours']['datasets']['e']['difference'] is None
+
+
+def test_a_row_without_a_dataset_has_the_difference_of_the_others():
+    accuracies = {**SEVERAL, 'partial': {('e', 't', 5): [90.0, 92.0]}}
+    row = comparison_of(accuracies, 'ours', queries=COUNTS)['rows']['partial']
+    assert (row['mean'], row['pooled'], row['datasets']['d']) == (None, None, None)
+    assert row['datasets']['e']['difference']['mean'] == 11
 
 
 def test_csv_by_hand():

@@ -1,12 +1,15 @@
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-from mmvrec.benchmark.composition import compose, named_config
+from mmvrec.benchmark.composition import compose, named_config, select_ablations
+from mmvrec.registry import MODELS
 from mmvrec.utils.resources import config_file
 
 MTD = Config.fromfile(config_file('mvrec/zipa_5shot_mtd.py'))
+MTD_SMALL = Config.fromfile(config_file('mvrec/zipa_5shot_mtd_small.py'))
 OWN_HEAD = """
 head = dict(type='ProtoNetHead')
 train_cfg = dict(type='FewShotTrainLoop', max_iters=7)
@@ -49,10 +52,73 @@ def test_ablation_varies_the_views_of_support_and_queries():
     config = only(ablations=['views_scale-flip'], datasets=['mtd_tiny'])
     loaders = (config.train_dataloader, config.val_dataloader, config.test_dataloader)
     for views in (loader.dataset.pipeline[2] for loader in loaders):
-        assert views.scales == (256, 384, 512)
+        # Half the paper's views, half its crops.
+        assert views.scales == [128, 192, 256]
         assert views.offsets == (0,)
         assert views.flips == ('none', 'horizontal', 'vertical')
         assert views.img_size == 112
+    config = only(ablations=['views_scale-flip'], datasets=['mtd'])
+    assert config.test_dataloader.dataset.pipeline[2].scales == [256, 384, 512]
+
+
+def test_crops_of_the_size_of_the_defect_are_so_in_views_of_any_size():
+    config = only(ablations=['context_defect-crop_none-mask'], datasets=['mtd_tiny'])
+    views = config.train_dataloader.dataset.pipeline[2]
+    assert (views.scales, views.scale_unit) == ((1.0,), 'defect')
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'index'), [('mtd', 13), ('mtd_tiny', 13), ('mtd_small', 4), ('featurebank', 13)]
+)
+def test_the_single_view_is_the_middle_one_of_any_number(dataset, index):
+    assert only(heads=['knn-single'], datasets=[dataset]).model.head.view_indices == [index]
+
+
+def test_an_even_number_of_views_has_no_middle_one(tmp_path):
+    parts = tmp_path / 'zipa_5shot_pairs.py'
+    pipeline = deepcopy(MTD.test_dataloader.dataset.pipeline)
+    pipeline[2].scales = (256, 384)
+    parts.write_text(
+        f'_base_ = {str(config_file("mvrec/zipa_5shot_mtd.py").resolve())!r}\n'
+        f'train_dataloader = dict(dataset=dict(pipeline={pipeline}))\n'
+    )
+    with pytest.raises(ValueError, match='knn-single on pairs: of 18 views none is the middle'):
+        compose(heads=['knn-single'], datasets=[str(parts)])
+
+
+def test_parts_of_the_fused_backbone_are_varied():
+    config = only(ablations=['default:parts_tiny-lite2-last'], datasets=['mtd_small'])
+    tiny, lite2 = MTD_SMALL.model.backbone.members
+    assert config.model.backbone.type == 'FusedBackbone'
+    assert config.model.backbone.members == [tiny, {**lite2, 'layers': (4,)}]
+    assert config.model.head.type == 'RegionGaussianHead'
+    config = only(ablations=['parts_lite2'], datasets=['mtd_small'])
+    assert config.model.backbone.members == [lite2]
+
+
+def test_every_row_of_parts_is_a_backbone():
+    channels = {
+        row: MODELS.build(only(ablations=[row], datasets=['mtd_small']).model.backbone).out_dims
+        for row in select_ablations('parts')
+    }
+    # 48 of stride 8, 120 of stride 16 and 352 of stride 32.
+    assert channels == {
+        'parts_tiny': 192,
+        'parts_lite2': 520,
+        'parts_lite2-last': 352,
+        'parts_lite2-mean': 520,
+        'parts_tiny-lite2-last': 544,
+        'parts_tiny-lite2-mean': 712,
+    }
+
+
+def test_a_dataset_of_the_default_head_alone_takes_any_head():
+    config = only(heads=['zipa'], datasets=['mvtecfs'], backbone='small')
+    assert config.model.head.type == 'ZipAdapterHead'
+    assert config.model.backbone == MTD_SMALL.model.backbone
+    assert config.test_dataloader.dataset.type == 'MVTecFS'
+    assert config.train_cfg == MTD_SMALL.train_cfg
+    assert config.optim_wrapper == MTD_SMALL.optim_wrapper
 
 
 def test_one_model_for_all_products():
@@ -105,7 +171,17 @@ def test_file_is_named_after_its_place():
         (
             {'ablations': ['views_flip'], 'datasets': ['featurebank']},
             ValueError,
-            "views_flip varies the views, which dataset 'featurebank' does not make",
+            'views_flip on featurebank varies the views, which that dataset does not make',
+        ),
+        (
+            {'ablations': ['parts_tiny'], 'datasets': ['mtd_tiny']},
+            ValueError,
+            'parts_tiny on mtd_tiny varies the members of a FusedBackbone, .* ends in _small',
+        ),
+        (
+            {'ablations': ['parts_tiny'], 'datasets': ['featurebank']},
+            ValueError,
+            'parts_tiny on featurebank varies the members',
         ),
     ],
     ids=lambda value: str(value)[-50:],

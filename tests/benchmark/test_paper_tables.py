@@ -48,8 +48,9 @@ def comparison_of(accuracies: dict) -> dict:
     arrays = {r: {c: np.array(v) for c, v in cells.items()} for r, cells in accuracies.items()}
     sources = {row: {c[0]: 'w.safetensors' for c in cells} for row, cells in accuracies.items()}
     randomness = {row: dict.fromkeys(own, False) for row, own in sources.items()}
+    queries = {column: 10 for cells in accuracies.values() for column in cells}
     return {
-        **compare(arrays, next(iter(arrays))),
+        **compare(arrays, next(iter(arrays)), queries),
         'seed': 0,
         'weights': sources,
         'random_weights': randomness,

@@ -4,9 +4,12 @@ import dataset_layouts as layouts
 import pytest
 from safetensors import safe_open
 
+from mmvrec.benchmark import planning
+from mmvrec.benchmark.composition import compose
 from mmvrec.benchmark.paper_run import PAPER_DATASETS, paper_configs
 from mmvrec.benchmark.planning import Plan, PlannedBank, plan_text
 from mmvrec.benchmark.run import benchmark
+from mmvrec.benchmark.timing import EmbeddingTime
 
 
 def test_all_of_the_paper_is_named():
@@ -67,12 +70,38 @@ def test_the_plan_counts_what_is_embedded(tmp_path, capsys):
     assert 'which are fewer' in (tmp_path / 'out' / 'figure6.md').read_text()
 
 
+def test_hours_are_those_of_every_part(tmp_path, monkeypatch):
+    """An instance takes 3 s to load, a call 2 s, a view 1 s, a config 10 s, a task's fits 5 s."""
+    for name, result in (
+        ('time_reading', 0.0),
+        ('time_preparation', 10.0),
+        ('time_loading', 3.0),
+        ('time_embedding', EmbeddingTime(call=2.0, view=1.0)),
+        ('time_fits', 5.0),
+    ):
+        monkeypatch.setattr(planning, name, lambda *_, result=result: result)
+    root = str(layouts.write_aitex(tmp_path / 'data'))
+    options = {f'{loader}_dataloader.dataset.data_root': root for loader in ('train', 'test')}
+    named = compose(['knn', 'zipa'], ['zipa:views_scale'], ['aitex'], 'small')
+    plan = planning.plan_run(named, options, [1, 3], 4)
+    seconds = {(bank.split, bank.views): bank.seconds['cpu'] for bank in plan.banks}
+    instances = {(bank.split, bank.views): bank.instances for bank in plan.banks}
+    # Knn and zipa share the banks of nine views; one row has three.
+    assert seconds == {key: number * (5 + key[1]) for key, number in instances.items()}
+    assert set(seconds) == {('support', 9), ('query', 9), ('support', 3), ('query', 3)}
+    assert {bank.channels for bank in plan.banks} == {712}
+    assert (plan.configs, plan.prepare_seconds) == (3, 30)
+    # One task, two numbers of shots.
+    assert (plan.fits, plan.fit_seconds) == (3 * 2 * 4, 3 * 2 * 5)
+
+
 def test_plans_are_summed():
     banks = [
         PlannedBank('mtd', 'support', 100, 27, 768, {'cpu': 3600.0, 'cuda': 36.0}),
         PlannedBank('mtd', 'query', 50, 27, 768, {'cpu': 1800.0, 'cuda': 18.0}),
     ]
-    lines = plan_text(Plan(banks, 40, 7200.0)).splitlines()
+    lines = plan_text(Plan(banks, 12, 1800.0, 40, 7200.0)).splitlines()
     assert lines[0] == '2 feature banks, 4050 embeddings, 0.01 GB on disk'
     assert lines[1] == ('  mtd: 2 banks, 4050 embeddings, 1.50 hours on cpu, 0.01 hours on cuda')
-    assert lines[2].startswith('40 heads to fit, 2.00 hours on ')
+    assert lines[2] == '12 configs to prepare, 0.50 hours'
+    assert lines[3].startswith('40 heads to fit, 2.00 hours on ')

@@ -121,6 +121,8 @@ def test_unified_models_and_heads_with_text(tmp_path, name, text):
     metrics = FewShotRunner.from_cfg(cfg).test()
     for column, cell in zip(result['columns'], result['rows'][name]['cells'], strict=True):
         assert cell['accuracies'] == metrics[f'fewshot/{column["task"]}/episodes']
+    pooled = metrics['fewshot/pooled_accuracy']
+    assert result['rows'][name]['pooled']['mean'] == pytest.approx(pooled)
     has_text = 'text: random (seed 0)' in (tmp_path / 'out/table.md').read_text()
     assert has_text is (name == 'tip-adapter')
 

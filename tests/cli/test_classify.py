@@ -52,6 +52,35 @@ def test_folders_and_patterns(folder, capsys):
     assert lines == [f'd1/x.png {WHOLE}', f'd2/x.bmp {WHOLE}']
 
 
+def test_views_stop_early_where_they_decide(folder, capsys):
+    cfg = small_config()
+    cfg.model.head, cfg.model.prior = {'type': 'RegionGaussianHead'}, None
+    for transform in cfg.test_dataloader.dataset.pipeline:
+        if transform.type == 'MultiViewRegionContext':
+            transform.update(scales=(32,), offsets=(-1, 0, 1))
+    inferencer = DefectInferencer(cfg, device='cpu')
+    crack, dent = PIXELS // 8, 160 + PIXELS // 8
+    for name, pixels in {'crack': crack, 'dent': dent}.items():
+        inferencer.enroll([np.roll(pixels, k, axis=0) for k in range(3)], None, name)
+    inferencer.fit().save('m.safetensors')
+    inferencer.fit_early_exit()
+    images = [f'd{k}/x.png' for k in (1, 2)]
+    for name, pixels in zip(images, (crack, dent), strict=True):
+        cv2.imwrite(name, pixels[..., ::-1])
+    expected = inferencer(images, progress=False)
+    assert classify(*images, '--whole-images', '--early-exit', '--out', 'r.json') == 0
+    views = [one['view_boxes'] for result in read_json('r.json') for one in result['instances']]
+    assert views == [one['view_boxes'] for (one,) in expected]
+    assert [len(boxes) for boxes in views] == [3, 3]
+    assert classify(*images, '--whole-images', '--out', 'r.json') == 0
+    assert [len(r['instances'][0]['view_boxes']) for r in read_json('r.json')] == [9, 9]
+
+
+def test_views_that_cannot_stop_early_are_told(folder, capsys):
+    assert classify('d1/x.png', '--early-exit') == 1
+    assert 'views can stop early where a head averages' in capsys.readouterr().err
+
+
 def test_files_whose_names_meet(folder):
     assert classify('d1', 'd2', 'd3', '--out-dir', 'found', '--out', 'r.json') == 0
     names = ['d1/x', 'd2/x_bmp', 'd2/x_png', 'd3/x_0']

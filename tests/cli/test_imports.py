@@ -144,7 +144,7 @@ def test_a_layout_and_a_backbone_from_enroll_to_report(own, capsys):
     assert len(json.loads(Path('r.json').read_text())) == 8
     layouts.write_image(own / 'more' / 'dent-9.png', seed=9)
     assert main(['report', 'm.safetensors', 'NamedImages', 'more', 'r.html', *imports]) == 0
-    assert 'of 1 instances' in capsys.readouterr().out
+    assert 'right: 1 of 1' in capsys.readouterr().out
 
 
 BAD = {

@@ -2,6 +2,7 @@
 
 import exported
 import numpy as np
+import onnx
 import pytest
 import torch
 from exported import CLASSES
@@ -11,7 +12,8 @@ from mmvrec.datasets.build import build_dataset
 from mmvrec.deployment import export as module
 from mmvrec.deployment.onnx_file import read_exported
 from mmvrec.deployment.parity import check_parity
-from mmvrec.deployment.quantisation import quantised_graph
+from mmvrec.deployment.precision import by_damage, prepare, to_int8
+from mmvrec.deployment.quantisation import ExpectedAccuracy, quantised_graph
 from mmvrec.deployment.samples import Samples, dataset_samples, exported_views
 from mmvrec.deployment.sessions import Session
 
@@ -66,7 +68,8 @@ def test_command_quantises_on_the_enrolled_dataset(saved, tmp_path, capsys):
     # Two layers of four matrices each, of which the last has its queries apart, the patches and
     # the projection.
     assert checks['layers'] == 11
-    assert checks['leave_one_out']['fp32'] - checks['leave_one_out']['int8'] <= 0.5
+    assert ExpectedAccuracy(**checks['leave_one_out']).loss <= 0.5
+    assert '; expected accuracy ' in printed
     assert out.stat().st_size < len(exported.content())
 
 
@@ -119,14 +122,15 @@ def test_parity_allows_what_the_precision_does(precision, shift, passes):
             check_parity(*arguments, precision)
 
 
-class FallingEstimate:
-    """Accuracy that is too low until some layers are in float32."""
+class FallingScores:
+    """Left-out heads that judge float32 rightly, and eight bits more wrongly than the next time."""
 
-    def __init__(self, *accuracies: float):
-        self.accuracies = list(accuracies)
+    def __init__(self, *losses: float):
+        self.leads = [lead for loss in losses for lead in (0.0, -loss)]
 
-    def accuracy(self, feats: np.ndarray, rows: list[int]) -> float:
-        return self.accuracies.pop(0)
+    def log_scores(self, feats: np.ndarray, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        lead = self.leads.pop(0)
+        return torch.tensor([[5.0 + lead, 0.0], [0.0, 1.0 + lead]]), torch.tensor([0, 1])
 
 
 @pytest.fixture(scope='module')
@@ -139,16 +143,56 @@ def graph(tmp_path_factory):
 
 
 def test_layers_that_suffer_most_stay_in_float(graph):
-    path, report = quantised_graph(*graph, FallingEstimate(90, 89, 89.4, 89.5), 'onnx')
+    path, report = quantised_graph(*graph, FallingScores(3.0, 1.1, 0.0), 'onnx')
     assert path.is_file()
     assert report['layers'] == 11
+    # An eighth of them.
     assert len(report['float_layers']) == 2
-    assert report['leave_one_out'] == {'fp32': 90, 'int8': 89.5}
+    assert report['leave_one_out']['fp32'] == report['leave_one_out']['int8']
 
 
 def test_eight_bits_that_cost_too_much_are_refused(graph):
-    with pytest.raises(ValueError, match=r'eight bits cost too much, .* 80 % instead of 90 %'):
-        quantised_graph(*graph, FallingEstimate(90, *[80] * 9), 'onnx')
+    with pytest.raises(
+        ValueError, match=r'eight bits cost too much, .* % in float32, .* 0\.0 % of'
+    ):
+        quantised_graph(*graph, FallingScores(*[3.0] * 9), 'onnx')
+
+
+def test_layers_are_ordered_by_how_far_they_move_the_features(graph, tmp_path):
+    """The first group has weights that eight bits a channel cannot hold: one outlier in each."""
+    prepared, ranges = tmp_path / 'p.onnx', tmp_path / 'r.json'
+    layers = prepare(graph[0], prepared)
+    model = onnx.load(prepared)
+    harmed = layers[5]
+    (node,) = [node for node in model.graph.node if node.name == harmed]
+    (weight,) = [t for t in model.graph.initializer if t.name in node.input[1:2]]
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[0] += 100
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    onnx.save(model, prepared)
+    views = graph[1].views
+    to_int8(prepared, tmp_path / 'q.onnx', views, (), ranges)
+    ranked = by_damage(prepared, ranges, layers, views[0])
+    assert sorted(ranked) == sorted(layers)
+    assert harmed in ranked[:4]
+
+
+def test_expected_accuracy_is_paired():
+    """Both instances lead by the same, so that the step is half a quarter of nothing wide."""
+    accuracy = ExpectedAccuracy.of(FallingScores(0.5), [0, 1], np.empty(0), np.empty(0))
+    leads = torch.tensor([5.0, 1.0]), torch.tensor([4.5, 0.5])
+    right = [100 * torch.special.ndtr(lead / (0.25 * lead.std())) for lead in leads]
+    assert accuracy.fp32 == pytest.approx(right[0].mean().item())
+    assert accuracy.int8 == pytest.approx(right[1].mean().item())
+    assert accuracy.error == pytest.approx((right[0] - right[1]).std().item() / 2**0.5)
+    assert accuracy.loss == pytest.approx(accuracy.fp32 - accuracy.int8)
+    nothing = LeftOutNothing()
+    assert ExpectedAccuracy.of(nothing, [0], np.empty(0), np.empty(0)) is None
+
+
+class LeftOutNothing:
+    def log_scores(self, feats: np.ndarray, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
 
 
 def test_samples_begin_with_the_support(saved):

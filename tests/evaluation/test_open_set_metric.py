@@ -1,7 +1,10 @@
 import json
+import re
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from mmvrec.evaluation import OpenSetAUROC
 from mmvrec.structures import UNLABELLED
@@ -82,3 +85,16 @@ def test_a_checkpoint_is_refused():
     (first, *_) = FOUR
     with pytest.raises(ValueError, match='without a checkpoint'):
         OpenSetAUROC().process(None, [{k: v for k, v in first.items() if k != 'typical'}])
+
+
+@pytest.mark.parametrize(
+    ('samples', 'told'),
+    [(FOUR, r'over 1 draws\): auroc 75.00, '), (None, r'over 2 draws\): auroc 87.50 ± 17.68, ')],
+)
+def test_the_log_tells_how_far_draws_differ(samples, told, monkeypatch):
+    perfect = [sample(True, 1.0, False, episode=1), sample(False, 0.0, True, episode=1)]
+    lines = []
+    logger = SimpleNamespace(info=lines.append)
+    monkeypatch.setattr(MMLogger, 'get_current_instance', lambda: logger)
+    evaluate(samples or FOUR + perfect)
+    assert re.search(told, lines[0])

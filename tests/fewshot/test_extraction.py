@@ -5,11 +5,12 @@ import torch
 from dataset_layouts import write_csv, write_image
 from engine_parts import PIPELINE, TINY_ARCH, VIEWS, loader, small_model, synthetic_dataset
 
-from mmvrec.fewshot import extraction, feature_cache
+from mmvrec.fewshot import extraction, feature_cache, feature_shards
 from mmvrec.fewshot.extraction import build_bank, extract_features
 from mmvrec.models import MVRECClassifier
 from mmvrec.models.backbones import ViewBackbone
 from mmvrec.registry import DATASETS
+from mmvrec.utils.files import sole_writer
 
 
 def small_model_in(precision):
@@ -29,20 +30,21 @@ def dataset():
 @pytest.fixture
 def counted(monkeypatch):
     calls = []
-    real = extraction.extract_features
+    real = extraction.iter_all_features
 
     def count(*args, **kwargs):
         calls.append(1)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(extraction, 'extract_features', count)
+    monkeypatch.setattr(extraction, 'iter_all_features', count)
     return calls
 
 
 @pytest.fixture
 def told(monkeypatch):
     messages = []
-    monkeypatch.setattr(feature_cache, 'print_log', lambda message, **kw: messages.append(message))
+    for module in (feature_cache, feature_shards):
+        monkeypatch.setattr(module, 'print_log', lambda message, **kw: messages.append(message))
     return messages
 
 
@@ -262,17 +264,78 @@ def test_cache_that_is_a_file_is_told_before_the_work(tmp_path, counted, told, d
 
 
 def test_features_are_kept_where_the_disk_is_full(tmp_path, counted, told, dataset, monkeypatch):
-    def full(tensors, path, metadata):
+    def full(tensors, path):
         path.write_bytes(b'half')
         raise OSError(28, 'No space left on device')
 
+    def full_too(*args):
+        raise OSError(28, 'No space left on device')
+
     with monkeypatch.context() as patch:
-        patch.setattr(feature_cache, 'save_file', full)
+        patch.setattr(feature_shards, 'save_file', full)
+        patch.setattr(feature_cache, 'write_rows', full_too)
         first = build_bank(small_model(), loader(dataset), str(tmp_path))
-    assert 'No space left on device' in told[0]
+    assert 'cannot be written and stay in memory: [Errno 28] No space left' in told[0]
+    assert 'so the next run embeds again: [Errno 28] No space left' in told[1]
     assert not list(tmp_path.iterdir())
     second = build_bank(small_model(), loader(dataset), str(tmp_path))
     assert torch.equal(first.feats, second.feats)
+    assert len(counted) == len(told) == 2
+
+
+def test_features_that_cannot_be_joined_stay_in_their_shards(
+    tmp_path, counted, told, dataset, monkeypatch
+):
+    def full(*args):
+        raise OSError(28, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_cache, 'write_rows', full)
+        first = build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert 'so the next run tries again: [Errno 28] No space left' in told.pop()
+    calls = count_batches(monkeypatch)
+    second = build_bank(small_model(), loader(dataset), str(tmp_path))
+    assert torch.equal(first.feats, second.feats)
+    assert calls == told == []
+    assert [path.suffix for path in tmp_path.iterdir()] == ['.safetensors']
+
+
+def test_features_that_another_run_is_making_are_made_in_memory(tmp_path, counted, told, dataset):
+    first = build_bank(small_model(), loader(dataset), str(tmp_path / 'a'))
+    (file,) = (tmp_path / 'a').iterdir()
+    with sole_writer(tmp_path / 'b' / f'{file.stem}.unfinished'):
+        second = build_bank(small_model(), loader(dataset), str(tmp_path / 'b'))
+        assert torch.equal(first.feats, second.feats)
+        assert not list(tmp_path.glob('b/*.safetensors'))
+    build_bank(small_model(), loader(dataset), str(tmp_path / 'b'))
+    assert [path.name for path in (tmp_path / 'b').iterdir()] == [file.name]
+    assert len(counted) == 3
+    assert told == []
+
+
+def test_half_precision_has_a_file_of_its_own_half_as_large(tmp_path, counted, told, dataset):
+    exact = build_bank(small_model(), loader(dataset), str(tmp_path))
+    for _ in range(2):
+        half = build_bank(small_model(), loader(dataset), str(tmp_path), cache_dtype='float16')
+        assert torch.equal(half.feats, exact.feats.half())
+    small, large = sorted(path.stat().st_size for path in tmp_path.iterdir())
+    # But for what the header says more.
+    assert 0 <= exact.feats.nbytes // 2 - (large - small) < 64
+    assert len(counted) == 2
+    assert told == []
+
+
+def count_batches(monkeypatch) -> list[int]:
+    """Sizes of the batches that are embedded from now on."""
+    sizes = []
+    real = MVRECClassifier.extract_feat
+
+    def embed(self, inputs, parts=None):
+        sizes.append(len(inputs))
+        return real(self, inputs, parts)
+
+    monkeypatch.setattr(MVRECClassifier, 'extract_feat', embed)
+    return sizes
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='root may write everywhere')
@@ -286,7 +349,8 @@ def test_read_only_cache_is_read(tmp_path, counted, told, dataset):
 
 
 def test_damaged_cache_is_rebuilt_with_the_same_numbers(tmp_path, counted, told, dataset):
-    first = build_bank(small_model(), loader(dataset), str(tmp_path))
+    # A copy, as the bank is the very file.
+    first = build_bank(small_model(), loader(dataset), str(tmp_path)).feats.clone()
     (file,) = tmp_path.iterdir()
     data = bytearray(file.read_bytes())
     data[-100] ^= 4
@@ -295,8 +359,8 @@ def test_damaged_cache_is_rebuilt_with_the_same_numbers(tmp_path, counted, told,
     third = build_bank(small_model(), loader(dataset), str(tmp_path))
     assert len(counted) == 2
     assert len(told) == 1
-    assert torch.equal(first.feats, second.feats)
-    assert torch.equal(first.feats, third.feats)
+    assert torch.equal(first, second.feats)
+    assert torch.equal(first, third.feats)
 
 
 def test_nan_features_name_the_instance(dataset):

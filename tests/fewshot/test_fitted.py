@@ -6,6 +6,7 @@ import pytest
 import torch
 from engine_parts import feature_bank
 
+from mmvrec.fewshot import evaluation, fitted
 from mmvrec.fewshot.evaluation import EvalUnit, evaluate_task
 from mmvrec.fewshot.fitted import FittedClassifier, Neighbour
 from mmvrec.fewshot.rejection import leave_one_out_threshold
@@ -104,3 +105,47 @@ def test_a_loaded_gaussian_head_is_told_its_support(support, query):
     expected = head.typicality(query.feats, support.feats)
     found = FittedClassifier(loaded, support.label_space, support).typicality(query.feats)
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize('size', [1, 4])
+def test_queries_are_answered_block_by_block(support, query, monkeypatch, size):
+    classifier = fitted_on(support, threshold=0.5)
+    answers = 'scores', 'similarities', 'typicality', 'are_unknown'
+    whole = [getattr(classifier, name)(query.feats) for name in answers]
+    seen = []
+    real = type(classifier.head).log_scores
+
+    def log_scores(self, feats):
+        seen.append(len(feats))
+        return real(self, feats)
+
+    monkeypatch.setattr(type(classifier.head), 'log_scores', log_scores)
+    monkeypatch.setattr(fitted, '_BLOCK', size)
+    parts = [getattr(classifier, name)(query.feats) for name in answers]
+    torch.testing.assert_close(parts, whole)
+    assert seen == [size] * (6 // size) + [6 % size] * (6 % size > 0)
+    # Where queries influence each other they stay together.
+    monkeypatch.setattr(type(classifier.head), 'transductive', True)
+    assert torch.equal(classifier.scores(query.feats), whole[0])
+    assert seen[-1] == 6
+
+
+def test_half_precision_queries_are_answered_in_single_precision(support, query):
+    classifier = fitted_on(support)
+    rounded = query.feats.half()
+    assert torch.equal(classifier.scores(rounded), classifier.scores(rounded.float()))
+    assert torch.equal(classifier.typicality(rounded), classifier.typicality(rounded.float()))
+
+
+def test_very_many_queries_are_evaluated_in_parts(support, query, monkeypatch):
+    unit = EvalUnit(3, query, fitted_on(support, threshold=0.5), 'a')
+    monkeypatch.setattr(evaluation, '_MOST_QUERIES', 4)
+    parts = list(unit.parts())
+    assert [part.query.ids for part in parts] == [query.ids[:4], query.ids[4:]]
+    assert {(part.episode, part.held_out, part.task) for part in parts} == {(3, 'a', 'one')}
+    told = [sample for part in parts for sample in evaluate_task(part)]
+    for one, other in zip(told, evaluate_task(unit), strict=True):
+        assert (one.instance_id, one.unknown) == (other.instance_id, other.unknown)
+        torch.testing.assert_close(one.pred_score, other.pred_score)
+    # No copy is made.
+    assert parts[1].query.feats.data_ptr() == query.feats[4:].data_ptr()

@@ -30,6 +30,7 @@ def test_without_any_word_it_is_that_of_the_paper(cfg):
         ({'episodes': 0}, {}, 'episodes must be at least 1, got 0'),
         ({'shots': '5'}, {}, "shots must be a whole number, got '5'"),
         ({}, {'seed': 0.5}, 'seed must be a whole number, got 0.5'),
+        ({'cache_dtype': 'half'}, {}, r"one of \['float32', 'float16'\], got 'half'"),
     ],
 )
 def test_bad_settings(few_shot, own, message):

@@ -17,13 +17,10 @@ def classifier(model) -> Classifier:
 
 
 def close(answers: list[dict], expected: list[dict]) -> None:
-    """The same keys in the same order, names and boxes; numbers to 1e-5.
-
-    Verdicts and warnings are told where the answers held out and the enrolled data are at hand.
-    """
+    """The same keys in the same order, names, boxes and verdicts; numbers to 1e-5."""
     for own, other in zip(answers, expected, strict=True):
-        assert list(own) == [key for key in other if key not in ('verdict', 'warnings')]
-        for key in ('id', 'bbox', 'label', 'unknown', 'view_boxes'):
+        assert list(own) == list(other)
+        for key in ('id', 'bbox', 'label', 'unknown', 'verdict', 'warnings', 'view_boxes'):
             assert own[key] == other[key], key
         assert own['scores'] == pytest.approx(other['scores'], abs=1e-5)
         assert own['score'] == max(own['scores'].values())
@@ -39,6 +36,44 @@ def test_answers_are_those_of_the_inferencer(classifier, name, seed):
     close(classifier(image, boxes), exported.known()(image, boxes, progress=False)[0])
     close(classifier(image, masks=mask[None]), exported.known()(image, mask[None])[0])
     close(classifier(image), exported.known()(image, progress=False)[0])
+
+
+@pytest.mark.parametrize('max_error', [0.0, 0.02, 0.4])
+def test_verdicts_are_those_of_the_inferencer(classifier, max_error):
+    verdicts = set()
+    for seed in (0, 1, 20):
+        for name in exported.CLASSES:
+            image, mask = exported.defect(name, seed)
+            (answer,) = classifier(image, masks=mask[None], max_error=max_error)
+            options = dict(max_error=max_error, progress=False)
+            close([answer], exported.known()(image, mask[None], **options)[0])
+            verdicts.add(answer['verdict'])
+    assert len(verdicts) > 1
+
+
+def test_what_is_unlike_all_that_is_enrolled_is_warned_of(classifier):
+    image, _ = exported.defect('crack', 0)
+    dark = np.zeros((40, 300, 3), np.uint8)
+    for unlike, boxes in ((image, [[0, 0, 140, 160]]), (dark, [[1, 2, 3, 4]])):
+        answers = classifier(unlike, boxes)
+        close(answers, exported.known()(unlike, boxes, progress=False)[0])
+        assert answers[0]['warnings']
+        assert answers[0]['verdict'] in ('review', 'unknown')
+    assert set(answers[0]['warnings']) >= {'image size', 'instance size', 'brightness'}
+
+
+def test_share_of_errors_that_cannot_be_is_refused(classifier):
+    with pytest.raises(ValueError, match='max_error must be 0 to 1, got 1'):
+        classifier(exported.defect('crack', 0)[0], max_error=1)
+
+
+def test_files_without_facts_and_held_out_answers_are_read(model):
+    content = read_model(model)
+    del content.info['held_out'], content.info['facts']
+    write_model(model, model, content)
+    image, mask = exported.defect('crack', 0)
+    (answer,) = Classifier(model)(image, masks=mask[None])
+    assert (answer['verdict'], answer['warnings']) == ('review', [])
 
 
 def test_files_and_their_content_are_answered_alike(classifier, images):
@@ -103,6 +138,9 @@ def test_an_unknown_engine_is_refused(model):
         (lambda i: i['head'].pop('beta'), 'cannot be used'),
         (lambda i: i['head'].update(groups=7), 'cannot be used'),
         (lambda i: i['head'].update(tau=0), 'gives no numbers'),
+        (lambda i: i.update(facts=i['facts'][1:]), 'of its support does not fit'),
+        (lambda i: i.update(facts=[{'image': 'a'}] * 9), 'cannot be used'),
+        (lambda i: i['held_out'][0].update(score='x'), 'of its support does not fit'),
         (lambda i: i.update(early_exit={'margin': 1, 'thresholds': ['x']}), 'no margin and thr'),
     ],
 )
@@ -172,3 +210,25 @@ def test_three_views_decide_where_the_label_is_clear_and_the_instance_known(nine
     (answer,) = classifier(image, masks=mask[None])
     assert (views.number, len(answer['view_boxes']), answer['unknown']) == (12, 9, True)
     assert 3 <= report['expected_views'] < 9
+
+
+def test_the_inferencer_stops_where_the_runtime_does(nine_views):
+    path, fitted, _ = nine_views
+    plain, classifier = fitted.fitted, Classifier(path, threads=1)
+    early_exit = fitted.fit_early_exit()
+    assert classifier.model.info['early_exit'] == {
+        'margin': early_exit.margin,
+        'thresholds': list(early_exit.thresholds),
+        'expected_views': early_exit.expected_views,
+    }
+    defects = [exported.defect(name, seed) for name in exported.CLASSES for seed in range(3)]
+    images, masks = zip(*defects, strict=True)
+    answers = fitted(list(images), [mask[None] for mask in masks], progress=False)
+    for image, mask, expected in zip(images, masks, answers, strict=True):
+        close(classifier(image, masks=mask[None]), expected)
+    assert {len(answer['view_boxes']) for (answer,) in answers} == {3, 9}
+    # A further fit looks at all of them again.
+    fitted.fit(progress=False)
+    (answer,) = fitted(images[0], masks[0][None], progress=False)[0]
+    assert len(answer['view_boxes']) == 9
+    fitted.fitted = plain

@@ -2,12 +2,15 @@
 
 import csv
 import json
+from collections import Counter
 
 import exported
 import numpy as np
 import pytest
 from PIL import Image
 
+from mmvrec.apis.instance_files import read_instances
+from mmvrec.fewshot.verdicts import VERDICTS
 from mmvrec.structures import encode_mask
 from mmvrec_runtime import Classifier
 from mmvrec_runtime.cli import main
@@ -26,12 +29,23 @@ def test_a_folder_is_answered_as_the_inferencer_does(model, images, tmp_path, ca
     assert run(model, images, '--out', tmp_path / 'r.json') == 0
     results = json.loads((tmp_path / 'r.json').read_text())
     assert [r['image'] for r in results] == [str(p) for p in sorted(images.rglob('*.png'))]
-    lines = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    *lines, summary = told.out.splitlines()
+    counts = Counter()
     for result, line in zip(results, lines, strict=True):
         (own,) = result['instances']
         (expected,) = exported.known()(result['image'], progress=False)[0]
         assert own['label'] == expected['label']
         assert line.startswith(f'{result["image"]} [0 0 140 160]: {own["label"]} ')
+        assert line.endswith('%' if own['verdict'] == 'sure' else f'({own["verdict"]})')
+        # All but the last digits of numbers, and the boxes of arrays that JSON has as lists.
+        keys = ('verdict', 'warnings', 'unknown', 'view_boxes')
+        assert [own[key] for key in keys] == [expected[key] for key in keys]
+        counts[own['verdict']] += 1
+    assert own['warnings'] == ['whole image']
+    verdicts = ', '.join(f'{counts[name]} {name}' for name in VERDICTS)
+    assert summary == f'9 images, 9 instances: {verdicts}'
+    assert told.err == 'warning: 9 of 9 are whole images, where regions of images were enrolled\n'
 
 
 @pytest.mark.parametrize('suffix', ['jsonl', 'csv'])
@@ -93,6 +107,47 @@ def test_every_value_of_a_mask_file_is_an_instance(model, images, tmp_path):
     assert result['instances'] == expected
 
 
+def test_polygons_are_answered_as_the_inferencer_does(model, images, tmp_path):
+    image = images / 'crack' / '2.png'
+    polygon = [[10.5, 12], [70, 20.25], [55, 90], [20, 60]]
+    flat = [value for point in polygon for value in point]
+    other = [100, 20, 130, 20, 130, 50]
+    forms = {
+        'by_image.json': {'2.png': [[flat, other], polygon]},
+        'results.json': [
+            {'file_name': '2.png', 'segmentation': [flat, other], 'score': 0.9},
+            {'file_name': '2.png', 'bbox': [1, 2, 3, 4], 'segmentation': flat, 'score': 0.8},
+        ],
+    }
+    entries = [{'segmentation': [flat, other]}, {'segmentation': [flat]}]
+    expected = exported.known()(str(image), entries, progress=False)[0]
+    for name, content in forms.items():
+        (tmp_path / name).write_text(json.dumps(content))
+        assert run(model, image, '--boxes', tmp_path / name, '--out', tmp_path / 'r.json') == 0
+        (result,) = json.loads((tmp_path / 'r.json').read_text())
+        for own, other_one in zip(result['instances'], expected, strict=True):
+            for key in ('id', 'bbox', 'label', 'verdict', 'warnings'):
+                assert own[key] == other_one[key], key
+            assert own['scores'] == pytest.approx(other_one['scores'], abs=1e-5)
+
+
+def test_boxes_of_annotations_are_taken_as_mmvrec_does(model, images, tmp_path):
+    image = images / 'hole' / '0.png'
+    polygon = [[10, 10, 40, 10, 40, 50]]
+    annotation = {'image_id': 3, 'bbox': [5, 6, 50, 60], 'segmentation': polygon}
+    content = {'images': [{'id': 3, 'file_name': '0.png'}], 'annotations': [annotation]}
+    (tmp_path / 'c.json').write_text(json.dumps(content))
+    (known,) = read_instances(tmp_path / 'c.json', [str(image)])
+    (expected,) = exported.known()(str(image), known, progress=False)[0]
+    assert run(model, image, '--boxes', tmp_path / 'c.json', '--out', tmp_path / 'r.json') == 0
+    ((own,),) = (r['instances'] for r in json.loads((tmp_path / 'r.json').read_text()))
+    assert (
+        (own['id'], own['bbox'])
+        == (expected['id'], expected['bbox'])
+        == (own['id'], [5, 6, 55, 66])
+    )
+
+
 def test_a_broken_image_does_not_stop_the_others(model, images, tmp_path, capsys):
     (images / 'broken.png').write_bytes(b'x')
     assert run(model, images, '--out', tmp_path / 'r.jsonl') == 1
@@ -100,7 +155,7 @@ def test_a_broken_image_does_not_stop_the_others(model, images, tmp_path, capsys
     assert len(results) == 10
     assert results[0]['instances'] is None
     assert results[0]['error'] == f'{images / "broken.png"} is damaged or not an image (1 bytes)'
-    assert capsys.readouterr().err == results[0]['error'] + '\n'
+    assert capsys.readouterr().err.splitlines()[0] == results[0]['error']
 
 
 def test_instances_are_added_and_removed(model, images, capsys):
@@ -147,7 +202,8 @@ def test_bad_calls_end_in_one_message(
         ('{"0.png": [[1, 2, 3, 4]]}', "'0.png' may be any of several images; name their folder"),
         ('[{"image_id": 3, "bbox": [1, 2, 3, 4]}]', 'the name of image 3 is not known'),
         ('[{"image_id": "a", "bbox": [1, 2, 3]}]', 'entry 0'),
-        ('[{"image_id": "a", "segmentation": [[1, 2, 3, 4, 5, 6]]}]', 'polygons are not read'),
+        ('{"crack/0.png": [[[1, 2], [3, 4]]]}', 'a polygon needs at least 3 different points'),
+        ('{"crack/0.png": [["a"]]}', 'boxes must be numbers'),
         ('[{"image_id": "a", "bbox": [1, 2, 3, 4], "score": 7}]', 'the score 7 is not between'),
         ('[{"image_id": "a", "bbox": [1, 2, 1e999, 4]}]', 'its bbox is'),
     ],

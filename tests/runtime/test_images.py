@@ -1,5 +1,6 @@
 """Pixels of the runtime against those of mmvrec."""
 
+import sys
 from io import BytesIO
 
 import cv2
@@ -61,10 +62,23 @@ def test_values_above_the_bit_depth_are_refused(tmp_path):
         read_image(path, 12)
 
 
-def test_colours_of_sixteen_bits_are_refused(tmp_path):
+@pytest.mark.parametrize('channels', [3, 4])
+@pytest.mark.parametrize('name', ['a.png', 'a.tif'])
+@pytest.mark.parametrize('bit_depth', [None, 12])
+def test_colours_of_sixteen_bits_are_those_of_mmvrec(tmp_path, name, channels, bit_depth):
+    values = RNG.integers(0, 2 ** (bit_depth or 16), (9, 11, channels)).astype(np.uint16)
+    path = tmp_path / name
+    cv2.imwrite(str(path), values)
+    pixels = read_image(path, bit_depth)
+    assert pixels.shape == (9, 11, 3)
+    np.testing.assert_array_equal(pixels, reference(path, bit_depth))
+
+
+def test_colours_of_sixteen_bits_are_refused_without_opencv(tmp_path, monkeypatch):
     path = tmp_path / 'a.png'
     cv2.imwrite(str(path), np.zeros((4, 4, 3), np.uint16))
-    with pytest.raises(ValueError, match=r'colours of 16 bits .* save it with 8 bits'):
+    monkeypatch.setitem(sys.modules, 'cv2', None)
+    with pytest.raises(ValueError, match=r'colours of 16 bits.* save it with 8 bits, or pip inst'):
         read_image(path)
 
 

@@ -35,6 +35,33 @@ def test_masks_and_ids_are_those_of_mmvrec(seed):
         np.testing.assert_array_equal(own.mask(*SHAPE), mask * np.uint8(255))
 
 
+@pytest.mark.parametrize('seed', range(40))
+def test_polygons_are_filled_to_the_pixel_as_mmvrec_fills_them(seed):
+    """Random ones: of any numbers, of whole pixels, of halves, of tenths; crossing themselves."""
+    rng = np.random.default_rng(seed)
+    polygons = []
+    for _ in range(rng.integers(1, 4)):
+        points = rng.uniform(0, 1, (rng.integers(3, 9), 2)) * [SHAPE[1] + 0.9, SHAPE[0] + 0.9]
+        step = (0, 1, 2, 10)[seed % 4]
+        polygons.append((np.round(points * step) / step if step else points).tolist())
+    flat = [[value for point in polygon for value in point] for polygon in polygons]
+    (expected,) = reference([{'segmentation': flat}], *SHAPE)
+    for given in (polygons, flat):
+        (own,) = image_instances(*SHAPE, polygons=[given])
+        assert own.bbox == expected['bbox']
+        mask = decode_mask(expected['mask'], expected['bbox'], *SHAPE)
+        np.testing.assert_array_equal(own.mask(*SHAPE), mask)
+
+
+def test_one_polygon_is_told_by_its_points():
+    """A rectangle of 30 x 20 pixels."""
+    corners = [[10, 5], [40, 5], [40, 25], [10, 25]]
+    for given in (corners, [corners], [[10, 5, 40, 5, 40, 25, 10, 25]]):
+        (own,) = image_instances(*SHAPE, polygons=[given])
+        assert own.bbox == [10, 5, 40, 25]
+        assert own.pixels.sum() == 30 * 20
+
+
 def test_without_boxes_the_image_is_one_instance():
     (own,) = image_instances(*SHAPE)
     assert own.bbox == [0, 0, 60, 40]
@@ -53,6 +80,13 @@ def test_without_boxes_the_image_is_one_instance():
         (dict(boxes=[[1, 2, 3, 4], [1]]), 'boxes must be numbers of one shape'),
         (dict(masks=np.zeros((1, *SHAPE))), r'masks \[0\] are empty'),
         (dict(masks=np.ones((1, 60, 40))), r'must have shape \(N, H, W\) = \(N, 40, 60\)'),
+        (dict(polygons=[[[1, 2], [3, 4], [1, 2]]]), 'instance 0: a polygon needs at least 3'),
+        (dict(polygons=[[[1, 2, 3, 4, 5]]]), 'a polygon must be finite numbers'),
+        (dict(polygons=[[[1, 2], [9, float('inf')], [4, 4]]]), 'must be finite numbers'),
+        (dict(polygons=[[['a', 2], [9, 9], [4, 4]]]), 'a polygon must be numbers x, y'),
+        (dict(polygons=[[[1, 2], [90, 2], [4, 4]]]), 'the polygon leaves the image of 60 x 40'),
+        (dict(polygons=[[[1, 2], [9, 2], [4, 4]]], masks=[]), 'masks or polygons, not both'),
+        (dict(polygons=[[[1, 1], [1.01, 1], [1, 1.01]]]), r'masks \[0\] are empty'),
         (dict(boxes=[[1, 2, 3, 4]] * 2, masks=np.ones((1, *SHAPE))), '2 boxes and 1 masks'),
     ],
 )

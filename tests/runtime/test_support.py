@@ -1,5 +1,7 @@
 """Adding and removing instances without torch, against fits by torch."""
 
+from dataclasses import asdict
+
 import exported
 import numpy as np
 import pytest
@@ -7,11 +9,15 @@ import torch
 
 from mmvrec.deployment.heads import exported_head
 from mmvrec.deployment.scoring import head_logits, typicality
+from mmvrec.fewshot.held_out import held_out_answers
+from mmvrec.fewshot.leave_out import leave_out_blocks
 from mmvrec.fewshot.rejection import leave_one_out_threshold
 from mmvrec.models.heads.covariance_prior import CovariancePrior
 from mmvrec.registry import MODELS
+from mmvrec.structures import FeatureBank
 from mmvrec_runtime import Classifier
 from mmvrec_runtime.model import ExportedModel
+from mmvrec_runtime.shared.instance_facts import InstanceFacts
 from mmvrec_runtime.support import with_instances, without_instances
 
 HEADS = [
@@ -26,6 +32,10 @@ HEADS = [
 FEATS = torch.randn(9, 3, 12, generator=torch.Generator().manual_seed(0))
 LABELS = ['a', 'a', 'c', 'c', 'c', 'b', 'b', 'd', 'a']
 IDS = [f'i{n}' for n in range(9)]
+#: Of two instances each there is one image, the last has its own.
+IMAGES = [f'{n // 2}.png' for n in range(9)]
+FACTS = [InstanceFacts(image, 64, 48, False, 100.0, 50.0, False) for image in IMAGES]
+TEMPERATURE = 2.0
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +59,9 @@ def model_of(config: dict, rows: list[int]) -> ExportedModel:
         'classes': names,
         'labels': [LABELS[row] for row in rows],
         'ids': [IDS[row] for row in rows],
+        'facts': [asdict(FACTS[row]) for row in rows],
         'quantile': 0.05,
+        'temperature': TEMPERATURE,
         'head': settings,
     }
     return ExportedModel(info, {**arrays, 'support_feats': FEATS[rows].numpy()})
@@ -68,25 +80,50 @@ def check(model: ExportedModel, config: dict, rows: list[int]) -> None:
     labels = torch.tensor([names.index(LABELS[row]) for row in rows])
     expected = leave_one_out_threshold(head, FEATS[rows], labels, 0.05)
     assert model.info['threshold'] == pytest.approx(expected, rel=1e-4)
+    assert model.facts == [FACTS[row] for row in rows]
+    scores = head.leave_out_scores(
+        FEATS[rows], labels, leave_out_blocks(labels, [IMAGES[row] for row in rows])
+    )
+    own = [LABELS[row] for row in rows]
+    bank = FeatureBank.of_task('t', FEATS[rows], own, [IDS[row] for row in rows])
+    known = (~scores.isnan().any(1)).nonzero().flatten()
+    expected = held_out_answers(bank, known.tolist(), scores[known], TEMPERATURE)
+    assert [(a.id, a.label, a.predicted) for a in model.held_out] == [
+        (a.id, a.label, a.predicted) for a in expected
+    ]
+    assert [a.score for a in model.held_out] == pytest.approx([a.score for a in expected], abs=1e-4)
 
 
 @pytest.mark.parametrize('config', HEADS, ids=lambda c: '-'.join(map(str, c.values())))
 def test_heads_are_fitted_again_as_torch_fits_them(config):
     model = model_of(config, [0, 1, 2, 3, 4])
-    model = with_instances(model, FEATS[5:7].numpy(), ' b ', IDS[5:7])
-    model = with_instances(model, FEATS[7:8].numpy(), 'd', IDS[7:8])
+    model = with_instances(model, FEATS[5:7].numpy(), ' b ', IDS[5:7], FACTS[5:7])
+    model = with_instances(model, FEATS[7:8].numpy(), 'd', IDS[7:8], FACTS[7:8])
     check(model, config, [0, 1, 2, 3, 4, 5, 6, 7])
     model = without_instances(model, 'c', ())
     check(model, config, [0, 1, 5, 6, 7])
     check(without_instances(model, None, ['i0', 'i7']), config, [1, 5, 6])
 
 
+def added(model: ExportedModel, label: str, ids: list[str]) -> ExportedModel:
+    return with_instances(model, FEATS[: len(ids)].numpy(), label, ids, FACTS[: len(ids)])
+
+
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda m: with_instances(m, FEATS[:1].numpy(), 'a', ['i0']), r"\['i0'\] are in the supp"),
-        (lambda m: with_instances(m, FEATS[:2].numpy(), 'a', ['x', 'x']), 'are in the support'),
-        (lambda m: with_instances(m, FEATS[:1].numpy(), ' ', ['x']), 'must be a printable name'),
+        (
+            lambda m: added(m, 'a', ['i0']),
+            r"\['i0'\] are in the supp",
+        ),
+        (
+            lambda m: added(m, 'a', ['x', 'x']),
+            'are in the support',
+        ),
+        (
+            lambda m: added(m, ' ', ['x']),
+            'must be a printable name',
+        ),
         (lambda m: without_instances(m, 'z', ()), "not in the support: 'z'; .* 'c'"),
         (lambda m: without_instances(m, None, ['i8']), r"not in the support: \['i8'\]"),
         (lambda m: without_instances(m, 'a', ()), 'fewer than two classes would be left'),

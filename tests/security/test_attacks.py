@@ -18,7 +18,8 @@ from small_model import saved as saved_model
 
 from mmvrec.cli.main import main
 from mmvrec.datasets.formats.detections import Detection, read_detections
-from mmvrec.models.backbones.clip_weights import convert, read_weights
+from mmvrec.models.backbones.checkpoints import read_weights
+from mmvrec.models.backbones.clip_weights import convert
 from mmvrec.models.text import CLIPText
 from mmvrec.models.text.prompts import check_templates
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmvrec.structures import FeatureBank
+from mmvrec.structures import FeatureBank, feature_bank
 
 NAMES = {'bottle': ['broken', 'dirty'], 'cable': ['bent', 'cut', 'missing']}
 
@@ -57,6 +57,40 @@ def test_selection_keeps_the_given_order():
     assert torch.equal(selected.feats, bank().feats[[4, 0]])
     selected.class_names['bottle'].append('new')
     assert bank().class_names == NAMES
+
+
+def test_rows_share_the_features():
+    whole = bank()
+    rows = whole.rows(1, 4)
+    assert_same(rows, whole.select([1, 2, 3]))
+    assert rows.feats.data_ptr() == whole.feats[1].data_ptr()
+    rows.class_names['bottle'].append('new')
+    assert whole.class_names == NAMES
+
+
+def test_a_task_whose_instances_follow_one_another_is_not_copied():
+    whole = bank(
+        tasks=['bottle', 'bottle', 'cable', 'cable', 'cable'], labels=torch.zeros(5).long()
+    )
+    assert_same(whole.task('cable'), whole.select([2, 3, 4]))
+    assert whole.task('cable').feats.data_ptr() == whole.feats[2].data_ptr()
+
+
+def test_half_precision_is_kept_in_rows_and_not_in_a_selection():
+    half = bank(feats=drawn(5, 3, 4).half())
+    assert half.rows(0, 2).feats.dtype == torch.float16
+    selected = half.select([3, 0])
+    assert selected.feats.dtype == torch.float32
+    assert torch.equal(selected.feats, half.feats[[3, 0]].float())
+
+
+@pytest.mark.parametrize('size', [1, 2])
+def test_features_are_checked_block_by_block(monkeypatch, size):
+    monkeypatch.setattr(feature_bank, '_BLOCK', size)
+    bad = drawn(5, 3, 4)
+    bad[[1, 4], 2, 3] = torch.inf
+    with pytest.raises(ValueError, match=r"2 instances .*: \['c#0', 'c#2'\]"):
+        bank(feats=bad)
 
 
 def test_selection_of_nothing():

@@ -19,6 +19,7 @@ from mmvrec.utils.files import (
     read_bytes,
     read_json,
     sha256_file,
+    sole_writer,
     write_json,
 )
 
@@ -182,6 +183,17 @@ def test_threads_that_write_the_same_file_do_not_remove_each_others(tmp_path):
     assert not failed
     assert names(tmp_path) == ['a.json']
     assert len((tmp_path / 'a.json').read_text()) == 9
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs locks')
+def test_a_folder_has_one_writer(tmp_path):
+    with sole_writer(tmp_path / 'a') as first:
+        with sole_writer(tmp_path / 'a') as second, sole_writer(tmp_path / 'b') as other:
+            assert (first, second, other) == (True, False, True)
+        with sole_writer(tmp_path / 'a') as second:
+            assert not second
+    with sole_writer(tmp_path / 'a') as second:
+        assert second
 
 
 def test_a_device_is_not_replaced(tmp_path):

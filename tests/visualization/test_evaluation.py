@@ -80,7 +80,7 @@ def test_words_first_then_counts(browser, tmp_path, size):
     with open_page(browser, tmp_path / 'r.html', size) as page:
         assert page.locator('.verdict p').all_text_contents() == [
             '3 of 6 were right (50 %). With other photos of this kind, expect 19 to 81 %.',
-            'Who always says “crack” is right in 4 of 6 (67 %).',
+            'Who always says “crack” is right in 4 of 6.',
             '1 of 6 were called unknown. Of the 5 others, 2 were right (40 %; with other photos '
             '12 to 77 %).',
             'The most frequent mistake: 2 times “crack” was taken for “dent”.',

@@ -1,6 +1,7 @@
 """The review page in a real browser, used by keys and by mouse, at a desk and on a phone."""
 
 import json
+from dataclasses import asdict, replace
 from datetime import datetime
 
 import numpy as np
@@ -9,6 +10,7 @@ from browser import SIZES, fits, open_browser, open_page, serious_findings
 from playwright.sync_api import Error
 
 from mmvrec.apis.corrections import Correction, read_corrections
+from mmvrec.structures import encode_mask
 from mmvrec.visualization.crops import Crop
 from mmvrec.visualization.pages import TEMPLATES, texts
 from mmvrec.visualization.review import ReviewedInstance, ReviewPage
@@ -187,12 +189,112 @@ def test_a_box_that_came_twice_is_decided_on_once(browser, tmp_path):
         assert saved(page, tmp_path) == [correction(0, 'hole', 'accepted')]
 
 
+def test_masks_are_saved_where_there_are_some(browser, tmp_path):
+    pixels = np.zeros((120, 160), bool)
+    pixels[20:40, 10:30] = True
+    masked = replace(instance(0, 'hole', 0.6, False), mask=encode_mask(pixels))
+    day([masked, instance(1, 'dent', 0.7, False)]).write(tmp_path / 'day.html')
+    with open_page(browser, tmp_path / 'day.html', DESK, NO_PICKER) as page:
+        page.keyboard.press(' ')
+        page.keyboard.press(' ')
+        first, second = saved(page, tmp_path)
+    assert (first.mask, second.mask) == (masked.mask, None)
+
+
 def test_an_answer_of_no_defect_is_accepted_as_that(browser, tmp_path):
     day([instance(0, 'hole', 0.6, False, verdict='no defect')]).write(tmp_path / 'day.html')
     with open_page(browser, tmp_path / 'day.html', DESK, NO_PICKER) as page:
         assert page.text_content('#answered') == 'Answer: no defect'
         page.keyboard.press(' ')
         assert saved(page, tmp_path) == [correction(0, None, 'no defect')]
+
+
+def load(page, content, name='yesterday.json') -> None:
+    """Choose a file as ``Load corrections`` asks for one, and wait for what is said of it."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    with page.expect_file_chooser() as chooser:
+        page.click('#load')
+    chooser.value.set_files({'name': name, 'mimeType': 'application/json', 'buffer': text.encode()})
+    page.wait_for_function("document.getElementById('file').value === ''")
+
+
+def entry(number, label, verdict, **more) -> dict:
+    return {**asdict(correction(number, label, verdict)), **more}
+
+
+def file_of(*entries, **more) -> dict:
+    head = {'format': 'mmvrec-corrections', 'version': 1, 'model': SHA}
+    return {**head, 'corrections': list(entries), **more}
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_yesterdays_review_goes_on(browser, written, tmp_path, size):
+    other_day = entry(9, 'hole', 'accepted', image='monday/x.png')
+    # Another model, which the model of the page has replaced, said hole of the answer 3.
+    content = file_of(
+        entry(4, None, 'unknown'),
+        entry(2, 'burr', 'relabelled'),
+        other_day,
+        entry(3, 'Hole ', 'relabelled'),
+        model='0' * 64,
+    )
+    with open_page(browser, written, size, NO_PICKER) as page:
+        page.keyboard.press('n')
+        load(page, content)
+        assert page.text_content('#status') == (
+            'Loaded 2 decisions; 1 on instances that are not on this page are kept.'
+        )
+        # What was decided on the page is newer; the next that is open is shown.
+        assert decisions(page) == ['no defect', 'burr', '', 'right', '']
+        assert page.text_content('#answered') == 'Answer: dent, 50 %'
+        assert page.locator('#classes .name').count() == 4
+        assert fits(page)
+        assert saved(page, tmp_path) == [
+            correction(4, None, 'no defect'),
+            correction(2, 'burr', 'relabelled'),
+            correction(3, 'hole', 'accepted'),
+            replace(correction(9, 'hole', 'accepted'), image='monday/x.png'),
+        ]
+        load(page, content)
+        page.keyboard.press('z')
+        assert decisions(page) == ['no defect', '', '', '', '']
+
+
+def test_leaving_after_loading_loses_nothing(browser, written):
+    asked = []
+    with open_page(browser, written, DESK, NO_PICKER) as page:
+        page.on('dialog', lambda dialog: (asked.append(dialog.type), dialog.accept()))
+        load(page, file_of(entry(4, None, 'unknown')))
+        assert page.text_content('#status') == 'Loaded 1 decisions.'
+        page.goto('about:blank')
+        assert asked == []
+
+
+NO_REVIEWS = [
+    'no JSON',
+    'null',
+    '[]',
+    file_of(format='other'),
+    file_of(version=2),
+    file_of(corrections={}),
+    file_of(None),
+    file_of(entry(4, None, 'unknown'), entry(2, None, 'relabelled')),
+    file_of(entry(4, 'dent', 'unknown')),
+    file_of(entry(4, ' ', 'accepted')),
+    file_of(entry(4, 'dent', 'right')),
+    file_of(entry(4, 'dent', 'accepted', bbox=[1, 2, 3])),
+    file_of(entry(4, 'dent', 'accepted', bbox='1234')),
+    file_of(entry(4, 'dent', 'accepted', image=4)),
+]
+
+
+def test_a_file_that_is_no_review_changes_nothing(browser, written):
+    with open_page(browser, written, DESK, NO_PICKER) as page:
+        for number, content in enumerate(NO_REVIEWS):
+            load(page, content, f'<b>{number}.json')
+            told = page.text_content('#status')
+            assert told == f'Not loaded: <b>{number}.json is no file of corrections.'
+        assert decisions(page) == [''] * 5
 
 
 PICKER = """

@@ -9,7 +9,7 @@ import mmvrec.registry  # noqa: F401 (for what it registers)
 from mmvrec.models.backbones import ViewBackbone
 from mmvrec.models.backbones.timm_weights import DOWNLOAD
 from mmvrec.registry import MODELS
-from mmvrec.structures.licences import commercial_use
+from mmvrec.weights.licences import commercial_use
 
 FOLDER = Path(__file__).parents[2] / 'configs/_base_/models'
 HEADER = (

@@ -19,7 +19,7 @@ from mmvrec.utils.images import is_image_size
 from mmvrec.utils.paths import IMAGE_SUFFIXES
 
 #: What Label Studio puts before the names of files that are uploaded.
-_UPLOADED = re.compile(r'^[0-9a-f]{8}-')
+UPLOADED = re.compile(r'^[0-9a-f]{8}-')
 _KINDS = ('rectanglelabels', 'polygonlabels')
 
 
@@ -90,7 +90,7 @@ class LabelStudioDefects(SingleFileDefects):
             path = self.image_path(name)
         except ValueError:
             path = ''
-        before = _UPLOADED.sub('', name)
+        before = UPLOADED.sub('', name)
         return path if os.path.lexists(path) or before == name else self.image_path(before)
 
     def _regions(self, task: dict) -> list | None:

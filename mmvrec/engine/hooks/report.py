@@ -85,7 +85,9 @@ class ReportHook(Hook):
             data_batch = replace(data_batch, query=data_batch.query.select(labelled))
             outputs = [outputs[i] for i in labelled]
         self._answers[task] += outputs
-        if data_batch.episode == 0:
+        shown = self._shown.get(task)
+        # Of very many queries, which come in parts, the first.
+        if data_batch.episode == 0 and (shown is None or shown.fitted is not data_batch.fitted):
             self._shown[task] = data_batch
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

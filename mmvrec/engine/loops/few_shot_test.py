@@ -5,20 +5,21 @@ from collections.abc import Iterator
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop, Runner
-from mmpretrain.structures import DataSample
 from rich.progress import track
 from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
 from mmvrec.fewshot.calibration import fit_temperature, held_out_scores
 from mmvrec.fewshot.evaluation import EvalUnit, evaluate_task
-from mmvrec.fewshot.extraction import build_bank
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.fitting import TrainingSettings, fit_head
+from mmvrec.fewshot.leaving_early import EarlyExit, check_can_leave, fit_early_exit, order_of
+from mmvrec.fewshot.left_out_heads import LeftOutHeads
 from mmvrec.fewshot.protocol import FewShotProtocol
 from mmvrec.fewshot.rejection import leave_one_out_threshold
-from mmvrec.fewshot.support import SupportSampler, make_support
+from mmvrec.fewshot.support import SupportSampler, SupportSet, make_support
 from mmvrec.models.classifiers import MVRECClassifier
+from mmvrec.models.heads import FewShotHead
 from mmvrec.registry import LOOPS
 from mmvrec.structures import FeatureBank, LabelSpace, describe_sources
 
@@ -40,6 +41,10 @@ class FewShotTestLoop(BaseLoop):
         calibrate (bool): divide the scores by a temperature, set by what heads that are fitted on
             the support set without some of its instances make of these; see
             :func:`held_out_scores`. Needs two shots. Defaults to False.
+        early_exit (bool): look at the first few views where these decide, see
+            :func:`fit_early_exit`; an episode whose support allows none to be left out looks at
+            all. The metrics then have ``early_exit/views``, the mean number per query. Defaults to
+            False.
         **own: settings of :class:`FewShotProtocol` that differ from ``few_shot`` of the config.
     """
 
@@ -53,6 +58,7 @@ class FewShotTestLoop(BaseLoop):
         evaluator: Evaluator | dict | list,
         fp16: bool = False,
         calibrate: bool = False,
+        early_exit: bool = False,
         **own,
     ):
         super().__init__(runner, dataloader)
@@ -61,6 +67,7 @@ class FewShotTestLoop(BaseLoop):
         self.evaluator = runner.build_evaluator(evaluator) if is_config else evaluator
         self.fp16 = fp16
         self.calibrate = calibrate
+        self.early_exit = early_exit
         #: Dataset of the support pool, once the protocol has run.
         self.support_dataset = None
 
@@ -77,23 +84,32 @@ class FewShotTestLoop(BaseLoop):
         if not model.label_space.tasks:
             # Missing text weights are reported before the extraction, not after it.
             model.text_feats(LabelSpace(self.dataloader.dataset.task_classes))
-        query = build_bank(model, self.dataloader, self.protocol.cache_dir, self.fp16)
+        query = self.protocol.bank(model, self.dataloader, self.fp16)
+        if self.early_exit and model.label_space.tasks:
+            raise ValueError(
+                'early_exit is fitted on the support set, which a checkpoint does not hold; test '
+                'without a checkpoint'
+            )
         iter_units = self.iter_fitted if model.label_space.tasks else self.iter_episodes
-        predictions: list[DataSample] = []
-        for index, unit in enumerate(iter_units(model, query)):
-            self._call_hook('before_{}_iter', batch_idx=index, data_batch=unit)
-            samples = evaluate_task(unit)
-            predictions += samples
-            self._call_hook('after_{}_iter', batch_idx=index, data_batch=unit, outputs=samples)
         self.evaluator.dataset_meta = {
             **getattr(self.dataloader.dataset, 'metainfo', {}),
             'shots': self.protocol.shots,
             'weights_source': describe_sources(**model.provenance),
         }
-        # The evaluator interleaves what the processes hand in, which restores the order.
         rank, world = get_dist_info()
-        self.evaluator.process(data_samples=predictions[rank::world])
-        metrics = self.evaluator.evaluate(len(predictions))
+        number = views = 0
+        parts = (part for unit in iter_units(model, query) for part in unit.parts())
+        for index, unit in enumerate(parts):
+            self._call_hook('before_{}_iter', batch_idx=index, data_batch=unit)
+            samples = evaluate_task(unit)
+            # The evaluator interleaves what the processes hand in, which restores the order.
+            self.evaluator.process(data_samples=samples[(rank - number) % world :: world])
+            number += len(samples)
+            views += sum(sample.views for sample in samples) if self.early_exit else 0
+            self._call_hook('after_{}_iter', batch_idx=index, data_batch=unit, outputs=samples)
+        metrics = self.evaluator.evaluate(number)
+        if self.early_exit:
+            metrics['early_exit/views'] = views / number
         self._call_hook('after_{}_epoch', metrics=metrics)
         self._call_hook('after_{}')
         return metrics
@@ -110,7 +126,7 @@ class FewShotTestLoop(BaseLoop):
         self.support_dataset = loader.dataset
         warn_of_shared_images(self.support_dataset, self.dataloader.dataset)
         protocol = self.protocol
-        pool = build_bank(model, loader, protocol.cache_dir, self.fp16)
+        pool = protocol.bank(model, loader, self.fp16)
         tasks = query.task_names
         pool.label_space.check_queries(query.label_space)
         sampler = SupportSampler(pool, tasks, protocol.shots, protocol.seed)
@@ -123,23 +139,44 @@ class FewShotTestLoop(BaseLoop):
             queries = {task: query.task(task) for task in drawn}
             for banks, evaluated, held_out in self.iter_splits(drawn, queries):
                 support = make_support(model, banks)
-                head = fit_head(model.build_head().to(support.feats.device), support, settings)
-                temperature = 1.0
-                if self.calibrate:
-                    temperature = fit_temperature(
-                        *held_out_scores(model.build_head, support, settings)
-                    )
-                threshold = leave_one_out_threshold(head, support.feats, support.labels)
+                common = self._fit(model, support, settings)
                 for task, bank in banks.items():
-                    fitted = FittedClassifier(
-                        head=head,
-                        label_space=support.label_space,
-                        support=bank,
-                        temperature=temperature,
-                        threshold=threshold,
-                        product=model.product_of(task),
-                    )
+                    product = model.product_of(task)
+                    fitted = FittedClassifier(**common, support=bank, product=product)
                     yield EvalUnit(episode, evaluated[task], fitted, held_out)
+
+    def _fit(
+        self, model: MVRECClassifier, support: SupportSet, settings: TrainingSettings
+    ) -> dict[str, object]:
+        """Fields of :class:`FittedClassifier` that all tasks of a support set have in common."""
+        head = fit_head(model.build_head().to(support.feats.device), support, settings)
+        temperature, early_exit = 1.0, None
+        if self.calibrate:
+            temperature = fit_temperature(*held_out_scores(model.build_head, support, settings))
+        if self.early_exit:
+            early_exit = self._fit_early_exit(model, head, support, settings)
+        return {
+            'head': head,
+            'label_space': support.label_space,
+            'temperature': temperature,
+            'threshold': leave_one_out_threshold(head, support.feats, support.labels),
+            'early_exit': early_exit,
+        }
+
+    def _fit_early_exit(
+        self,
+        model: MVRECClassifier,
+        head: FewShotHead,
+        support: SupportSet,
+        settings: TrainingSettings,
+    ) -> EarlyExit | None:
+        """When the queries of an episode need not be looked at in full."""
+        if any(model.product_of(task) for task in support.label_space.tasks):
+            raise ValueError('early_exit needs a head per task, not a model told the product')
+        check_can_leave(head)
+        order = order_of(self.dataloader.dataset.pipeline.transforms)
+        left_out = LeftOutHeads(support, model.build_head, settings)
+        return fit_early_exit(left_out, support.feats, order)
 
     def iter_splits(
         self, drawn: dict[str, FeatureBank], queries: dict[str, FeatureBank]

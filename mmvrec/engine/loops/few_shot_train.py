@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmvrec.datasets.sources import warn_of_shared_images
-from mmvrec.fewshot.extraction import build_bank
 from mmvrec.fewshot.protocol import FewShotProtocol
 from mmvrec.fewshot.support import SupportSampler, make_support
 from mmvrec.registry import LOOPS
@@ -61,7 +60,7 @@ class FewShotTrainLoop(BaseLoop):
         # Missing text weights are reported before the extraction, not after it.
         runner.model.text_feats(LabelSpace(self.dataloader.dataset.task_classes))
         protocol = FewShotProtocol.from_config(runner.cfg, **own)
-        pool = build_bank(runner.model, self.dataloader, protocol.cache_dir, fp16)
+        pool = protocol.bank(runner.model, self.dataloader, fp16)
         sampler = SupportSampler(pool, pool.task_names, protocol.shots, protocol.seed)
         #: Support bank of every task.
         self.drawn = sampler.draw(episode)

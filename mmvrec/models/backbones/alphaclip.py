@@ -21,7 +21,6 @@ from mmvrec.models.backbones.clip_weights import (
     infer_arch,
     load_backbone_weights,
 )
-from mmvrec.models.backbones.embedded import EMBEDDED
 from mmvrec.models.backbones.encoder import (
     draw_clip_weights,
     embed_patches,
@@ -29,9 +28,10 @@ from mmvrec.models.backbones.encoder import (
     run_layer,
 )
 from mmvrec.models.backbones.info import BackboneInfo
-from mmvrec.models.backbones.weights import find_weights, licence_of
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
+from mmvrec.weights.embedded import EMBEDDED
+from mmvrec.weights.lookup import find_weights, licence_of
 
 
 @MODELS.register_module()
@@ -50,7 +50,7 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         arch (str | dict, optional): a name of ``ARCHS`` or a dict with the same keys. None infers
             it from ``checkpoint``. Defaults to None.
         checkpoint (str, optional): CLIP (OpenAI), AlphaCLIP visual, converted or embedded
-            weights, see :func:`mmvrec.models.backbones.weights.find_weights`.
+            weights, see :func:`mmvrec.weights.lookup.find_weights`.
         alpha_checkpoint (str, optional): AlphaCLIP visual weights on top of ``checkpoint``.
         img_size (int, optional): input size in pixels, a multiple of the patch size. Another size
             than the weights' needs ``interpolate_pos_embed``. Defaults to that of ``arch``.

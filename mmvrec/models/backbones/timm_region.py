@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from mmvrec.models.backbones.base import ViewBackbone
 from mmvrec.models.backbones.batch_norm import fold_batch_norms
 from mmvrec.models.backbones.info import BackboneInfo, timm_info
-from mmvrec.models.backbones.packaged import PACKAGED
 from mmvrec.models.backbones.region_attention import check_has_region_attention, region_tokens
 from mmvrec.models.backbones.region_pooling import REGIONS, cell_weights
 from mmvrec.models.backbones.timm_weights import DOWNLOAD, licence_of_model, load_trunk
-from mmvrec.models.backbones.weights import licence_of
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
+from mmvrec.weights.lookup import licence_of
+from mmvrec.weights.packaged import PACKAGED
 
 POOLINGS = (*REGIONS, 'cls')
 
@@ -38,7 +38,7 @@ class TimmRegion(ViewBackbone):
         model (str): name in timm, with or without tag: ``tf_efficientnet_lite2.in1k``.
         checkpoint (str, optional): the name of a package that carries the weights, one of
             ``PACKAGED``; a file of weights in timm's names or those of the authors, see
-            :func:`mmvrec.models.backbones.weights.find_weights`; or ``timm``, which downloads and
+            :func:`mmvrec.weights.lookup.find_weights`; or ``timm``, which downloads and
             caches what timm publishes under that name. None draws random ones. Defaults to None.
         layers (Sequence[int]): stages of a convolutional network or blocks of a transformer, in
             order; from the end where negative. Defaults to (-1,).

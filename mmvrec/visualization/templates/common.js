@@ -175,10 +175,12 @@ function relabel(name) {
 }
 
 // The name as it is spelt where there is such a class: names that differ in case only are refused.
+const classNamed = (typed) => classes.find((name) => name.toLowerCase() === typed.toLowerCase()) ?? typed;
+
 function typedClass() {
   const typed = byId('name').value.trim();
   byId('name').value = '';
-  return classes.find((known) => known.toLowerCase() === typed.toLowerCase()) ?? typed;
+  return classNamed(typed);
 }
 
 function pressed(event) {

@@ -1,4 +1,5 @@
 let isSaved = true, file = null;
+const elsewhere = new Map(); // Entries of a loaded file on instances that are not on this page.
 
 // The instance.
 
@@ -49,6 +50,7 @@ hooks.undo = () => {
   const last = history.pop();
   if (!last) return;
   put(last.place, last.before);
+  for (const place of last.loaded ?? []) put(place);
   isSaved = false;
   tell('undone');
   show(last.place);
@@ -57,9 +59,12 @@ hooks.undo = () => {
 function addClass(event) {
   event.preventDefault();
   const name = typedClass();
-  if (!name) return;
+  if (name) relabel(known(name));
+}
+
+function known(name) {
   if (!classes.includes(name)) classes.push(name);
-  relabel(name);
+  return name;
 }
 
 // Files.
@@ -68,10 +73,10 @@ function corrections() {
   const places = [...decisions.keys()].sort((a, b) => a - b);
   return JSON.stringify({
     format: 'mmvrec-corrections', version: 1, model: day.model,
-    corrections: places.map((place) => {
-      const {image, id, bbox} = day.instances[place], {label, verdict} = decisions.get(place);
-      return {image: day.images[image].name, instance_id: id, bbox, label, verdict};
-    }),
+    corrections: [...places.map((place) => {
+      const {image, id, bbox, mask} = day.instances[place], {label, verdict} = decisions.get(place);
+      return {image: day.images[image].name, instance_id: id, bbox, ...mask && {mask}, label, verdict};
+    }), ...elsewhere.values()],
   }, null, 1);
 }
 
@@ -104,6 +109,56 @@ async function save() {
 
 hooks.save = save;
 
+// Checks of mmvrec.apis.corrections, which names what is wrong.
+function isEntry(entry) {
+  if (typeof entry?.image !== 'string' || typeof entry.instance_id !== 'string') return false;
+  const isLabelled = ['accepted', 'relabelled'].includes(entry.verdict);
+  const isName = typeof entry.label === 'string' && entry.label.trim() !== '';
+  return (isLabelled ? isName : ['unknown', 'no defect'].includes(entry.verdict) && entry.label === null)
+    && Array.isArray(entry.bbox) && entry.bbox.length === 4 && entry.bbox.every(Number.isFinite);
+}
+
+// What an entry says of the answer on this page, which another model may have given.
+function decisionOf({label, verdict}, instance) {
+  if (label === null) return {label, verdict};
+  const name = known(classNamed(label.trim()));
+  return {label: name, verdict: instance.answer === 'class' && instance.label === name ? 'accepted' : 'relabelled'};
+}
+
+function take(entries) {
+  const keyOf = (image, id) => JSON.stringify([image, id]);
+  const places = new Map(day.instances.map(({image, id}, place) => [keyOf(day.images[image].name, id), place]));
+  const loaded = [];
+  for (const entry of entries) {
+    const key = keyOf(entry.image, entry.instance_id), place = places.get(key);
+    if (place === undefined) {
+      const {image, instance_id, bbox, label, verdict} = entry;
+      elsewhere.set(key, {image, instance_id, bbox, label, verdict});
+    } else if (!decisions.has(place)) { // What was decided on this page is newer.
+      loaded.push(place);
+      put(place, decisionOf(entry, day.instances[place]));
+    }
+  }
+  if (loaded.length) history.push({place: loaded[0], before: undefined, loaded});
+  const count = loaded.length, others = elsewhere.size;
+  tell(others ? 'loaded_others' : 'loaded', () => ({count, others}));
+  const open = day.instances.findIndex((_, place) => !decisions.has(place));
+  show(open < 0 ? current : open);
+}
+
+async function load(event) {
+  const [chosen] = event.target.files;
+  try {
+    if (chosen.size > 2 ** 26) throw new Error();
+    const content = JSON.parse(await chosen.text());
+    if (content.format !== 'mmvrec-corrections' || content.version !== 1 || !content.corrections.every(isEntry)) throw new Error();
+    take(content.corrections);
+  } catch {
+    tell('not_loaded', () => ({file: chosen.name}));
+  }
+  event.target.value = ''; // Else the same file could not be chosen again.
+}
+
 // Controls.
 
 function zoomBy(step) {
@@ -125,6 +180,8 @@ function start() {
     document.querySelector('main').hidden = true;
     return tell('none');
   }
+  byId('load').addEventListener('click', () => byId('file').click());
+  byId('file').addEventListener('change', load);
   byId('new').addEventListener('submit', addClass);
   window.addEventListener('resize', () => { drawStage(); drawList(); });
   window.addEventListener('beforeunload', (event) => { if (!isSaved) event.preventDefault(); });

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
+from types import SimpleNamespace
 
 import numpy as np
 
 from mmvrec_runtime.images import ImageSource, image_name, read_image
 from mmvrec_runtime.instances import Instance, image_instances
 from mmvrec_runtime.model import ExportedModel, read_model, write_model
-from mmvrec_runtime.shared.early_exit import exit_steps, lead, view_order
+from mmvrec_runtime.shared.early_exit import decides, exit_steps, view_order
+from mmvrec_runtime.shared.enrolled_data import EnrolledData
 from mmvrec_runtime.shared.scoring import head_logits, probabilities, similarities, typicality
 from mmvrec_runtime.shared.sessions import Session
+from mmvrec_runtime.shared.verdicts import VerdictRule
 from mmvrec_runtime.support import with_instances, without_instances
 from mmvrec_runtime.views import make_views
 
@@ -24,7 +27,7 @@ class Classifier:
 
         classifier = Classifier('defects.onnx')
         for result in classifier('part.png', boxes=[[40, 30, 120, 100]]):
-            print(result['label'], result['score'], result['unknown'])
+            print(result['label'], result['score'], result['verdict'])
 
     It may be called by several threads; one embeds at a time.
 
@@ -59,30 +62,35 @@ class Classifier:
         masks: Sequence | np.ndarray | None = None,
         neighbours: int = 3,
         name: str | None = None,
+        max_error: float = 0.02,
+        polygons: Sequence | None = None,
     ) -> list[dict]:
         """Classify the instances of an image.
 
         Args:
             image (ImageSource): see :func:`read_image`.
             boxes (Sequence | np.ndarray, optional): see :func:`image_instances`.
-            masks (Sequence | np.ndarray, optional): see :func:`image_instances`. Without boxes and
-                masks the whole image is one instance.
+            masks (Sequence | np.ndarray, optional): see :func:`image_instances`. Without boxes,
+                masks and polygons the whole image is one instance.
             neighbours (int): support instances that are named as evidence. Defaults to 3.
             name (str, optional): what the image is called in ids. Defaults to its path.
+            max_error (float): share of wrong answers that is allowed among those called sure.
+                Defaults to 0.02.
+            polygons (Sequence, optional): see :func:`image_instances`.
 
         Returns:
             list[dict]: of every instance ``id``, ``bbox``, ``label``, ``score``, ``scores``,
-            ``similarity``, ``unknown``, ``neighbours`` and ``view_boxes``, as mmvrec's
-            ``DefectInferencer`` gives them; JSON-able.
+            ``similarity``, ``unknown``, ``neighbours``, ``verdict``, ``warnings`` and
+            ``view_boxes``, as mmvrec's ``DefectInferencer`` gives them; JSON-able.
 
         Raises:
             FileNotFoundError: there is no such image.
             ValueError: a broken image or instance.
         """
         pixels = self.read(image)
-        instances = image_instances(*pixels.shape[:2], boxes, masks)
+        instances = image_instances(*pixels.shape[:2], boxes, masks, polygons)
         name = image_name(image) if name is None else name
-        return self.classify(pixels, instances, name, neighbours)
+        return self.classify(pixels, instances, name, neighbours, max_error)
 
     def read(self, image: ImageSource) -> np.ndarray:
         """Pixels of an image, uint8, RGB, (H, W, 3); see :func:`read_image`."""
@@ -94,6 +102,7 @@ class Classifier:
         instances: Sequence[Instance],
         name: str,
         neighbours: int = 3,
+        max_error: float = 0.02,
     ) -> list[dict]:
         """Classify instances that are read already, see :meth:`__call__`.
 
@@ -102,17 +111,23 @@ class Classifier:
             instances (Sequence[Instance]): of this image.
             name (str): what the image is called in ids.
             neighbours (int): see :meth:`__call__`. Defaults to 3.
+            max_error (float): see :meth:`__call__`. Defaults to 0.02.
         """
         # Another thread may add instances meanwhile.
         model = self.model
+        rule, data = VerdictRule.of(model, max_error), EnrolledData.of(model.facts)
         results = []
         for instance in instances:
             feats, view_boxes = self._look(model, pixels, instance)
+            prediction = _prediction(model, feats, neighbours)
+            warnings = [] if data is None else data.warnings(instance.facts(name, pixels))
             results.append(
                 {
                     'id': name + instance.place,
                     'bbox': instance.bbox,
-                    **_prediction(model, feats, neighbours),
+                    **prediction,
+                    'verdict': rule.verdict(SimpleNamespace(**prediction), warnings),
+                    'warnings': warnings,
                     'view_boxes': view_boxes.tolist(),
                 }
             )
@@ -125,6 +140,7 @@ class Classifier:
         boxes: Sequence | np.ndarray | None = None,
         masks: Sequence | np.ndarray | None = None,
         name: str | None = None,
+        polygons: Sequence | None = None,
     ) -> list[str]:
         """Add labelled instances to the support; the label may be a new class.
 
@@ -136,6 +152,7 @@ class Classifier:
             boxes (Sequence | np.ndarray, optional): see :meth:`__call__`.
             masks (Sequence | np.ndarray, optional): see :meth:`__call__`.
             name (str, optional): see :meth:`__call__`.
+            polygons (Sequence, optional): see :meth:`__call__`.
 
         Returns:
             list[str]: ids of the instances.
@@ -146,7 +163,7 @@ class Classifier:
         """
         pixels = self.read(image)
         name = image_name(image) if name is None else name
-        instances = image_instances(*pixels.shape[:2], boxes, masks)
+        instances = image_instances(*pixels.shape[:2], boxes, masks, polygons)
         return self.add_instances(label, pixels, instances, name)
 
     def add_instances(
@@ -156,7 +173,8 @@ class Classifier:
         ids = [name + instance.place for instance in instances]
         if ids:
             feats = np.stack([self._embed(pixels, instance)[0] for instance in instances])
-            self.model = with_instances(self.model, feats, label, ids)
+            facts = [instance.facts(name, pixels) for instance in instances]
+            self.model = with_instances(self.model, feats, label, ids, facts)
         return ids
 
     def remove(self, label: str | None = None, ids: Sequence[str] = ()) -> None:
@@ -191,7 +209,7 @@ class Classifier:
             own_feats, own_boxes = self._embed(pixels, instance, order[begin:end])
             feats.append(own_feats)
             boxes.append(own_boxes)
-            if end < len(order) and decides(model, np.concatenate(feats), step):
+            if end < len(order) and is_decided(model, np.concatenate(feats), step):
                 break
         return np.concatenate(feats), np.concatenate(boxes)
 
@@ -212,14 +230,12 @@ def view_steps(info: dict) -> tuple[list[int], list[int]]:
     return order, [*exit_steps(len(order)), len(order)]
 
 
-def decides(model: ExportedModel, feats: np.ndarray, step: int) -> bool:
-    """Whether the views up to a step, (v, C), decide: the label is clear, the instance known."""
-    early_exit = model.info['early_exit']
-    logits = head_logits(feats[None], model.info['head'], model.arrays)[0]
-    if lead(logits) < early_exit['margin']:
-        return False
-    typical = typicality(feats[None], model.info['head'], model.arrays)
-    return typical is None or bool(typical[0] >= early_exit['thresholds'][step])
+def is_decided(model: ExportedModel, feats: np.ndarray, step: int) -> bool:
+    """Whether the views up to a step, (v, C), decide, see :func:`decides`."""
+    early_exit, head = model.info['early_exit'], model.info['head']
+    logits = head_logits(feats[None], head, model.arrays)
+    typical = typicality(feats[None], head, model.arrays)
+    return bool(decides(logits, typical, early_exit['margin'], early_exit['thresholds'][step])[0])
 
 
 def _is_unknown(model: ExportedModel, feats: np.ndarray) -> bool | None:

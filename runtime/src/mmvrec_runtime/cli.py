@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def _classifying() -> argparse.ArgumentParser:
     _add_instances(parser)
     parser.add_argument(
         '--out', metavar='FILE', help='.json, .jsonl or .csv; with --watch .jsonl, which goes on'
+    )
+    parser.add_argument(
+        '--max-error',
+        type=float,
+        default=0.02,
+        help='share of wrong answers allowed among those called sure (default: %(default)s)',
     )
     parser.add_argument('--csv', metavar='FILE', help='with --watch: the same as a table')
     parser.set_defaults(run=_run_images)
@@ -132,7 +139,7 @@ def _instances_of(args: argparse.Namespace, images: Sequence[str]) -> Callable:
     ]
 
 
-def _answer(classifier, instances_of: Callable, image: str) -> dict:
+def _answer(classifier, instances_of: Callable, image: str, max_error: float) -> dict:
     """``instances`` of an image file, or ``error``."""
     try:
         pixels = classifier.read(image)
@@ -140,7 +147,7 @@ def _answer(classifier, instances_of: Callable, image: str) -> dict:
         for instance, score in instances_of(image, *pixels.shape[:2]):
             instances.append(instance)
             scores.append(score)
-        results = classifier.classify(pixels, instances, image)
+        results = classifier.classify(pixels, instances, image, max_error=max_error)
     except (ValueError, OSError) as error:
         message = str(error)
         return {
@@ -172,11 +179,12 @@ def _run_images(args: argparse.Namespace) -> int:
     classifier = _classifier(args)
     results = []
     for image in images:
-        answer = _answer(classifier, instances_of, image)
+        answer = _answer(classifier, instances_of, image, args.max_error)
         _print(image, answer)
         results.append({'image': image, **answer})
     if args.out:
         write_results(args.out, results)
+    _print_summary(results, bool(classifier.model.held_out))
     return int(any(result['instances'] is None for result in results))
 
 
@@ -192,7 +200,7 @@ def _run_watch(args: argparse.Namespace) -> int:
     log = ResultLog(args.out, args.csv)
 
     def answer(path: Path) -> dict:
-        result = _answer(classifier, instances_of, str(path))
+        result = _answer(classifier, instances_of, str(path), args.max_error)
         _print(str(path), result)
         return result
 
@@ -251,9 +259,25 @@ def _print(image: str, answer: dict) -> None:
         print(f'{_visible(image)}: no instance')
     for one in answer['instances']:
         box = ' '.join(f'{value:.0f}' for value in one['bbox'])
-        note = ' (unknown)' if one['unknown'] else ''
+        note = '' if one['verdict'] in ('sure', 'no defect') else f' ({one["verdict"]})'
         label, percent = _visible(one['label']), 100 * one['score']
         print(f'{_visible(image)} [{box}]: {label} {percent:.1f} %{note}', flush=True)
+
+
+def _print_summary(results: Sequence[dict], has_held_out: bool) -> None:
+    """Print counts of verdicts, and one line for every kind of warning."""
+    from mmvrec_runtime.shared.enrolled_data import WARNINGS
+    from mmvrec_runtime.shared.verdicts import VERDICTS
+
+    instances = [one for result in results for one in result['instances'] or ()]
+    counts = Counter(one['verdict'] for one in instances)
+    verdicts = ', '.join(f'{counts[name]} {name}' for name in VERDICTS)
+    print(f'{len(results)} images, {len(instances)} instances: {verdicts}')
+    if instances and not has_held_out:
+        print('nothing is called sure, as no answers were held out (enroll --calibrate)')
+    kinds = Counter(kind for one in instances for kind in one['warnings'])
+    for kind, number in kinds.items():
+        print(f'warning: {number} of {len(instances)} {WARNINGS[kind]}', file=sys.stderr)
 
 
 def _visible(text: str) -> str:

@@ -38,8 +38,8 @@ def read_image(image: ImageSource, bit_depth: int | None = None) -> np.ndarray:
     """Upright pixels of an image.
 
     Grey images are repeated over the three channels, transparency is dropped, EXIF orientation
-    applied; grey images of 16 bits are scaled from their full range, or from that of
-    ``bit_depth``.
+    applied; images of 16 bits are scaled from their full range, or from that of ``bit_depth``.
+    Colours of 16 bits, which Pillow does not read, OpenCV decodes where it is installed.
 
     Args:
         image (ImageSource): a file, the bytes of one, or a uint8 array, RGB (H, W, 3) or grey
@@ -51,8 +51,8 @@ def read_image(image: ImageSource, bit_depth: int | None = None) -> np.ndarray:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it cannot be decoded, has colours of 16 bits, which Pillow does not read, or is
-            an array of another type or shape.
+        ValueError: it cannot be decoded, has colours of 16 bits and OpenCV is not there, or is an
+            array of another type or shape.
     """
     if isinstance(image, np.ndarray):
         return _checked_array(image)
@@ -83,10 +83,7 @@ def _decode(data: bytes, header: ImageHeader) -> np.ndarray:
     with Image.open(BytesIO(data), formats=[header.format]) as stored:
         deep = [str(tile[3]) for tile in stored.tile if '16' in str(tile[3])]
         if deep and stored.mode not in ('I', 'I;16', 'I;16B'):
-            raise ValueError(
-                f'it has colours of 16 bits ({deep[0]}), of which 8 would be lost; save it with '
-                '8 bits'
-            )
+            return _decode_by_opencv(data, header)
         stored.load()
         image = ImageOps.exif_transpose(stored) if header.tiff else stored
         if image.mode in ('1', 'LA'):
@@ -95,6 +92,23 @@ def _decode(data: bytes, header: ImageHeader) -> np.ndarray:
         pixels = np.asarray(image if is_numbers else image.convert('RGB'))
     if header.tiff and header.tiff.white_is_zero and pixels.dtype == np.uint16:
         pixels = ~pixels
+    return pixels if header.tiff else _upright(pixels, header.orientation)
+
+
+def _decode_by_opencv(data: bytes, header: ImageHeader) -> np.ndarray:
+    """Upright pixels of colours of 16 bits, RGB, as mmvrec decodes them."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise ValueError(
+            'it has colours of 16 bits, which Pillow does not read; save it with 8 bits, or '
+            "pip install 'mmvrec-runtime[deep]'"
+        ) from error
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 3:
+        raise ValueError('it is damaged, or its colours of 16 bits are of a kind that is not read')
+    pixels = np.ascontiguousarray(pixels[..., 2::-1])
+    # TIFF files OpenCV has turned.
     return pixels if header.tiff else _upright(pixels, header.orientation)
 
 

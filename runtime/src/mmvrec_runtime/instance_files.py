@@ -24,12 +24,14 @@ class Entry:
         image (str): name of its image.
         bbox (list[float], optional): x1, y1, x2, y2 in pixels.
         rle (dict, optional): its mask, ``size`` and ``counts`` as COCO has them.
+        polygons (list, optional): its mask otherwise, see :func:`image_instances`.
         score (float, optional): of the detector, 0 to 1.
     """
 
     image: str
     bbox: list[float] | None = None
     rle: dict | None = None
+    polygons: list | None = None
     score: float | None = None
 
     def instance(self, height: int, width: int) -> Instance:
@@ -38,6 +40,8 @@ class Entry:
         Raises:
             ValueError: its box or mask does not fit.
         """
+        if self.polygons is not None:
+            return image_instances(height, width, polygons=[self.polygons])[0]
         if self.rle is None:
             return image_instances(height, width, boxes=[self.bbox])[0]
         if list(self.rle['size']) != [height, width]:
@@ -57,8 +61,10 @@ def read_entries(
 
     Args:
         path (str | Path): JSON of one of these forms: boxes by image, ``{"a.png": [[x1, y1, x2,
-            y2], …], …}``; COCO results, a list of ``image_id`` or ``file_name``, ``bbox`` (x, y,
-            width, height) or ``segmentation`` (RLE), and ``score``; COCO annotations.
+            y2], …], …}``, or polygons in their places, ``[[x, y], [x, y], …]``; COCO results, a
+            list of ``image_id`` or ``file_name``, ``bbox`` (x, y, width, height) or
+            ``segmentation`` (RLE or polygons), and ``score``; COCO annotations, of which the boxes
+            are taken.
         image_file (str | Path, optional): COCO file with the names of the images, where results
             have numbers. Defaults to None.
         score_threshold (float): detections with lower scores are left out. Defaults to 0.
@@ -71,11 +77,18 @@ def read_entries(
     names = _image_names(_read_json(image_file), image_file) if image_file else {}
     if isinstance(content, dict) and {'images', 'annotations'} <= set(content):
         names |= _image_names(content, path)
-        content = content['annotations']
+        content = [
+            {**item, 'segmentation': None} if isinstance(item, dict) and item.get('bbox') else item
+            for item in content['annotations']
+        ]
     if isinstance(content, dict):
         if not all(isinstance(boxes, list) for boxes in content.values()):
             raise ValueError(f'{path} must have a list of boxes x1, y1, x2, y2 for every image')
-        return [Entry(name, box) for name, boxes in content.items() for box in boxes]
+        return [
+            Entry(name, polygons=own) if _is_nested(own) else Entry(name, own)
+            for name, instances in content.items()
+            for own in instances
+        ]
     if not isinstance(content, list):
         raise ValueError(f'{path} has neither boxes by image nor COCO results')
     entries, problems = [], []
@@ -183,10 +196,15 @@ def _entry(item: dict, names: dict) -> Entry:
         raise ValueError(f'the score {score} is not between 0 and 1')
     segmentation = item.get('segmentation')
     if isinstance(segmentation, dict):
-        return Entry(name, None, {k: segmentation[k] for k in ('size', 'counts')}, score)
-    if segmentation and not item.get('bbox'):
-        raise ValueError('polygons are not read; write its mask as RLE, or a bbox')
+        return Entry(name, None, {k: segmentation[k] for k in ('size', 'counts')}, score=score)
+    if segmentation and segmentation != [[]]:
+        polygons = segmentation if _is_nested(segmentation) else [segmentation]
+        return Entry(name, polygons=polygons, score=score)
     x, y, width, height = map(float, item['bbox'])
     if not all(map(math.isfinite, (x, y, width, height))):
         raise ValueError(f'its bbox is {item["bbox"]}')
-    return Entry(name, [x, y, x + width, y + height], None, score)
+    return Entry(name, [x, y, x + width, y + height], score=score)
+
+
+def _is_nested(values: object) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(v, list) for v in values)

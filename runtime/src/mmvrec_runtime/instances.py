@@ -6,7 +6,9 @@ from zlib import crc32
 
 import numpy as np
 
+from mmvrec_runtime.polygons import polygon_masks
 from mmvrec_runtime.shared.borders import cut_box
+from mmvrec_runtime.shared.instance_facts import InstanceFacts
 from mmvrec_runtime.shared.run_lengths import encode_counts, mask_runs
 
 
@@ -31,6 +33,16 @@ class Instance:
         counts = encode_counts(mask_runs(self.pixels))
         return f'{place}:{crc32(counts.encode()):08x}'
 
+    def facts(self, image: str, pixels: np.ndarray) -> InstanceFacts:
+        """What is known of it beside its features.
+
+        Args:
+            image (str): what its image is called.
+            pixels (np.ndarray): of its image, uint8, RGB, (H, W, 3).
+        """
+        record = {'bbox': self.bbox, 'mask': self.pixels, 'img_path': image}
+        return InstanceFacts.of(record, pixels)
+
     def mask(self, height: int, width: int) -> np.ndarray:
         """Its mask, uint8, 0 and 255, (H, W); of a box its pixels with the last row and column."""
         if self.pixels is not None:
@@ -46,6 +58,7 @@ def image_instances(
     width: int,
     boxes: Sequence | np.ndarray | None = None,
     masks: Sequence | np.ndarray | None = None,
+    polygons: Sequence | None = None,
 ) -> list[Instance]:
     """The instances of one image.
 
@@ -54,17 +67,23 @@ def image_instances(
         width (int): of the image, pixels.
         boxes (Sequence | np.ndarray, optional): x1, y1, x2, y2 in pixels, (N, 4). Defaults to None.
         masks (Sequence | np.ndarray, optional): bool or numbers, (N, H, W); above one half is
-            inside where they are floats, not zero where they are not. Defaults to None. Without
-            boxes and masks the whole image is one instance.
+            inside where they are floats, not zero where they are not. Defaults to None.
+        polygons (Sequence, optional): of every instance one polygon, its points x, y in pixels,
+            (n, 2), or a list of several, each so or flat as COCO has them. Defaults to None.
+            Without any of these the whole image is one instance.
 
     Returns:
-        list[Instance]: boxes are cut at the border of the image; those beside masks are not looked
-        at but for their number.
+        list[Instance]: boxes are cut at the border of the image; those beside masks or polygons are
+        not looked at but for their number.
 
     Raises:
         ValueError: wrong shapes, numbers that are not finite, a box without area or one that leaves
             the image by more than a pixel or one percent, or an empty mask.
     """
+    if polygons is not None:
+        if masks is not None:
+            raise ValueError('give masks or polygons, not both')
+        masks = polygon_masks(polygons, height, width)
     if boxes is None and masks is None:
         return [Instance([0.0, 0.0, float(width), float(height)])]
     if masks is None:

@@ -1,6 +1,7 @@
 """The exported file: read, checked and written."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,12 @@ import numpy as np
 
 from mmvrec_runtime.files import atomic_write
 from mmvrec_runtime.shared.early_exit import exit_steps, view_order
+from mmvrec_runtime.shared.enrolled_data import EnrolledData
+from mmvrec_runtime.shared.instance_facts import InstanceFacts
 from mmvrec_runtime.shared.onnx_file import Exported, read_exported, write_exported
 from mmvrec_runtime.shared.scoring import FORMS, VIEW_MERGING, head_logits, typicality
 from mmvrec_runtime.shared.sessions import ENGINES, PRECISIONS
+from mmvrec_runtime.shared.verdicts import HeldOutAnswer
 
 #: Entries of the metadata, and their types.
 _INFO = {
@@ -47,6 +51,25 @@ class ExportedModel:
 
     info: dict
     arrays: dict[str, np.ndarray]
+
+    @property
+    def held_out(self) -> list[HeldOutAnswer]:
+        """Answers to support instances by heads that had not seen them; files may have none."""
+        return [HeldOutAnswer(**answer) for answer in self.info.get('held_out', ())]
+
+    @property
+    def facts(self) -> list[InstanceFacts | None]:
+        """What else is known of every support instance."""
+        facts = self.info.get('facts') or [None] * len(self.info['ids'])
+        return [None if own is None else InstanceFacts(**own) for own in facts]
+
+    @property
+    def images(self) -> list[str]:
+        """Path or name of the image of every support instance."""
+        return [
+            re.sub(r'(.)[@#][^@#/]*$', r'\1', identity) if own is None else own.image
+            for own, identity in zip(self.facts, self.info['ids'], strict=True)
+        ]
 
 
 def read_model(path: str | Path) -> ExportedModel:
@@ -124,6 +147,11 @@ def _array_problem(model: ExportedModel) -> str | None:
     last = arrays['bias'] if head['form'] == 'linear' else arrays['values']
     if last.shape[-1] != len(model.info['classes']):
         return 'its head has another number of classes'
+    EnrolledData.of(model.facts)
+    if len(model.facts) != len(model.info['ids']) or not all(
+        isinstance(answer.score, float | int) for answer in model.held_out
+    ):
+        return 'what it says of its support does not fit'
     support = arrays.get('support_feats')
     if support is not None and support.shape[:1] != (len(model.info['ids']),):
         return 'its support features differ in number from its ids'

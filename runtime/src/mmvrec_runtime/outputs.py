@@ -10,8 +10,8 @@ from mmvrec_runtime.files import atomic_write
 
 FORMATS = ('.json', '.jsonl', '.csv')
 _COLUMNS = (
-    'image', 'id', 'x1', 'y1', 'x2', 'y2', 'label', 'score', 'similarity', 'unknown', 'det_score',
-    'error',
+    'image', 'id', 'x1', 'y1', 'x2', 'y2', 'label', 'score', 'verdict', 'similarity', 'unknown',
+    'warnings', 'det_score', 'error',
 )  # fmt: skip
 
 
@@ -61,5 +61,6 @@ def csv_lines(result: dict | None) -> str:
     common = {'image': result['image'], 'error': result.get('error')}
     for instance in result['instances'] or [{}]:
         corners = dict(zip(('x1', 'y1', 'x2', 'y2'), instance.get('bbox', ()), strict=False))
-        writer.writerow({**common, **instance, **corners})
+        warnings = ', '.join(instance.get('warnings', ()))
+        writer.writerow({**common, **instance, **corners, 'warnings': warnings})
     return text.getvalue()

@@ -1,19 +1,26 @@
 """Adding and removing support instances: heads in closed form are fitted again, without torch."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 
 from mmvrec_runtime.gaussian import leave_one_out_typicality, region_gaussian
 from mmvrec_runtime.model import ExportedModel
-from mmvrec_runtime.shared.scoring import normalize, similarities
+from mmvrec_runtime.shared.instance_facts import InstanceFacts
+from mmvrec_runtime.shared.scoring import head_logits, normalize, probabilities, similarities
+from mmvrec_runtime.shared.verdicts import HeldOutAnswer
 
 #: Mean squared residual of unit features under which a class does not scatter at all.
 _NO_SCATTER = 1e-12
 
 
 def with_instances(
-    model: ExportedModel, feats: np.ndarray, label: str, ids: Sequence[str]
+    model: ExportedModel,
+    feats: np.ndarray,
+    label: str,
+    ids: Sequence[str],
+    facts: Sequence[InstanceFacts],
 ) -> ExportedModel:
     """A model with further support instances.
 
@@ -22,6 +29,7 @@ def with_instances(
         feats (np.ndarray): view features, float32, (m, V, C).
         label (str): their class, which may be new.
         ids (Sequence[str]): of each.
+        facts (Sequence[InstanceFacts]): of each.
 
     Raises:
         ValueError: the label is empty or has control characters, an instance is there already, or
@@ -35,8 +43,12 @@ def with_instances(
     if repeated:
         raise ValueError(f'instances {repeated[:5]} are in the support already')
     all_feats = np.concatenate([model.arrays['support_feats'], feats.astype(np.float32)])
-    labels = [*model.info['labels'], *[label] * len(ids)]
-    return _fitted(model, all_feats, labels, [*model.info['ids'], *ids])
+    support = {
+        'labels': [*model.info['labels'], *[label] * len(ids)],
+        'ids': [*model.info['ids'], *ids],
+        'facts': _written([*model.facts, *facts]),
+    }
+    return _fitted(model, all_feats, support)
 
 
 def without_instances(model: ExportedModel, label: str | None, ids: Sequence[str]) -> ExportedModel:
@@ -64,12 +76,14 @@ def without_instances(model: ExportedModel, label: str | None, ids: Sequence[str
         for row, (own, identity) in enumerate(zip(info['labels'], info['ids'], strict=True))
         if own != label and identity not in set(ids)
     ]
-    labels = [info['labels'][row] for row in kept]
-    if len(set(labels)) < 2:
+    support = {
+        'labels': [info['labels'][row] for row in kept],
+        'ids': [info['ids'][row] for row in kept],
+        'facts': _written([model.facts[row] for row in kept]),
+    }
+    if len(set(support['labels'])) < 2:
         raise ValueError('fewer than two classes would be left')
-    return _fitted(
-        model, model.arrays['support_feats'][kept], labels, [info['ids'][row] for row in kept]
-    )
+    return _fitted(model, model.arrays['support_feats'][kept], support)
 
 
 def _check_refittable(model: ExportedModel) -> None:
@@ -83,22 +97,73 @@ def _check_refittable(model: ExportedModel) -> None:
         )
 
 
-def _fitted(
-    model: ExportedModel, feats: np.ndarray, labels: list[str], ids: list[str]
-) -> ExportedModel:
-    """The head, fitted on another support."""
-    info, head = model.info, model.info['head']
+def _written(facts: Sequence[InstanceFacts | None]) -> list[dict | None]:
+    return [None if own is None else asdict(own) for own in facts]
+
+
+def _fitted(model: ExportedModel, feats: np.ndarray, support: dict[str, list]) -> ExportedModel:
+    """The head, fitted on another support: its features, labels, ids and facts."""
+    info, head, labels = model.info, model.info['head'], support['labels']
     # Classes of an inferencer are sorted by name.
     classes = sorted(set(labels))
     indices = np.array([classes.index(label) for label in labels])
-    looked_at = feats if head['view_indices'] is None else feats[:, head['view_indices']]
-    looked_at = looked_at.astype(np.float64)
-    arrays = _FITS[head['type']](looked_at, indices, len(classes), head, model.arrays)
+    arrays = _head_arrays(model, feats, indices, len(classes))
     is_gaussian = head['type'] == 'RegionGaussianHead'
     typical = leave_one_out_typicality if is_gaussian else _cosines_to_others
-    threshold = _threshold(typical(looked_at if is_gaussian else feats, indices), info['quantile'])
-    info = {**info, 'classes': classes, 'labels': labels, 'ids': ids, 'threshold': threshold}
-    return ExportedModel(info, {**model.arrays, **arrays, 'support_feats': feats})
+    own = _looked_at(model, feats) if is_gaussian else feats
+    info = {
+        **info,
+        **support,
+        'classes': classes,
+        'threshold': _threshold(typical(own, indices), info['quantile']),
+    }
+    fitted = ExportedModel(info, {**model.arrays, **arrays, 'support_feats': feats})
+    return ExportedModel({**info, 'held_out': _held_out(fitted, indices)}, fitted.arrays)
+
+
+def _looked_at(model: ExportedModel, feats: np.ndarray) -> np.ndarray:
+    """The views that the head looks at, float64."""
+    indices = model.info['head']['view_indices']
+    return (feats if indices is None else feats[:, indices]).astype(np.float64)
+
+
+def _head_arrays(
+    model: ExportedModel, feats: np.ndarray, labels: np.ndarray, num_classes: int
+) -> dict[str, np.ndarray]:
+    head = model.info['head']
+    looked_at = _looked_at(model, feats)
+    return _FITS[head['type']](looked_at, labels, num_classes, head, model.arrays)
+
+
+def _held_out(model: ExportedModel, labels: np.ndarray) -> list[dict]:
+    """Answers to support instances by heads that have not seen their images."""
+    info, feats = model.info, model.arrays['support_feats']
+    answers = {}
+    for block in _blocks(model.images, labels):
+        rest = np.setdiff1d(np.arange(len(labels)), block)
+        arrays = _head_arrays(model, feats[rest], labels[rest], len(info['classes']))
+        logits = head_logits(feats[block], info['head'], {**model.arrays, **arrays})
+        for row, scores in zip(block, probabilities(logits, info['temperature']), strict=True):
+            answers[row] = HeldOutAnswer(
+                info['ids'][row],
+                info['labels'][row],
+                info['classes'][scores.argmax()],
+                float(scores.max()),
+            )
+    return [asdict(answers[row]) for row in sorted(answers)]
+
+
+def _blocks(images: Sequence[str], labels: np.ndarray) -> list[list[int]]:
+    """Which instances are left out together: those of an image, but never all of a class."""
+    members: dict[str, list[int]] = {}
+    for row, image in enumerate(images):
+        members.setdefault(image, []).append(row)
+    counts = np.bincount(labels)
+    blocks = []
+    for block in members.values():
+        own = np.bincount(labels[block], minlength=len(counts))
+        blocks.append([row for row in block if own[labels[row]] < counts[labels[row]]])
+    return [block for block in blocks if block]
 
 
 def _threshold(typical: np.ndarray, quantile: float) -> float | None:

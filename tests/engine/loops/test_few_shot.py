@@ -197,6 +197,44 @@ def test_images_to_metrics_and_again_from_the_cache(tmp_path):
     assert first['fewshot/weights'] == 'random (seed 0)'
 
 
+GAUSSIAN = {'model.head': {'type': 'RegionGaussianHead', '_delete_': True}}
+
+
+class Views(Hook):
+    """Collects how many views of each query are looked at, and what is said of it."""
+
+    def __init__(self):
+        self.numbers, self.labels = [], []
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        assert (data_batch.fitted.early_exit is not None) == runner.test_loop.early_exit
+        self.numbers += [sample.views for sample in outputs]
+        self.labels += [sample.pred_label.item() for sample in outputs]
+
+
+def test_views_that_stop_early_are_counted(tmp_path):
+    overrides = synthetic_overrides(tmp_path)
+    overrides |= {**GAUSSIAN, 'model.prior': None, 'few_shot.shots': 3, 'few_shot.episodes': 2}
+    metrics, views = [], []
+    for early_exit in (False, True):
+        run = runner(
+            tmp_path,
+            'mvrec/zipa_1shot_synthetic.py',
+            **overrides,
+            **{'test_cfg.early_exit': early_exit},
+        )
+        views.append(Views())
+        run.register_hook(views[-1])
+        metrics.append(run.test())
+    # Two scales of nine views each, six queries in two episodes.
+    assert views[0].numbers == [18] * 12
+    assert set(views[1].numbers) <= {3, 9, 18}
+    assert min(views[1].numbers) == 3
+    assert 'early_exit/views' not in metrics[0]
+    assert metrics[1]['early_exit/views'] == np.mean(views[1].numbers)
+    assert len(views[1].labels) == 12
+
+
 def test_queries_that_the_support_pool_has_are_warned_of(tmp_path, monkeypatch):
     """By the protocol and by the training, once each; not where there are none."""
 
@@ -477,6 +515,20 @@ def checkpoint_of_other_tasks(tmp_path) -> dict:
 def test_bad_input_is_refused(tmp_path, overrides, error, message):
     with pytest.raises(error, match=f'(?s){message}'):
         runner(tmp_path, **overrides(tmp_path)).test()
+
+
+@pytest.mark.parametrize(
+    ('overrides', 'message'),
+    [
+        (lambda t: GAUSSIAN, 'a feature bank does not'),
+        (lambda t: {}, 'where a head averages the logits of all of them'),
+        (lambda t: {**GAUSSIAN, **unified('product_known')}, 'needs a head per task'),
+        (checkpoint_of_other_tasks, 'the support set, which a checkpoint does not hold'),
+    ],
+)
+def test_views_that_cannot_stop_early_are_refused(tmp_path, overrides, message):
+    with pytest.raises(ValueError, match=message):
+        runner(tmp_path, **overrides(tmp_path), **{'test_cfg.early_exit': True}).test()
 
 
 def test_protocol_without_support_pool_is_refused(tmp_path):

@@ -1,29 +1,37 @@
-"""Reading, recognising and renaming of CLIP's and AlphaCLIP's weights."""
+"""Recognising, renaming and converting of CLIP's and AlphaCLIP's weights."""
 
 import json
 import os
 import re
-from collections import OrderedDict, defaultdict
 
 import pytest
 import torch
-from mmengine.logging import HistoryBuffer
+from clip_files import (
+    GRID,
+    LAYERS,
+    OUT,
+    PATCH,
+    WIDTH,
+    alpha_state,
+    assert_equal,
+    clip_state,
+    save_legacy,
+    save_torchscript,
+)
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from mmvrec.models.backbones import AlphaCLIP
+from mmvrec.models.backbones.checkpoints import read_weights
 from mmvrec.models.backbones.clip_weights import (
     convert,
     infer_arch,
     load_backbone_weights,
-    read_weights,
     to_backbone_names,
     weights_layout,
 )
 from mmvrec.utils.files import sha256_file
 
-WIDTH, LAYERS, PATCH, GRID, OUT = 64, 2, 14, 4, 32
 ARCH = dict(
     embed_dims=WIDTH,
     num_layers=LAYERS,
@@ -38,125 +46,6 @@ ARCH_NAMES = {
     'ViT-L/14': 'vit-l/14',
     'ViT-L/14@336px': 'vit-l/14@336px',
 }
-
-
-def clip_state(seed=0):
-    """A small CLIP in the layout of OpenAI, vision tower and a part of the text tower."""
-    generator = torch.Generator().manual_seed(seed)
-    shapes = {
-        'class_embedding': (WIDTH,),
-        'positional_embedding': (GRID**2 + 1, WIDTH),
-        'proj': (WIDTH, OUT),
-        'conv1.weight': (WIDTH, 3, PATCH, PATCH),
-    }
-    for name in ('ln_pre', 'ln_post'):
-        shapes |= {f'{name}.weight': (WIDTH,), f'{name}.bias': (WIDTH,)}
-    for layer in range(LAYERS):
-        block = f'transformer.resblocks.{layer}.'
-        shapes |= {
-            f'{block}attn.in_proj_weight': (3 * WIDTH, WIDTH),
-            f'{block}attn.in_proj_bias': (3 * WIDTH,),
-        }
-        for name, (out, into) in {
-            'attn.out_proj': (WIDTH, WIDTH),
-            'mlp.c_fc': (4 * WIDTH, WIDTH),
-            'mlp.c_proj': (WIDTH, 4 * WIDTH),
-        }.items():
-            shapes |= {f'{block}{name}.weight': (out, into), f'{block}{name}.bias': (out,)}
-        for name in ('ln_1', 'ln_2'):
-            shapes |= {f'{block}{name}.weight': (WIDTH,), f'{block}{name}.bias': (WIDTH,)}
-    visual = {f'visual.{k}': torch.randn(s, generator=generator) / 8 for k, s in shapes.items()}
-    text = {'text_projection': torch.zeros(8, OUT), 'input_resolution': torch.tensor(56)}
-    return {**visual, **text}
-
-
-def alpha_state(seed=1):
-    """The same tower in the layout of AlphaCLIP's visual checkpoints."""
-    state = {k[7:]: v for k, v in clip_state(seed).items() if k.startswith('visual.')}
-    state = {k.replace('in_proj_', 'in_proj.'): v for k, v in state.items()}
-    kernel = torch.randn(WIDTH, 1, PATCH, PATCH, generator=torch.Generator().manual_seed(9))
-    return {**state, 'conv1_alpha.weight': kernel}
-
-
-class Holder(nn.Module):
-    """Nested modules without computation, which hold a state dict under its own names."""
-
-    def __init__(self, state):
-        super().__init__()
-        children = {}
-        for name, value in state.items():
-            first, _, rest = name.partition('.')
-            if rest:
-                children.setdefault(first, {})[rest] = value
-            elif value.is_floating_point():
-                self.register_parameter(first, nn.Parameter(value))
-            else:
-                self.register_buffer(first, value)
-        for name, part in children.items():
-            self.add_module(name, Holder(part))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
-
-
-def save_torchscript(state, path):
-    torch.jit.save(torch.jit.script(Holder(state)), str(path))
-
-
-def save_legacy(state, path):
-    torch.save(state, path, _use_new_zipfile_serialization=False)
-
-
-WRITERS = {
-    'clip.safetensors': save_file,
-    'state_dict.pth': torch.save,
-    'legacy.pt': save_legacy,
-    'nested.pth': lambda state, path: torch.save({'state_dict': state, 'epoch': 3}, path),
-    'model.ckpt': lambda state, path: torch.save({'model': state, 'meta': 'x'}, path),
-    'ViT-L-14.pt': save_torchscript,
-}
-
-
-def assert_equal(state, expected):
-    assert set(state) == set(expected)
-    for name, value in expected.items():
-        assert torch.equal(state[name], value), name
-
-
-@pytest.mark.parametrize('name', WRITERS)
-def test_every_file_type_gives_the_same_tensors(tmp_path, name):
-    state = clip_state()
-    WRITERS[name](state, tmp_path / name)
-    assert_equal(read_weights(tmp_path / name)[0], state)
-
-
-WRAPPED = {
-    'data parallel': lambda state: {f'module.{k}': v for k, v in state.items()},
-    'compiled': lambda state: {f'_orig_mod.{k}': v for k, v in state.items()},
-    'both': lambda state: {f'module._orig_mod.{k}': v for k, v in state.items()},
-    'a compiled tower': lambda state: {
-        k.replace('visual.', 'visual._orig_mod.'): v for k, v in state.items()
-    },
-    'another key': lambda state: {'model_state_dict': state, 'epoch': 3},
-    'runner': lambda state: {
-        'state_dict': {f'backbone.{k}': v for k, v in state.items()} | {'head.w': torch.ones(2)},
-        'message_hub': {'losses': HistoryBuffer([1.0], [1])},
-    },
-    'defaults': lambda state: defaultdict(None, state=3, model=OrderedDict(state)),
-}
-
-
-@pytest.mark.parametrize('name', WRAPPED)
-@pytest.mark.parametrize('write', [torch.save, save_legacy])
-def test_what_is_put_around_the_weights_is_left_out(tmp_path, name, write):
-    write(WRAPPED[name](clip_state()), tmp_path / 'a.pth')
-    assert_equal(read_weights(tmp_path / 'a.pth')[0], clip_state())
-
-
-def test_two_weights_of_one_name_are_refused(tmp_path):
-    torch.save({'a': torch.zeros(1), 'module.a': torch.ones(1)}, tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match=r'a\.pth .*several weights of one name'):
-        read_weights(tmp_path / 'a.pth')
 
 
 def test_torchscript_archive_of_the_published_weights_equals_the_state_dict(fixtures, tmp_path):
@@ -377,12 +266,6 @@ def test_bad_file_is_named_in_the_error(tmp_path, name, monkeypatch):
     with pytest.raises(ValueError, match=rf'(?s){re.escape(name)}.*{message}'):
         load_backbone_weights(tmp_path / name)
     assert not (tmp_path / 'executed').exists()
-
-
-@pytest.mark.parametrize('name', ['gone.pth', 'gone.safetensors', ''])
-def test_missing_file(tmp_path, name):
-    with pytest.raises(FileNotFoundError, match='no weights at '):
-        read_weights(tmp_path / name)
 
 
 INDISPENSABLE = [

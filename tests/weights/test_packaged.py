@@ -4,9 +4,9 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from mmvrec.models.backbones import packaged
-from mmvrec.models.backbones.packaged import PACKAGED, packaged_file
 from mmvrec.utils.files import sha256_file
+from mmvrec.weights import packaged
+from mmvrec.weights.packaged import PACKAGED, packaged_file
 
 NAMES = pytest.mark.parametrize('name', PACKAGED)
 

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmvrec.models.backbones.embedded import EMBEDDED, EMBEDDED_LICENCE, embedded_file
-from mmvrec.models.backbones.packaged import PACKAGED, packaged_file
+from mmvrec.weights.embedded import EMBEDDED, EMBEDDED_LICENCE, embedded_file
+from mmvrec.weights.packaged import PACKAGED, packaged_file
 
 #: Environment variable with a folder of weights.
 FOLDER_VARIABLE = 'MMVREC_WEIGHTS'

@@ -5,10 +5,12 @@ import shutil
 import pytest
 import torch
 
-from mmvrec.models.backbones import AlphaCLIP, embedded
-from mmvrec.models.backbones.clip_weights import load_backbone_weights, read_weights
-from mmvrec.models.backbones.embedded import EMBEDDED, embedded_file
+from mmvrec.models.backbones import AlphaCLIP
+from mmvrec.models.backbones.checkpoints import read_weights
+from mmvrec.models.backbones.clip_weights import load_backbone_weights
 from mmvrec.structures import Provenance
+from mmvrec.weights import embedded
+from mmvrec.weights.embedded import EMBEDDED, embedded_file
 from projects.tiny_alphaclip.tools.mask_sensitivity import build_model, cosines, draw, features
 
 NAMES = pytest.mark.parametrize('name', EMBEDDED)

@@ -45,6 +45,25 @@ def lead(logits: np.ndarray) -> np.ndarray:
     return best[..., -1] - best[..., -2]
 
 
+def decides(
+    logits: np.ndarray, typical: np.ndarray | None, margin: float, threshold: float
+) -> np.ndarray:
+    """Whether the views that have been looked at decide: the label is clear, the instance known.
+
+    Args:
+        logits (np.ndarray): their mean, float, (B, N).
+        typical (np.ndarray, optional): how far the instances are like the support by these views,
+            (B,); None where nothing tells, which counts as known.
+        margin (float): the least lead, see :func:`fit_margin`.
+        threshold (float): the least of ``typical`` at this step.
+
+    Returns:
+        np.ndarray: bool, (B,).
+    """
+    is_clear = lead(logits) >= margin
+    return is_clear if typical is None else is_clear & (typical >= threshold)
+
+
 def exit_steps(views: int) -> list[int]:
     """Numbers of views, of so many, after which may be left."""
     return [step for step in STEPS if step < views]

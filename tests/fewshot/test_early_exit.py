@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmvrec.datasets.transforms import MultiViewRegionContext
-from mmvrec.deployment.early_exit import fit_margin, lead, view_order
+from mmvrec.fewshot.early_exit import decides, fit_margin, lead, view_order
 
 
 def test_upright_centres_of_all_scales_come_first():
@@ -66,3 +66,10 @@ def test_few_views_are_all_looked_at(views):
 
 def test_there_is_no_margin_where_nothing_can_be_left_out():
     assert fit_margin(np.empty((0, 9, 2)), np.empty(0, int), range(9)) == (None, 9.0)
+
+
+def test_views_decide_where_the_label_is_clear_and_the_instance_known():
+    logits = np.array([[3.0, 1], [3, 1], [2, 1], [0, 9]])
+    typical = np.array([-5.0, -5.1, -5, 0])
+    np.testing.assert_array_equal(decides(logits, typical, 2.0, -5.0), [True, False, False, True])
+    np.testing.assert_array_equal(decides(logits, None, 2.0, -5.0), [True, True, False, True])

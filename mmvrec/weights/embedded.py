@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import mmvrec
 from mmvrec.utils.files import sha256_file
 
 #: Folder of the embedded weights and of their model card.
-WEIGHTS = Path(mmvrec.__file__).parent / 'weights'
+WEIGHTS = Path(__file__).parent
 #: SHA-256 of the embedded weights by name.
 EMBEDDED = {
     'mvrec-tiny': 'c7c37eec9c981bbf769239e038763db45dc5b9ac7593b5983ff6d7fd8a05dea6',

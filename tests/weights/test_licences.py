@@ -1,10 +1,10 @@
 import pytest
 
-from mmvrec.models.backbones.embedded import EMBEDDED_LICENCE
-from mmvrec.models.backbones.packaged import PACKAGED
-from mmvrec.models.backbones.weights import PUBLISHED, licence_of
 from mmvrec.structures import Provenance
-from mmvrec.structures.licences import commercial_use
+from mmvrec.weights.embedded import EMBEDDED_LICENCE
+from mmvrec.weights.licences import commercial_use
+from mmvrec.weights.lookup import PUBLISHED, licence_of
+from mmvrec.weights.packaged import PACKAGED
 
 
 @pytest.mark.parametrize(

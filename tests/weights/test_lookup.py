@@ -9,8 +9,8 @@ import torch
 from mmvrec.apis import DefectInferencer
 from mmvrec.models import AlphaCLIP, CLIPText
 from mmvrec.models.backbones.clip_weights import convert
-from mmvrec.models.backbones.embedded import WEIGHTS
-from mmvrec.models.backbones.weights import (
+from mmvrec.weights.embedded import WEIGHTS
+from mmvrec.weights.lookup import (
     CONVERTED,
     PUBLISHED,
     describe_weights,
