@@ -59,7 +59,8 @@ class Photo:
         name (str): what it is called, below the folder of the day.
         file (AnnotationFile, optional): None where the photo cannot be read.
         regions (dict[int, Region]): by their keys.
-        before (dict[int, list[Region]]): of every region, what it was before each change.
+        before (dict[int, list[Region | None]]): of every region, what it was before each change
+            since the start; None where it was not there.
         answers (dict[int, Answer]): of every region.
         error (str, optional): why it cannot be used.
     """
@@ -68,7 +69,7 @@ class Photo:
     name: str
     file: AnnotationFile | None = None
     regions: dict[int, Region] = field(default_factory=dict)
-    before: dict[int, list[Region]] = field(default_factory=dict)
+    before: dict[int, list[Region | None]] = field(default_factory=dict)
     answers: dict[int, Answer] = field(default_factory=dict)
     error: str | None = None
 
@@ -99,8 +100,7 @@ class Photo:
             ValueError: the file cannot be written; the region stays as it was.
         """
         self.file.write([*(self.regions | {region.key: region}).values()])
-        if region.key in self.regions:
-            self.before.setdefault(region.key, []).append(self.regions[region.key])
+        self.before.setdefault(region.key, []).append(self.regions.get(region.key))
         self.regions[region.key] = region
 
     def undo(self, key: int) -> None:
@@ -110,17 +110,16 @@ class Photo:
             LookupError: there is no change.
             ValueError: the file cannot be written; the region stays as it is.
         """
-        region, earlier = self.region(key), self.before.get(key, [])
-        if not earlier and region.found is not None:
+        self.region(key)
+        earlier = self.before.get(key, [])
+        if not earlier:
             raise LookupError(f'nothing was changed of region {key} of {self.name}')
         others = {k: own for k, own in self.regions.items() if k != key}
-        regions = others | ({key: earlier[-1]} if earlier else {})
+        regions = others if earlier[-1] is None else self.regions | {key: earlier[-1]}
         self.file.write([*regions.values()])
         self.regions = regions
-        if earlier:
-            earlier.pop()
-        else:
-            self.answers.pop(key, None)
+        if earlier.pop() is None:
+            del self.answers[key]
 
     def add_found(self, geometries: Sequence[Mapping]) -> None:
         """Add what was found, but for regions that somebody has spoken of."""
