@@ -24,7 +24,7 @@ from mmvrec.serving.day import Day
 from mmvrec.serving.exports import day_table, onnx_file, review_page
 from mmvrec.serving.gate import Access, Gate
 from mmvrec.serving.page import render_page_of
-from mmvrec.serving.photo import encode, small_picture
+from mmvrec.serving.photo import encode
 from mmvrec.serving.teacher import Teacher
 from mmvrec.utils.images import read_image
 from mmvrec.utils.text import printable
@@ -104,7 +104,6 @@ class _Reading:
         app.get('/')(self.show_page)
         app.get('/day')(self.show_day)
         app.get('/photos/{index}/picture')(self.show_photo)
-        app.get('/photos/{index}/small')(self.show_small)
         app.get('/photos/{index}/regions/{key}/{picture}')(self.show_region)
         app.get('/enrolled/{row}')(self.show_enrolled)
         app.get('/export/{name}')(self.export)
@@ -122,10 +121,6 @@ class _Reading:
         with _explained():
             pixels = read_image(self.day.photo(index).path)
         return Response(encode(pixels, 'JPEG', 92), media_type='image/jpeg', headers=_KEPT)
-
-    def show_small(self, index: Index) -> Response:
-        with _explained():
-            return _webp(small_picture(self.day.photo(index).path))
 
     def show_region(self, index: Index, key: Index, picture: str) -> Response:
         with _explained():

@@ -29,7 +29,7 @@ def day_content(teacher: Teacher) -> dict:
             'folder': day.folder.root.resolve().name,
             'classes': list(day.model.fitted.class_names),
             'ready': day.ready,
-            'images': [_photo_content(i, photo) for i, photo in enumerate(day.photos)],
+            'images': [_photo_content(photo) for photo in day.photos],
             'errors': _errors(day),
             'instances': [region_content(day, index, key) for _, index, key in ranked],
             'model': model_content(day),
@@ -66,7 +66,6 @@ def region_content(day: Day, index: int, key: int) -> dict:
             if near['id'] != own
         ],
         'decision': _decision(region),
-        'can_undo': bool(photo.before.get(key)) or region.found is None,
     }
 
 
@@ -138,11 +137,10 @@ def _today(day: Day) -> dict | None:
     return _share(Proportion.of(sum(right), len(right))) if right else None
 
 
-def _photo_content(index: int, photo: Photo) -> dict:
-    content = {'name': photo.name, 'picture': f'/photos/{index}/small', 'shape': None}
-    if photo.file is not None and photo.error is None:
-        content['shape'] = list(photo.file.shape)
-    return content
+def _photo_content(photo: Photo) -> dict:
+    """Name and size of a photo; without size where it cannot be used, or was not looked at."""
+    is_ready = photo.file is not None and photo.error is None
+    return {'name': photo.name, 'shape': list(photo.file.shape) if is_ready else None}
 
 
 def _errors(day: Day) -> list[list[str]]:

@@ -127,6 +127,13 @@ def test_what_labelme_wrote_stays_as_it_is(tmp_path, given):
     day.decide(0, 0, None, 'relabelled', 'stain')
     after = content(tmp_path)
     shapes = [{k: v for k, v in s.items() if k != 'mmvrec'} for s in after['shapes']]
+    # Nothing was said of the circle, so that there is nothing to take back.
+    with pytest.raises(LookupError, match='nothing was changed'):
+        day.undo(0, 1)
+    day.undo(0, 0)
+    with pytest.raises(LookupError, match='nothing was changed'):
+        day.undo(0, 0)
+    assert [r.label for r in day.photos[0].regions.values()] == ['crack', 'hole']
     assert shapes == [point, {**polygon, 'label': 'stain'}, circle]
     assert {k: after[k] for k in ('version', 'flags', 'camera')} == {
         'version': '5.4.1', 'flags': {'good': False}, 'camera': 7,
@@ -210,7 +217,8 @@ def test_a_new_class_is_learnt_at_once_and_going_back_forgets_it(tmp_path, day):
     taught = teacher.make_class(' stain ', places)
     assert taught.learnt.added == 2
     assert day.model.fitted.class_names == ['crack', 'hole', 'stain']
-    assert day.photos[2].answers[0].result['label'] == 'stain'
+    assert list(day.photos[2].answers[0].result['scores']) == ['crack', 'hole', 'stain']
+    assert day.photos[2].answers[0].row is not None
     assert content(tmp_path, '2.json')['shapes'][0]['label'] == 'stain'
     assert (taught.before.accuracy.number, taught.after.accuracy.number) == (6, 8)
     teacher.go_back(1)

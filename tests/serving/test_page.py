@@ -178,7 +178,15 @@ def test_regions_are_drawn_moved_and_removed(browser, tmp_path, size):
         page.click('#classes button:has-text("crack")')
         settled(page)
         assert annotations(tmp_path, 0) == [('hole', 'rectangle'), ('crack', 'polygon')]
+        # A corner more, and one less.
         page.evaluate('show(2)')
+        page.mouse.dblclick(*on_screen(page, 150, 25))
+        settled(page)
+        points = day.photos[0].regions[2].geometry['mask']['points'][0]
+        assert points[1] == pytest.approx([150, 25], abs=1)
+        page.mouse.dblclick(*on_screen(page, 150, 25))
+        settled(page)
+        assert day.photos[0].regions[2].geometry['mask']['points'][0] == points[:1] + points[2:]
         page.click('#remove')
         settled(page)
         assert annotations(tmp_path, 0) == [('hole', 'rectangle')]

@@ -511,7 +511,29 @@ function up() {
   paint();
 }
 
-// A corner more of a polygon; the first one again closes it.
+// A double click: a corner of a polygon is no more, or there is a new one on its line.
+function doubled(event) {
+  const one = day.instances[current], point = at(event);
+  if (tool || !isEditable() || one.kind !== 'polygon') return;
+  const corner = handleAt(point, one), edge = corner ? null : edgeAt(point, one);
+  const [part, index] = corner ?? edge ?? [];
+  if (part === undefined || (corner && one.parts[part].length <= 3)) return;
+  const there = inPhoto(toPhoto(point));
+  move(one.parts.map((own, k) => k === part ? own.toSpliced(corner ? index : index + 1, corner ? 1 : 0, ...(corner ? [] : [there])) : own));
+}
+
+function edgeAt(point, shape) {
+  let found = null;
+  corners(shape).forEach((part, k) => part.forEach((corner, index) => {
+    const [from, to] = [corner, part[(index + 1) % part.length]].map(toScreen), along = [to[0] - from[0], to[1] - from[1]];
+    const share = ((point[0] - from[0]) * along[0] + (point[1] - from[1]) * along[1]) / (along[0] ** 2 + along[1] ** 2);
+    const far = Math.hypot(from[0] + share * along[0] - point[0], from[1] + share * along[1] - point[1]);
+    if (share >= 0 && share <= 1 && far <= HANDLE) found = [k, index];
+  }));
+  return found;
+}
+
+// A corner more of a polygon that is drawn; the first one again closes it.
 function extend(there, point) {
   draft ??= {kind: 'polygon', isOpen: true, points: []};
   const first = draft.points[0] && toScreen(draft.points[0]);
@@ -610,7 +632,7 @@ function start() {
   byId('language').addEventListener('change', () => { drawSaved(); drawAll(); });
   byId('accepted').addEventListener('change', drawModel);
   byId('photos').addEventListener('change', (event) => showPhoto(Number(event.target.value)));
-  for (const [kind, act] of Object.entries({pointerdown: down, pointermove: dragTo, pointerup: up, pointercancel: up})) canvas.addEventListener(kind, act);
+  for (const [kind, act] of Object.entries({pointerdown: down, pointermove: dragTo, pointerup: up, pointercancel: up, dblclick: doubled})) canvas.addEventListener(kind, act);
   stage.addEventListener('wheel', (event) => { event.preventDefault(); zoomBy(event.deltaY < 0 ? 1.25 : .8, at(event)); }, {passive: false});
   document.addEventListener('keyup', released);
   window.addEventListener('resize', () => { paint(); drawList(); });
