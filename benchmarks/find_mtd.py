@@ -16,7 +16,7 @@ import numpy as np
 
 from mmvrec.datasets.published.mtd import MTD, group_tiles
 from mmvrec.evaluation.intervals import wilson_interval
-from mmvrec.finding import DetectedBoxes, Finder
+from mmvrec.finding import Finder, pointed_at
 from mmvrec.registry import FINDERS
 from mmvrec.structures import decode_mask
 from mmvrec.utils.images import read_image
@@ -88,7 +88,8 @@ def ask(finder: Finder, photos: Sequence[Photo]) -> None:
     false_alarms, start = 0, time.process_time()
     for path, labels, masks in photos:
         found = finder.find(read_image(path))
-        overlaps, hits = matches(found, masks)
+        ious, hits = pointed_at(found.boxes, masks)
+        overlaps = ious >= 0.3
         number.update(labels)
         for label, by_overlap, hit in zip(labels, overlaps.any(0), hits.any(0), strict=True):
             overlapped[label] += int(by_overlap)
@@ -105,22 +106,6 @@ def ask(finder: Finder, photos: Sequence[Photo]) -> None:
         f'{false_alarms} false alarms on {len(photos)} photos, {false_alarms / len(photos):.2f} '
         f'each; {seconds:.2f} CPU seconds each'
     )
-
-
-def matches(found: DetectedBoxes, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which boxes overlap which defects by an IoU of 0.3 or more, and which hit them; (N, M)."""
-    overlaps = np.zeros((len(found), len(masks)), bool)
-    hits = overlaps.copy()
-    for column, mask in enumerate(masks):
-        rows, columns = np.nonzero(mask)
-        x1, y1, x2, y2 = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-        for row, (left, top, right, bottom) in enumerate(found.boxes):
-            shared = max(min(x2, right) - max(x1, left), 0) * max(min(y2, bottom) - max(y1, top), 0)
-            union = (x2 - x1) * (y2 - y1) + (right - left) * (bottom - top) - shared
-            overlaps[row, column] = shared >= 0.3 * union
-            inside = left <= columns.mean() < right and top <= rows.mean() < bottom
-            hits[row, column] = overlaps[row, column] or inside
-    return overlaps, hits
 
 
 if __name__ == '__main__':

@@ -27,12 +27,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from find_mtd import matches, photos_of, stem
+from find_mtd import photos_of, stem
 from playwright.sync_api import Page, sync_playwright
 
 from mmvrec.datasets.published.mtd import MTD, group_tiles
 from mmvrec.evaluation.answer_summary import Proportion
-from mmvrec.finding import DetectedBoxes
+from mmvrec.finding import pointed_at
 from mmvrec.utils.files import write_json
 
 #: The class that is not known on the first day.
@@ -59,8 +59,8 @@ class Photo:
 
     def truth(self, box: Sequence[float]) -> str | None:
         """Class of the first defect that a box hits; None where it hits none."""
-        found = DetectedBoxes(np.array([box]), np.ones(1))
-        return next((self.labels[k] for k in np.flatnonzero(matches(found, self.masks)[0])), None)
+        ious, _ = pointed_at(np.array([box]), self.masks)
+        return next((self.labels[k] for k in np.flatnonzero(ious >= 0.3)), None)
 
 
 def days(photos: Sequence[Photo]) -> tuple[list[Photo], list[Photo], list[Photo]]:

@@ -17,7 +17,7 @@ def apply_corrections(
     folder: str | Path,
     accepted: bool = False,
 ) -> Learnt:
-    """Enroll corrected instances by their boxes, see :func:`learn`; the caller fits.
+    """Enroll corrected instances by their masks or boxes, see :func:`learn`; the caller fits.
 
     Args:
         inferencer (DefectInferencer): what is enrolled is changed.
@@ -35,8 +35,8 @@ def apply_corrections(
         label = label_of(correction, accepted)
         if label is not None:
             by_image[_find(correction.image, Path(folder))].append((correction, label))
-    boxes = [[correction.bbox for correction, _ in own] for own in by_image.values()]
-    records = records_of_images(list(by_image), boxes, inferencer.task)
+    places = [[_entry(correction) for correction, _ in own] for own in by_image.values()]
+    records = records_of_images(list(by_image), places, inferencer.task)
     labels = [label for own in by_image.values() for _, label in own]
     return learn(inferencer, [record for own in records for record in own], labels)
 
@@ -53,6 +53,13 @@ def label_of(correction: Correction, accepted: bool = False) -> str | None:
     if correction.verdict == 'relabelled' or (correction.verdict == 'accepted' and accepted):
         return correction.label
     return None
+
+
+def _entry(correction: Correction) -> dict:
+    """Place of an instance as COCO has it."""
+    x1, y1, x2, y2 = correction.bbox
+    entry = {'bbox': [x1, y1, x2 - x1, y2 - y1]}
+    return entry if correction.mask is None else {**entry, 'segmentation': correction.mask}
 
 
 def _find(image: str, folder: Path) -> str:

@@ -10,6 +10,7 @@ from string import hexdigits
 from typing import Literal, get_args
 
 from mmvrec.datasets.checks import label_problem
+from mmvrec.structures.rle import read_rle
 from mmvrec.utils.files import read_bytes
 
 #: What the file calls itself, and its version.
@@ -23,6 +24,8 @@ _VERDICTS = get_args(Verdict)
 _LABELLED = ('accepted', 'relabelled')
 _KEYS = {'format', 'version', 'model', 'corrections'}
 _ENTRY_KEYS = {'image', 'instance_id', 'bbox', 'label', 'verdict'}
+#: Sides of an image in pixels, and characters of a mask.
+_MAX_SIDE, _MAX_COUNTS = 2**16, 2**22
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Correction:
             names none.
         verdict (Verdict): ``accepted`` (the answer is right), ``relabelled`` (it is of another
             class), ``unknown`` (of no class that has a name) or ``no defect`` (nothing is there).
+        mask (Mapping, optional): what of the image is the instance, RLE with ``size`` (height and
+            width of the image) and ``counts`` (compressed, a text). Defaults to None: the box.
     """
 
     image: str
@@ -45,6 +50,7 @@ class Correction:
     bbox: tuple[float, float, float, float]
     label: str | None
     verdict: Verdict
+    mask: Mapping | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,8 @@ def read_corrections(path: str | Path) -> Corrections:
     """Read ``corrections.json``; nothing of it is believed before it is checked.
 
     The file is ``{"format": "mmvrec-corrections", "version": 1, "model": SHA-256, "corrections":
-    [{"image", "instance_id", "bbox", "label", "verdict"}, …]}`` with exactly these keys.
+    [{"image", "instance_id", "bbox", "label", "verdict"}, …]}`` with exactly these keys; an entry
+    may have "mask" too.
 
     Args:
         path (str | Path): the file, at most 64 MiB, with at most 200,000 corrections.
@@ -122,7 +129,7 @@ def _checked(content: object) -> Corrections:
 def _correction(entry: object) -> Correction:
     if not isinstance(entry, dict):
         raise ValueError(f'must be an object, got {short(entry)}')
-    _check_keys(entry, _ENTRY_KEYS)
+    _check_keys(entry, _ENTRY_KEYS | {'mask'} & set(entry))
     for key in ('image', 'instance_id'):
         if not isinstance(entry[key], str) or not 0 < len(entry[key]) <= _MAX_TEXT:
             raise ValueError(f'"{key}" must be a text of 1 to {_MAX_TEXT} characters')
@@ -133,7 +140,8 @@ def _correction(entry: object) -> Correction:
         label = _stripped(label)
     elif label is not None:
         raise ValueError(f'"label" must be null where the verdict is {verdict!r}')
-    return Correction(entry['image'], entry['instance_id'], _box(entry['bbox']), label, verdict)
+    box, mask = _box(entry['bbox']), _mask(entry.get('mask'))
+    return Correction(entry['image'], entry['instance_id'], box, label, verdict, mask)
 
 
 def _check_keys(content: Mapping, keys: set[str]) -> None:
@@ -159,3 +167,19 @@ def _box(bbox: object) -> tuple[float, float, float, float]:
     if not (x1 < x2 and y1 < y2):
         raise ValueError(f'"bbox" must be x1 < x2 and y1 < y2, got {bbox}')
     return x1, y1, x2, y2
+
+
+def _mask(mask: object) -> dict | None:
+    """Check a mask; that it fits its image is seen when this is read."""
+    if mask is None:
+        return None
+    if not isinstance(mask, dict) or set(mask) != {'size', 'counts'}:
+        raise ValueError(f'"mask" must have "size" and "counts", got {short(mask)}')
+    size, counts = mask['size'], mask['counts']
+    sides = isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)
+    if not sides or not all(0 < side <= _MAX_SIDE for side in size):
+        raise ValueError(f'"size" of a mask must be height and width, got {short(size)}')
+    if not isinstance(counts, str) or len(counts) > _MAX_COUNTS:
+        raise ValueError('"counts" of a mask must be a text, its compressed run lengths')
+    read_rle(counts, *size)
+    return mask

@@ -1,12 +1,12 @@
 """Finders that learn from records, and what they find as files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mmvrec.apis.records import image_pixels
-from mmvrec.finding import DetectedBoxes, Finder, TrainedPatchFinder
+from mmvrec.finding import DetectedBoxes, TrainedPatchFinder
 from mmvrec.structures import decode_mask, encode_mask
 from mmvrec.utils.images import read_image
 from mmvrec.visualization.outline import draw_outline
@@ -15,30 +15,22 @@ from mmvrec.visualization.outline import draw_outline
 _MARGIN = 3
 
 
-def fit_finder(records: Iterable[dict], **options: float) -> TrainedPatchFinder:
+def fit_finder(photos: Mapping[str, Sequence[dict]], **options: float) -> TrainedPatchFinder:
     """Learn to find what is annotated.
 
     Args:
-        records (Iterable[dict]): of instances, see :class:`DefectDataset`; what no record of a
+        photos (Mapping[str, Sequence[dict]]): see :func:`annotated_photos`; what no record of a
             photo covers is taken to be clean.
         **options (float): of :class:`TrainedPatchFinder`.
 
     Returns:
-        TrainedPatchFinder: fitted.
+        TrainedPatchFinder: fitted, on the photos in this order.
 
     Raises:
         FileNotFoundError: an image, or the weights of the network, are missing.
         ValueError: whole images are annotated, or there are too few photos.
     """
-    photos: dict[str, list[dict]] = {}
-    for record in records:
-        photos.setdefault(record['img_path'], []).append(record)
-    if None in photos:
-        raise ValueError('a finder learns from image files; arrays have no names to tell photos by')
-    masks = [
-        np.stack([decode_mask(r['mask'], r['bbox'], *r['img_shape']) > 0 for r in own])
-        for own in photos.values()
-    ]
+    masks = [record_masks(own) for own in photos.values()]
     if masks and all(own.any(0).all() for own in masks):
         raise ValueError(
             'whole images are annotated, so that it cannot be learnt where defects are; annotate '
@@ -47,27 +39,23 @@ def fit_finder(records: Iterable[dict], **options: float) -> TrainedPatchFinder:
     return TrainedPatchFinder(**options).fit(map(read_image, photos), masks)
 
 
-def find_instances(finder: Finder, images: Sequence[str]) -> list[dict | None]:
-    """Find instances in files, as :func:`mmvrec.apis.instances.image_instances` takes them.
+def annotated_photos(records: Iterable[dict]) -> dict[str, list[dict]]:
+    """Records of instances, see :class:`DefectDataset`, by the path of their photo.
 
-    Args:
-        finder (Finder): what finds.
-        images (Sequence[str]): the files.
-
-    Returns:
-        list[dict | None]: of every image; None of one that is broken, which whoever classifies it
-        will say.
+    Raises:
+        ValueError: one is of no file.
     """
-    found = []
-    for image in images:
-        try:
-            own = finder.find(read_image(image))
-        except (ValueError, OSError):
-            found.append(None)
-            continue
-        parts = {'bboxes': own.boxes} if own.masks is None else {'masks': own.masks}
-        found.append({**parts, 'scores': own.scores})
-    return found
+    photos: dict[str, list[dict]] = {}
+    for record in records:
+        photos.setdefault(record['img_path'], []).append(record)
+    if None in photos:
+        raise ValueError('a finder learns from image files; arrays have no names to tell photos by')
+    return photos
+
+
+def record_masks(records: Sequence[dict]) -> np.ndarray:
+    """Masks of the instances of one photo, bool, (N, H, W)."""
+    return np.stack([decode_mask(r['mask'], r['bbox'], *r['img_shape']) > 0 for r in records])
 
 
 def coco_results(images: Sequence[str], found: Sequence[DetectedBoxes]) -> list[dict]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmvrec.apis.embedding import embed
-from mmvrec.apis.finding import fit_finder
+from mmvrec.apis.finding import annotated_photos, fit_finder
 from mmvrec.apis.image_classifier import ImageClassifier
 from mmvrec.apis.learner import DefectLearner
 from mmvrec.apis.model_card import ModelCard
@@ -69,6 +69,8 @@ class DefectInferencer(DefectLearner):
     def fit_finder(self, dataset: DefectDataset) -> TrainedPatchFinder:
         """Learn to find instances like those of a dataset, which are not enrolled by this.
 
+        Of both stages, this is the first; :func:`mmvrec.apis.two_stage.learn_to_find` learns both.
+
         Args:
             dataset (DefectDataset): of one task; what it has not annotated is taken to be clean.
 
@@ -78,7 +80,7 @@ class DefectInferencer(DefectLearner):
         Raises:
             ValueError: see :func:`mmvrec.apis.finding.fit_finder`.
         """
-        self.finder = fit_finder(records_of_dataset(dataset, self.task))
+        self.finder = fit_finder(annotated_photos(records_of_dataset(dataset, self.task)))
         return self.finder
 
     def fit_early_exit(self) -> EarlyExit:

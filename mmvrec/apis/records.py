@@ -1,5 +1,6 @@
 """Records and labels of instances that a user hands over."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +27,8 @@ def image_records(image: Image, instances: object, name: str, task: str) -> list
         task (str): of all instances.
 
     Returns:
-        list[dict]: records; ``instance_id`` is made of image and place.
+        list[dict]: records; ``instance_id`` is made of image and place, and of a number from the
+        second instance on that has the same place.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -43,10 +45,13 @@ def image_records(image: Image, instances: object, name: str, task: str) -> list
     else:
         common = {'img_path': str(image), 'img_shape': image_shape(image)}
     geometries = image_instances(instances, *common['img_shape'])
-    return [
-        {**common, **geometry, 'instance_id': name + _place(geometry), 'task': task}
-        for geometry in geometries
-    ]
+    records, times = [], Counter()
+    for geometry in geometries:
+        identity = name + _place(geometry)
+        times[identity] += 1
+        number = f';{times[identity]}' if times[identity] > 1 else ''
+        records.append({**common, **geometry, 'instance_id': identity + number, 'task': task})
+    return records
 
 
 def as_lists(images: Image | Sequence[Image], instances: object) -> tuple[list, list]:

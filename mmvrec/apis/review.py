@@ -97,7 +97,9 @@ def reviewed_instances(
         pixels, mask = pixels_of(record)
         view = widest_view(pixels, mask, result['view_boxes'], record['bbox'], PICTURE_SIDE)
         crop = crop_instance(pixels, mask, record['bbox'], side)
-        yield ReviewedInstance(image, result, crop, view, _smaller(pixels), mask.shape)
+        yield ReviewedInstance(
+            image, result, crop, view, _smaller(pixels), mask.shape, record['mask']
+        )
 
 
 def _smaller(pixels: np.ndarray) -> np.ndarray:

@@ -6,21 +6,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmvrec.finding import TrainedPatchFinder
+from mmvrec.finding.finder_state import FinderState, LeftOutCounts, SecondStage
 from mmvrec.finding.linear_score import LinearScore
-from mmvrec.finding.trained_finder import FinderState, LeftOutCounts, TrainedPatchFinder
 
 #: Tensors of a finder, all float32 and of one axis; the last entry of a score is its bias.
 _TENSORS = ('finder_patches', 'finder_regions', 'finder_levels')
+#: That of its second stage, where there is one: a score of two features.
+_SECOND = 'finder_second'
 #: Numbers of a finder, and the range of each.
 _NUMBERS = {
     'max_side': (64, 2**16),
     'target': (0, 1e6),
     'threshold': (-1e9, 1e9),
+    'candidates': (-1e9, 1e9),
 }
 #: Counts of a finder.
 _COUNTS = tuple(field.name for field in fields(LeftOutCounts))
 #: What is known of a region beside two features of patches.
 _OF_REGION = 14
+#: Characters of a date.
+_MAX_DATE = 40
 
 
 def finder_content(finder: TrainedPatchFinder | None) -> tuple[dict | None, dict[str, Tensor]]:
@@ -32,13 +38,22 @@ def finder_content(finder: TrainedPatchFinder | None) -> tuple[dict | None, dict
         'max_side': finder.max_side,
         'target': finder.false_alarms,
         'threshold': state.threshold,
+        'candidates': state.candidates,
+        'date': state.date,
         **asdict(state.left_out),
         'weights_digest': finder.backbone.weights_digest(),
     }
-    vectors = (_vector(state.patches), _vector(state.regions), state.levels)
+    vectors = [_vector(state.patches), _vector(state.regions), state.levels]
+    vectors = dict(zip(_TENSORS, vectors, strict=True))
+    if finder.second is not None:
+        numbers['second'] = {
+            'threshold': finder.second.threshold,
+            **asdict(finder.second.left_out),
+        }
+        vectors[_SECOND] = _vector(finder.second.score)
     return numbers, {
         name: torch.from_numpy(np.ascontiguousarray(vector, np.float32))
-        for name, vector in zip(_TENSORS, vectors, strict=True)
+        for name, vector in vectors.items()
     }
 
 
@@ -62,18 +77,18 @@ def read_finder(info: object, tensors: dict[str, Tensor]) -> TrainedPatchFinder 
             others than those that it was made with.
     """
     vectors = [tensors.pop(name, None) for name in _TENSORS]
-    if info is None and not any(one is not None for one in vectors):
+    second = tensors.pop(_SECOND, None)
+    if info is None and not any(one is not None for one in (*vectors, second)):
         return None
     if not isinstance(info, dict) or any(
         one is None or one.ndim != 1 or one.dtype != torch.float32 for one in vectors
     ):
         raise ValueError('its finder lacks numbers or vectors, or they are of another kind')
-    for name, (low, high) in _NUMBERS.items():
-        value = info.get(name)
-        if type(value) not in (int, float) or not low <= value <= high:
-            raise ValueError(f'{name} of its finder is {str(value)[:20]}, not in {low} to {high}')
-    if any(type(info.get(name)) is not int or info[name] < 0 for name in _COUNTS):
-        raise ValueError(f'{_COUNTS} of its finder must be counts')
+    # Finders of earlier releases have no second stage, and do not tell when they learnt.
+    info = {'candidates': info.get('threshold'), 'date': '', **info}
+    _check_numbers(info, _NUMBERS)
+    if not isinstance(info['date'], str) or len(info['date']) > _MAX_DATE:
+        raise ValueError('the date of its finder is none')
     patches, regions, levels = (one.numpy() for one in vectors)
     finder = TrainedPatchFinder(info['target'], int(info['max_side']))
     channels = len(patches) - 1
@@ -84,10 +99,41 @@ def read_finder(info: object, tensors: dict[str, Tensor]) -> TrainedPatchFinder 
     if finder.backbone.weights_digest() != info.get('weights_digest'):
         raise ValueError('its finder was made with other weights than those that are installed')
     finder.state = FinderState(
-        LinearScore(patches[:-1], float(patches[-1])),
+        _score(patches),
         levels,
-        LinearScore(regions[:-1], float(regions[-1])),
+        _score(regions),
         info['threshold'],
-        LeftOutCounts(*(info[name] for name in _COUNTS)),
+        info['candidates'],
+        _counts(info),
+        info['date'],
     )
+    finder.second = _read_second(info.get('second'), second)
     return finder
+
+
+def _read_second(info: object, vector: Tensor | None) -> SecondStage | None:
+    if info is None and vector is None:
+        return None
+    fits = vector is not None and vector.shape == (3,) and vector.dtype == torch.float32
+    if not isinstance(info, dict) or not fits:
+        raise ValueError('the second stage of its finder lacks numbers, or three coefficients')
+    _check_numbers(info, {'threshold': _NUMBERS['threshold']})
+    return SecondStage(_score(vector.numpy()), info['threshold'], _counts(info))
+
+
+def _check_numbers(info: dict, ranges: dict[str, tuple[float, float]]) -> None:
+    """See that numbers are in their ranges, and that all counts are there."""
+    for name, (low, high) in ranges.items():
+        value = info.get(name)
+        if type(value) not in (int, float) or not low <= value <= high:
+            raise ValueError(f'{name} of its finder is {str(value)[:20]}, not in {low} to {high}')
+    if any(type(info.get(name)) is not int or info[name] < 0 for name in _COUNTS):
+        raise ValueError(f'{_COUNTS} of its finder must be counts')
+
+
+def _score(vector: np.ndarray) -> LinearScore:
+    return LinearScore(vector[:-1], float(vector[-1]))
+
+
+def _counts(info: dict) -> LeftOutCounts:
+    return LeftOutCounts(*(info[name] for name in _COUNTS))

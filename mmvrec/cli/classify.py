@@ -120,9 +120,9 @@ def instances_without_boxes(
         ValueError: only regions of images were enrolled, and whole images would be classified.
     """
     if inferencer.finder is not None and not args.whole_images:
-        from mmvrec.apis.finding import find_instances
+        from mmvrec.apis.two_stage import find_instances
 
-        return find_instances(inferencer.finder, images)
+        return find_instances(inferencer, images)
     data = inferencer.enrolled.data
     if not args.whole_images and data and data.kind == 'regions':
         raise ValueError(

@@ -8,6 +8,7 @@ from rich.progress import track
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.finding import coco_results, outlined
 from mmvrec.apis.output import write_picture
+from mmvrec.apis.two_stage import find_defects
 from mmvrec.cli.images import image_files
 from mmvrec.cli.imports import import_modules
 from mmvrec.finding import DetectedBoxes
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     found, broken = {}, []
     for image in track(images, 'Finding'):
         try:
-            found[image] = inferencer.finder.find(read_image(image))
+            found[image] = find_defects(inferencer, read_image(image))
         except (ValueError, OSError) as error:
             broken.append(str(error))
             continue

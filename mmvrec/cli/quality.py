@@ -7,11 +7,11 @@ from rich.table import Table
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.evaluation import near_duplicates
-from mmvrec.evaluation.answer_summary import AnswerSummary
+from mmvrec.evaluation.answer_summary import AnswerSummary, Proportion
 from mmvrec.fewshot.estimate import SupportEstimate
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.fewshot.held_out import HeldOutAnswer, scarcest_class
-from mmvrec.fewshot.verdicts import VerdictRule
+from mmvrec.fewshot.verdicts import NO_DEFECT, VerdictRule
 from mmvrec.utils.text import printable, rich_text
 
 #: Lower bound of the accuracy below which more labels are asked for.
@@ -34,8 +34,10 @@ def print_support_quality(inferencer: DefectInferencer) -> None:
             'images, it is estimated'
         )
         return
-    summary = summary_of(fitted.held_out, fitted.class_names)
+    defects = [answer for answer in fitted.held_out if answer.label != NO_DEFECT]
+    summary = summary_of(defects or fitted.held_out, fitted.class_names)
     print(f'left out with all of their image, instances were answered rightly: {summary.accuracy}')
+    _print_clean(fitted.held_out)
     sure = [a for a in fitted.held_out if a.score >= (VerdictRule.of(fitted).threshold or 2)]
     wrong = sum(answer.label != answer.predicted for answer in sure)
     print(f'sure answers: {len(sure)} of {len(fitted.held_out)}, {wrong} of them wrong')
@@ -44,10 +46,21 @@ def print_support_quality(inferencer: DefectInferencer) -> None:
     print_advice(summary, fitted)
 
 
+def _print_clean(answers: Sequence[HeldOutAnswer]) -> None:
+    """Print how well ``no defect`` is told from defects, where it is a class."""
+    clean = [answer.predicted == NO_DEFECT for answer in answers if answer.label == NO_DEFECT]
+    lost = [answer.predicted == NO_DEFECT for answer in answers if answer.label != NO_DEFECT]
+    if clean and lost:
+        told, taken = (Proportion.of(sum(own), len(own)) for own in (clean, lost))
+        print(f'told as "no defect": of clean regions {told}; of defects {taken}')
+
+
 def print_advice(summary: AnswerSummary, fitted: FittedClassifier) -> None:
     """Print what to label next, where the accuracy may be too low."""
-    if summary.accuracy.low < _ENOUGH and fitted.held_out:
-        name = scarcest_class(fitted.held_out, fitted.support.label_names)
+    answers = [answer for answer in fitted.held_out if answer.label != NO_DEFECT]
+    if summary.accuracy.low < _ENOUGH and answers:
+        labels = [label for label in fitted.support.label_names if label != NO_DEFECT]
+        name = scarcest_class(answers, labels)
         recall = summary.recalls[name]
         right = f'{recall.count} of {recall.number} right' if recall.number else 'not known yet'
         print(printable(f'label 10 more of {name!r} ({right})'))

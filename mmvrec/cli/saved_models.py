@@ -34,10 +34,16 @@ def open_model(args: argparse.Namespace, path: str | None = None) -> DefectInfer
 
 
 def refit(inferencer: DefectInferencer, enrolled: EnrolledSupport | None = None) -> None:
-    """Fit on what is enrolled now; says so where the head must be trained, which takes minutes."""
+    """Fit on what is enrolled now; says what is trained for it, and what is not."""
     if inferencer.model.build_head().trains:
         print('the head is one that trains: it is trained again on all instances')
     inferencer.refit(enrolled)
+    if inferencer.finder is not None:
+        learnt = inferencer.finder.state.date[:10] or 'when it was enrolled'
+        print(
+            f'where defects are, is found as learnt {learnt}; to learn that from the change too, '
+            'annotate it and run mmvrec enroll --find on all photos'
+        )
 
 
 def write_change(inferencer: DefectInferencer, path: str, change: str) -> None:

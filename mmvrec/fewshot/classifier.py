@@ -13,6 +13,7 @@ from mmvrec.fewshot.fitting import TrainingSettings, fit_head
 from mmvrec.fewshot.held_out import held_out_answers, leave_out
 from mmvrec.fewshot.leaving_early import check_can_leave, fit_early_exit, require_early_exit
 from mmvrec.fewshot.left_out_heads import LeftOutHeads
+from mmvrec.fewshot.no_defect import spare_defects
 from mmvrec.fewshot.rejection import leave_one_out_threshold
 from mmvrec.fewshot.support import make_support
 from mmvrec.models.classifiers import MVRECClassifier
@@ -53,6 +54,7 @@ def fit_classifier(
     support = make_support(model, {bank.task_names[0]: bank})
     head = model.build_head().to(support.feats.device)
     head = fit_head(head, support, settings, 'Training' if progress else None)
+    spare_defects(head, support, groups)
     temperature, held_out = 1.0, ()
     if calibrate or not head.trains:
         rows, scores = leave_out(model, head, support, settings, groups, progress)

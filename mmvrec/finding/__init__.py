@@ -1,6 +1,6 @@
 """Finders: from an image to regions that may be defects."""
 
-from mmvrec.finding.base import DetectedBoxes, Finder
+from mmvrec.finding.base import DetectedBoxes, Finder, pointed_at
 from mmvrec.finding.detectors import AnomalibFinder, DetectorFinder, TorchvisionFinder
 from mmvrec.finding.patch_finder import PatchMemoryFinder
 from mmvrec.finding.trained_finder import TrainedPatchFinder
@@ -13,4 +13,5 @@ __all__ = [
     'PatchMemoryFinder',
     'TorchvisionFinder',
     'TrainedPatchFinder',
+    'pointed_at',
 ]

@@ -4,6 +4,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torchvision.ops import box_iou
+
+from mmvrec.structures import mask_bbox
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,26 @@ class Finder(ABC):
         Returns:
             DetectedBoxes: may be none.
         """
+
+
+def pointed_at(boxes: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which boxes point at which defects.
+
+    A box points at a defect if the defect's centre of gravity is in it, or their IoU is at least
+    0.3.
+
+    Args:
+        boxes (np.ndarray): x1, y1, x2, y2 in pixels, float, (N, 4).
+        masks (np.ndarray): of the defects, bool, (M, H, W), none empty.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: IoU of the boxes, float64, (N, M), and whether a box points
+        at a defect, bool, (N, M).
+    """
+    truths = np.array([mask_bbox(mask) for mask in masks], np.float64).reshape(-1, 4)
+    places = [np.nonzero(mask) for mask in masks]
+    centres = np.array([(c.mean(), r.mean()) for r, c in places], np.float64).reshape(-1, 2)
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    ious = box_iou(torch.from_numpy(boxes), torch.from_numpy(truths)).numpy()
+    inside = (boxes[:, None, :2] <= centres) & (centres < boxes[:, None, 2:])
+    return ious, (ious >= 0.3) | inside.all(2)

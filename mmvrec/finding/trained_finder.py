@@ -1,13 +1,15 @@
 """Defects as what annotated photos show them to be, found by patches and then by regions."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import cv2
 import numpy as np
 from torch import Tensor
 
 from mmvrec.finding.base import DetectedBoxes, Finder
+from mmvrec.finding.finder_state import FinderState, LeftOutCounts, SecondStage
 from mmvrec.finding.linear_score import LinearScore
 from mmvrec.finding.patch_features import check_masks, patch_backbone, patch_features
 from mmvrec.finding.regions import FoundRegion, nested_regions, surest_apart
@@ -24,42 +26,8 @@ from mmvrec.structures import mask_bbox
 
 #: Shares of patches below the thresholds of which regions are made.
 _LEVELS = (0.75, 0.82, 0.88, 0.92, 0.95, 0.97, 0.985, 0.995)
-
-
-@dataclass(frozen=True)
-class LeftOutCounts:
-    """What was found on photos by what others have taught.
-
-    Args:
-        found (int): annotated defects that a region fits, see :func:`fits_defect`.
-        annotated (int): all of them.
-        false_alarms (int): regions that fit none.
-        photos (int): number of photos.
-    """
-
-    found: int
-    annotated: int
-    false_alarms: int
-    photos: int
-
-
-@dataclass(frozen=True)
-class FinderState:
-    """What a :class:`TrainedPatchFinder` has learnt.
-
-    Args:
-        patches (LinearScore): of the features of patches, (C,).
-        levels (np.ndarray): thresholds of their scores, float32, ascending, (L,).
-        regions (LinearScore): of the features of regions, (D,).
-        threshold (float): score from which a region is found.
-        left_out (LeftOutCounts): how that was on the photos that taught it, each left out.
-    """
-
-    patches: LinearScore
-    levels: np.ndarray
-    regions: LinearScore
-    threshold: float
-    left_out: LeftOutCounts
+#: Regions per photo without defect that a second stage looks at.
+_CANDIDATES = 2.0
 
 
 @FINDERS.register_module()
@@ -78,7 +46,7 @@ class TrainedPatchFinder(Finder):
 
     Args:
         false_alarms (float): regions per photo that may be found where there is no defect, judged
-            by the photos left out. Defaults to 0.4.
+            by the photos left out. Defaults to 0.5.
         max_side (int): larger photos are shrunk to it, pixels. Defaults to 1024.
         seed (int): of the choice of patches. Defaults to 0.
 
@@ -86,7 +54,7 @@ class TrainedPatchFinder(Finder):
         ValueError: an argument is out of its range.
     """
 
-    def __init__(self, false_alarms: float = 0.4, max_side: int = 1024, seed: int = 0):
+    def __init__(self, false_alarms: float = 0.5, max_side: int = 1024, seed: int = 0):
         if not false_alarms >= 0 or max_side < 64:
             raise ValueError(
                 'false_alarms must not be negative and max_side be at least 64, got '
@@ -98,6 +66,11 @@ class TrainedPatchFinder(Finder):
         self.backbone = patch_backbone()
         #: None before :meth:`fit`.
         self.state: FinderState | None = None
+        #: What keeps some of its candidates; None where there is no second stage.
+        self.second: SecondStage | None = None
+        #: Regions of the photos that it was fitted on, and their scores, by what the others have
+        #: taught; empty where it was loaded.
+        self.left_out: list[tuple[list[FoundRegion], np.ndarray]] = []
 
     def fit(
         self,
@@ -126,7 +99,9 @@ class TrainedPatchFinder(Finder):
             check_masks(index, image, own)
             group = index if groups is None else groups[index]
             photos.append(AnnotatedPhoto.of(self.features(image).numpy(), own, group))
-        self.state = fit_state(photos, self.false_alarms, self.seed)
+        state, self.left_out = fit_state(photos, self.false_alarms, self.seed)
+        date = datetime.now(UTC).isoformat(timespec='seconds')
+        self.state, self.second = replace(state, date=date), None
         return self
 
     def features(self, image: np.ndarray) -> Tensor:
@@ -139,30 +114,64 @@ class TrainedPatchFinder(Finder):
         Raises:
             ValueError: nothing is fitted yet.
         """
-        state = self.state
-        if state is None:
+        return self._above(image, self._learnt().threshold)
+
+    def candidates(self, image: np.ndarray) -> DetectedBoxes:
+        """Find also what is less sure, for a second stage; see :meth:`find`."""
+        return self._above(image, self._learnt().candidates)
+
+    def left_out_candidates(self, index: int, shape: tuple[int, int]) -> DetectedBoxes:
+        """:meth:`candidates` of a photo that it was fitted on, by what the others have taught.
+
+        Args:
+            index (int): which photo, in the order of :meth:`fit`.
+            shape (tuple[int, int]): its height and width, pixels.
+        """
+        return detected(*self.left_out[index], self._learnt().candidates, shape)
+
+    def _learnt(self) -> FinderState:
+        if self.state is None:
             raise ValueError('the finder has learnt nothing yet: fit it on annotated photos')
-        feats = self.features(image).numpy()
+        return self.state
+
+    def _above(self, image: np.ndarray, threshold: float) -> DetectedBoxes:
+        """Regions of an image with such a score or a higher one."""
+        state, feats = self.state, self.features(image).numpy()
         scores = patch_scores(state.patches, feats)
         regions = nested_regions(scores, feats, state.levels)
         sure = state.regions(stacked(regions, len(state.regions.weight)))
-        rows = surest_apart(boxes_of(regions), sure)
-        rows = rows[sure[rows] >= state.threshold]
-        size = image.shape[1::-1]
-        masks = [
-            cv2.resize(regions[row].mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-            for row in rows
-        ]
-        return DetectedBoxes(
-            np.array([mask_bbox(mask) for mask in masks], np.float32).reshape(-1, 4),
-            1 / (1 + np.exp(-sure[rows])),
-            np.array(masks, bool).reshape(-1, *image.shape[:2]),
-            cv2.resize(scores, size, interpolation=cv2.INTER_LINEAR),
-        )
+        heat_map = cv2.resize(scores, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return replace(detected(regions, sure, threshold, image.shape[:2]), heat_map=heat_map)
 
 
-def fit_state(photos: Sequence[AnnotatedPhoto], false_alarms: float, seed: int = 0) -> FinderState:
-    """Learn both stages; see :class:`TrainedPatchFinder`."""
+def detected(
+    regions: Sequence[FoundRegion], sure: np.ndarray, threshold: float, shape: tuple[int, int]
+) -> DetectedBoxes:
+    """Regions that do not lie on each other, in pixels of the photo.
+
+    Args:
+        regions (Sequence[FoundRegion]): R of them.
+        sure (np.ndarray): their log-odds, float, (R,).
+        threshold (float): those with lower ones are left out.
+        shape (tuple[int, int]): height and width of the photo, pixels.
+    """
+    rows = surest_apart(boxes_of(regions), sure)
+    rows = rows[sure[rows] >= threshold]
+    masks = [
+        cv2.resize(regions[row].mask.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST)
+        for row in rows
+    ]
+    return DetectedBoxes(
+        np.array([mask_bbox(mask) for mask in masks], np.float32).reshape(-1, 4),
+        (1 / (1 + np.exp(-sure[rows]))).astype(np.float32),
+        np.array(masks, bool).reshape(-1, *shape),
+    )
+
+
+def fit_state(
+    photos: Sequence[AnnotatedPhoto], false_alarms: float, seed: int = 0
+) -> tuple[FinderState, list[tuple[list[FoundRegion], np.ndarray]]]:
+    """Learn both stages, see :class:`TrainedPatchFinder`, and score the regions left out."""
     scores = left_out_scores(photos, seed)
     levels = np.quantile(np.concatenate([one.ravel() for one in scores]), _LEVELS)
     levels = levels.astype(np.float32)
@@ -174,13 +183,16 @@ def fit_state(photos: Sequence[AnnotatedPhoto], false_alarms: float, seed: int =
         for row in outside:
             sure[row] = score(stacked(regions[row], len(score.weight)))
     threshold, counts = choose_threshold(regions, labels, sure, false_alarms)
-    return FinderState(
+    candidates, _ = choose_threshold(regions, labels, sure, max(_CANDIDATES, false_alarms))
+    state = FinderState(
         patches=fit_patches(photos, seed),
         levels=levels,
         regions=fit_regions(regions, labels),
         threshold=threshold,
+        candidates=candidates,
         left_out=counts,
     )
+    return state, list(zip(regions, sure, strict=True))
 
 
 def fit_regions(

@@ -7,7 +7,7 @@ from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.serving.day import Day
 from mmvrec.serving.photo import Photo
 from mmvrec.serving.regions import Region, outline
-from mmvrec.serving.served_model import Quality
+from mmvrec.serving.served_model import Quality, older_versions
 from mmvrec.serving.teacher import Taught, Teacher
 from mmvrec.visualization.review import answer_kind, sureness
 
@@ -43,6 +43,8 @@ def region_content(day: Day, index: int, key: int) -> dict:
     region, answer = photo.regions[key], photo.answers[key]
     result, address = answer.result, f'/photos/{index}/regions/{key}'
     kind, parts = outline(region.geometry)
+    # What it was learnt from itself is no evidence.
+    own = None if answer.row is None else day.model.inferencer.bank.ids[answer.row]
     return {
         'image': index,
         'key': key,
@@ -61,6 +63,7 @@ def region_content(day: Day, index: int, key: int) -> dict:
         'near': [
             [near['label'], round(near['similarity'], 3), _enrolled_address(day, near['id'])]
             for near in result['neighbours']
+            if near['id'] != own
         ],
         'decision': _decision(region),
         'can_undo': bool(photo.before.get(key)) or region.found is None,
@@ -86,7 +89,7 @@ def model_content(day: Day) -> dict:
             }
             for error in quality.label_errors[:_MOST_SUSPECTS]
         ],
-        'versions': [_version(number, card) for number, card in model.versions()],
+        'versions': [_version(number, card) for number, card in older_versions(model.path)],
         'today': _today(day),
     }
 
@@ -127,7 +130,7 @@ def _share(share: Proportion | None) -> dict | None:
 def _today(day: Day) -> dict | None:
     """Answers of the day that people found right, of those that they have spoken of."""
     right = [
-        region.verdict == 'accepted' or region.answered == region.label
+        region.answered == (region.label or region.verdict)
         for photo in day.photos
         for region in photo.regions.values()
         if region.found is not None and region.answered is not None

@@ -16,6 +16,7 @@ from mmvrec.serving.regions import Region, overlap
 from mmvrec.utils.images import read_image
 from mmvrec.visualization.crops import crop_instance
 from mmvrec.visualization.instances import widest_view
+from mmvrec.visualization.review import answer_kind
 
 #: Longer side of the pictures in the list, and of whole photos there, pixels.
 _CROP_SIDE, _SMALL_SIDE = 224, 160
@@ -43,6 +44,12 @@ class Answer:
     row: int | None
     crop: bytes
     view: bytes
+
+    @property
+    def said(self) -> str:
+        """The class that it names, ``unknown`` or ``no defect``."""
+        kind = answer_kind(self.result)
+        return self.result['label'] if kind == 'class' else kind
 
 
 @dataclass

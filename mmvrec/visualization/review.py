@@ -25,6 +25,8 @@ class ReviewedInstance:
         view (np.ndarray): its widest view, as the pictures of the support are, uint8, RGB.
         overview (np.ndarray): the whole image, small, uint8, RGB; instances of an image share it.
         shape (tuple[int, int]): height and width of the image in pixels.
+        mask (Mapping, optional): of the instance, RLE (:func:`encode_mask`). Defaults to None: it
+            is a box.
     """
 
     image: str
@@ -33,6 +35,7 @@ class ReviewedInstance:
     view: np.ndarray
     overview: np.ndarray
     shape: tuple[int, int]
+    mask: Mapping | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ class ReviewPage:
         return {
             'id': result['id'],
             'bbox': result['bbox'],
+            'mask': item.mask,
             'label': result['label'],
             'scores': [round(result['scores'][name], 3) for name in self.classes],
             'answer': answer_kind(result),

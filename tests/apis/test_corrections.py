@@ -4,9 +4,11 @@ import json
 import os
 from copy import deepcopy
 
+import numpy as np
 import pytest
 
 from mmvrec.apis.corrections import Correction, Corrections, read_corrections
+from mmvrec.structures import encode_mask
 
 SHA = 'a0' * 32
 
@@ -43,6 +45,17 @@ def test_a_file_is_read(tmp_path):
             Correction('day/ä.png', 'd', box, None, 'no defect'),
         ),
     )
+
+
+def test_a_mask_is_read_where_there_is_one(tmp_path):
+    pixels = np.zeros((50, 40), bool)
+    pixels[2:40, 1:30] = True
+    masked = content()
+    mask = masked['corrections'][0]['mask'] = encode_mask(pixels)
+    first, second = read_corrections(written(tmp_path, masked)).corrections[:2]
+    assert (first.mask, second.mask) == (mask, None)
+    masked['corrections'][0]['mask'] = None
+    assert read_corrections(written(tmp_path, masked)).corrections[0].mask is None
 
 
 def test_blanks_around_a_class_name_are_no_part_of_it(tmp_path):
@@ -95,6 +108,13 @@ WRONG_ENTRIES = {
     'infinite box': ({'bbox': [0, 0, float('inf'), 4]}, '"bbox" must be four finite numbers'),
     'no area': ({'bbox': [5, 5, 5, 9]}, 'x1 < x2 and y1 < y2'),
     'more keys': ({'score': 1}, 'the keys must be'),
+    'mask of text': ({'mask': 'x'}, '"mask" must have "size" and "counts"'),
+    'mask without size': ({'mask': {'counts': 'x'}}, '"mask" must have "size" and "counts"'),
+    'mask of no side': ({'mask': {'size': [0, 4], 'counts': ''}}, '"size" of a mask must be'),
+    'mask of truths': ({'mask': {'size': [True, 4], 'counts': ''}}, '"size" of a mask must be'),
+    'huge mask': ({'mask': {'size': [2**17, 4], 'counts': ''}}, '"size" of a mask must be'),
+    'mask of numbers': ({'mask': {'size': [4, 4], 'counts': [16]}}, '"counts" of a mask must be'),
+    'broken mask': ({'mask': {'size': [4, 4], 'counts': '1'}}, 'the RLE is invalid'),
 }
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from small_finder import SIZE, photo, small_finder
 
-from mmvrec.apis.finding import coco_results, find_instances, fit_finder, outlined
+from mmvrec.apis.finding import annotated_photos, coco_results, fit_finder, outlined
 from mmvrec.apis.instance_files import read_instances
-from mmvrec.apis.instances import image_instances
 from mmvrec.finding import DetectedBoxes
 from mmvrec.structures import encode_mask, mask_bbox
 
@@ -35,16 +34,19 @@ def files(tmp_path):
 
 def test_records_teach_what_masks_teach(files):
     records = [record(path, photo(number)[1][0]) for number, path in enumerate(files)]
-    state, expected = fit_finder(records, false_alarms=1).state, small_finder().state
+    state, expected = (
+        fit_finder(annotated_photos(records), false_alarms=1).state,
+        small_finder().state,
+    )
     np.testing.assert_array_equal(state.patches.weight, expected.patches.weight)
     assert state.threshold == expected.threshold
 
 
 def test_whole_images_teach_nothing(files):
     with pytest.raises(ValueError, match='whole images are annotated'):
-        fit_finder([record(path) for path in files])
+        fit_finder(annotated_photos([record(path) for path in files]))
     with pytest.raises(ValueError, match='image files; arrays have no names'):
-        fit_finder([record(None)])
+        annotated_photos([record(None)])
 
 
 def test_results_are_read_back(files, tmp_path):
@@ -63,17 +65,6 @@ def test_results_are_read_back(files, tmp_path):
     assert first['masks'].tolist() == masks.tolist()
     np.testing.assert_allclose(first['scores'], [0.9, 0.4], rtol=1e-6)
     assert len(second['scores']) == 0
-
-
-def test_instances_for_the_inferencer(files, tmp_path):
-    broken = tmp_path / 'broken.png'
-    broken.write_bytes(b'no image')
-    one, none = find_instances(small_finder(), [str(files[0]), str(broken)])
-    assert none is None
-    expected = small_finder().find(photo(0)[0])
-    read = image_instances(one, *SIZE)
-    assert [instance['bbox'] for instance in read] == expected.boxes.tolist()
-    assert [instance['det_score'] for instance in read] == pytest.approx(expected.scores.tolist())
 
 
 def test_outlines_lie_beside(files):

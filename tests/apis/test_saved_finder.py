@@ -1,18 +1,27 @@
 """A finder in a saved model: it comes back as it was, and damage is noticed."""
 
+import numpy as np
 import pytest
 import torch
-from small_finder import photo, small_finder
+from small_finder import learnt, photo, small_finder
 from small_model import contents, fitted, written
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.saved_finder import finder_content, read_finder
 from mmvrec.apis.saved_model import read_model
+from mmvrec.finding.finder_state import LeftOutCounts, SecondStage
+from mmvrec.finding.linear_score import LinearScore
+
+SECOND = SecondStage(
+    LinearScore(np.array([1.5, 0.25], np.float32), -0.5), 0.75, LeftOutCounts(5, 6, 2, 6)
+)
 
 
 @pytest.fixture(scope='module')
 def content():
-    return finder_content(small_finder())
+    finder = small_finder()
+    finder.second = SECOND
+    return finder_content(finder)
 
 
 def test_model_with_a_finder(tmp_path):
@@ -49,6 +58,24 @@ DAMAGE = {
         lambda info, tensors: tensors.update(finder_regions=torch.zeros(7)),
         'differ in length',
     ),
+    'date': (lambda info, tensors: info.update(date=3), 'the date of its finder is none'),
+    'candidates': (lambda info, tensors: info.update(candidates='x'), 'candidates of its finder'),
+    'second stage without numbers': (
+        lambda info, tensors: info.pop('second'),
+        'second stage of its finder lacks numbers',
+    ),
+    'second stage without vector': (
+        lambda info, tensors: tensors.pop('finder_second'),
+        'second stage of its finder lacks numbers',
+    ),
+    'second threshold': (
+        lambda info, tensors: info.update(second={**info['second'], 'threshold': None}),
+        'threshold of its finder is None',
+    ),
+    'second counts': (
+        lambda info, tensors: info.update(second={'threshold': 0.0}),
+        'must be counts',
+    ),
     'order': (
         lambda info, tensors: tensors.update(finder_levels=torch.tensor([1.0, 0.5])),
         'not in order',
@@ -67,10 +94,24 @@ def test_damage(content, case):
 
 def test_vectors_are_taken_out(content):
     tensors = {**content[1], 'other': torch.zeros(1)}
-    assert read_finder(content[0], tensors).state.threshold == content[0]['threshold']
+    finder = read_finder(content[0], tensors)
+    assert finder.state.threshold == content[0]['threshold']
+    assert finder.state.date == learnt().date != ''
+    assert finder.second.score.weight.tolist() == [1.5, 0.25]
+    assert (finder.second.score.bias, finder.second.threshold) == (-0.5, 0.75)
+    assert finder.second.left_out == SECOND.left_out
     assert list(tensors) == ['other']
     assert read_finder(None, {'other': torch.zeros(1)}) is None
     assert finder_content(None) == (None, {})
+
+
+def test_finder_of_an_earlier_release(content):
+    new = ('second', 'candidates', 'date')
+    info = {name: value for name, value in content[0].items() if name not in new}
+    tensors = {name: value for name, value in content[1].items() if name != 'finder_second'}
+    finder = read_finder(info, tensors)
+    assert (finder.second, finder.state.date) == (None, '')
+    assert finder.state.candidates == finder.state.threshold
 
 
 def test_damaged_file_names_itself(tmp_path, content):

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from mmvrec.finding.finder_state import LeftOutCounts
 from mmvrec.finding.regions import FoundRegion
-from mmvrec.finding.trained_finder import LeftOutCounts, choose_threshold
+from mmvrec.finding.trained_finder import choose_threshold
 
 
 def regions(*lefts):

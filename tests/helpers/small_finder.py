@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from mmvrec.finding import TrainedPatchFinder
-from mmvrec.finding.trained_finder import FinderState
+from mmvrec.finding.finder_state import FinderState
 from mmvrec.synthesis import generate, image_rng
 
 SIZE = (160, 192)

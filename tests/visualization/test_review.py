@@ -10,6 +10,7 @@ from browser import SIZES, fits, open_browser, open_page, serious_findings
 from playwright.sync_api import Error
 
 from mmvrec.apis.corrections import Correction, read_corrections
+from mmvrec.structures import encode_mask
 from mmvrec.visualization.crops import Crop
 from mmvrec.visualization.pages import TEMPLATES, texts
 from mmvrec.visualization.review import ReviewedInstance, ReviewPage
@@ -186,6 +187,18 @@ def test_a_box_that_came_twice_is_decided_on_once(browser, tmp_path):
         assert page.locator('.row').count() == 1
         page.keyboard.press(' ')
         assert saved(page, tmp_path) == [correction(0, 'hole', 'accepted')]
+
+
+def test_masks_are_saved_where_there_are_some(browser, tmp_path):
+    pixels = np.zeros((120, 160), bool)
+    pixels[20:40, 10:30] = True
+    masked = replace(instance(0, 'hole', 0.6, False), mask=encode_mask(pixels))
+    day([masked, instance(1, 'dent', 0.7, False)]).write(tmp_path / 'day.html')
+    with open_page(browser, tmp_path / 'day.html', DESK, NO_PICKER) as page:
+        page.keyboard.press(' ')
+        page.keyboard.press(' ')
+        first, second = saved(page, tmp_path)
+    assert (first.mask, second.mask) == (masked.mask, None)
 
 
 def test_an_answer_of_no_defect_is_accepted_as_that(browser, tmp_path):

@@ -76,6 +76,9 @@ class RegionGaussianHead(FewShotHead):
         self.prior = None if prior is None else load_prior(prior)
         self.shrinkage = Shrinkage(self.prior, prior_weight)
         self.statistics: GaussianStatistics | None = None
+        #: What has been taken off the biases since the fit, float64, (N,) or 0; instances left out
+        #: are scored so too.
+        self.lowered: Tensor | float = 0.0
 
     def _allocate(self, num_support: int, num_classes: int, channels: int) -> None:
         """Create weights (N, C) and biases (N,)."""
@@ -146,7 +149,7 @@ class RegionGaussianHead(FewShotHead):
         weight, bias = discriminant(statistics.means, self.shrinkage.covariance(statistics))
         self.weight.copy_(weight)
         self.bias.copy_(bias)
-        self.statistics = statistics
+        self.statistics, self.lowered = statistics, 0.0
         return self
 
     @torch.no_grad()
@@ -160,7 +163,7 @@ class RegionGaussianHead(FewShotHead):
         for block in blocks:
             weight, bias = leave_out.without(block)
             head.weight.copy_(weight)
-            head.bias.copy_(bias)
+            head.bias.copy_(bias - self.lowered)
             scores[block] = head._scores(head.select_views(feats[block].double())).cpu()
         return scores
 

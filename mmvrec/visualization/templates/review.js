@@ -74,8 +74,8 @@ function corrections() {
   return JSON.stringify({
     format: 'mmvrec-corrections', version: 1, model: day.model,
     corrections: [...places.map((place) => {
-      const {image, id, bbox} = day.instances[place], {label, verdict} = decisions.get(place);
-      return {image: day.images[image].name, instance_id: id, bbox, label, verdict};
+      const {image, id, bbox, mask} = day.instances[place], {label, verdict} = decisions.get(place);
+      return {image: day.images[image].name, instance_id: id, bbox, ...mask && {mask}, label, verdict};
     }), ...elsewhere.values()],
   }, null, 1);
 }

@@ -83,7 +83,9 @@ function sort() {
 async function poll() {
   if (day.ready === day.images.length) return;
   try {
-    take(await (await ask('GET', '/day')).json(), history.length === 0);
+    const next = await (await ask('GET', '/day')).json();
+    // What is being sent is not in it.
+    if (!sending) take(next, history.length === 0);
   } catch (error) {
     tell('not_answered', () => ({reason: error.message}));
   }
@@ -94,6 +96,7 @@ async function poll() {
 
 function update(place, region) {
   Object.assign(day.instances[place], region);
+  put(place, region.decision);
 }
 
 hooks.allDone = 'all_said';
@@ -225,13 +228,10 @@ function drawSuspects(suspects, version) {
   byId('suspects').hidden = suspects.length === 0;
   byId('suspects').querySelector('summary').textContent = say('suspects', {count: suspects.length});
   byId('suspects').querySelector('div').replaceChildren(...suspects.map(({row, given, other, name, picture: address}) => {
-    const card = make('div', '', {class: 'suspect'}), actions = make('div', '', {class: 'actions'});
-    for (const label of [other, ...classes.filter((one) => one !== given && one !== other)].slice(0, 3)) {
-      const button = make('button', say('make_it', {label}), {type: 'button'});
-      button.addEventListener('click', () => teach('PUT', '/enrolled', {version, row, label}));
-      actions.append(button);
-    }
-    card.append(make('img', '', {src: address, alt: shown(name)}), make('b', say('suspect', {given, other})), make('div', shown(name)), actions);
+    const card = make('div', '', {class: 'suspect'});
+    const button = make('button', say('make_it', {label: other}), {type: 'button'});
+    button.addEventListener('click', () => teach('PUT', '/enrolled', {version, row, label: other}));
+    card.append(make('img', '', {src: address, alt: shown(name)}), make('b', say('suspect', {given, other})), make('div', shown(name)), button);
     return card;
   }));
 }
@@ -295,9 +295,10 @@ hooks.drawStage = () => {
   for (const id of ['decide', 'evidence', 'decided']) byId(id).hidden = false;
   byId('mark').setAttribute('aria-pressed', marked.has(current));
   byId('new-class').textContent = marked.size ? say('new_class_of', {count: marked.size}) : say('new_class');
-  const {image, verdict, warnings} = day.instances[current];
+  const {image, verdict, warnings, is_enrolled: isEnrolled} = day.instances[current];
   stage.setAttribute('aria-label', say('photo_named', {name: day.images[image].name}) + '. ' + say('stage_keys'));
-  if (warnings.length && verdict === 'review') byId('verdict').textContent += ', ' + warnings.map((one) => say('warning_' + one.replace(' ', '_'))).join(', ');
+  if (isEnrolled) byId('verdict').textContent = say('is_enrolled');
+  else if (warnings.length && verdict === 'review') byId('verdict').textContent += ', ' + warnings.map((one) => say('warning_' + one.replace(' ', '_'))).join(', ');
   if (view.of !== day.instances[current] || photo !== image) {
     view.of = day.instances[current];
     openPhoto(image, focusRegion);
@@ -380,7 +381,7 @@ function paint() {
     if (one?.image === photo && decisions.get(current)?.verdict !== 'removed') {
       const shape = drag?.parts ? {kind: one.kind, parts: drag.parts} : one;
       trace(pen, shape, decisions.has(current) ? COLOURS.said : COLOURS.open, 3);
-      for (const point of corners(shape).flat()) knob(pen, toScreen(point));
+      for (const part of corners(shape)) knobs(pen, part.map(toScreen));
     }
   }
   if (draft?.parts) trace(pen, draft, COLOURS.draft, 2);
@@ -411,14 +412,20 @@ function nameOf(pen, one, text, decision) {
   pen.fillText(label, x + 4, y - 6);
 }
 
-function knob(pen, [x, y]) {
+// Corners that can be pulled; of those that are close together one is shown, as they would hide the defect.
+function knobs(pen, points) {
+  let last = null;
   pen.fillStyle = '#fff';
   pen.strokeStyle = '#000';
   pen.lineWidth = 1;
-  pen.beginPath();
-  pen.rect(x - 3.5, y - 3.5, 7, 7);
-  pen.fill();
-  pen.stroke();
+  for (const [x, y] of points) {
+    if (last && Math.hypot(x - last[0], y - last[1]) < 2 * HANDLE) continue;
+    last = [x, y];
+    pen.beginPath();
+    pen.rect(x - 3.5, y - 3.5, 7, 7);
+    pen.fill();
+    pen.stroke();
+  }
 }
 
 // What a corner of a box, or of a polygon, is moved to.
