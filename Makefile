@@ -39,8 +39,7 @@ lock:
 	.venv-lock/bin/pip install --quiet torch==2.12.1 torchvision==0.27.1 mmengine==0.10.7 \
 		mmcv-lite==2.2.0 mmpretrain==1.2.0 -r requirements/runtime.txt -r requirements/lite.txt \
 		-r requirements/text.txt -r requirements/export.txt -r requirements/serve.txt -r requirements/xlsx.txt \
-		-r requirements/tests.txt \
-		-r requirements/docs.txt
+		-r requirements/tests.txt -r requirements/docs.txt
 	.venv-lock/bin/pip freeze --all | grep -v -i -E '^(nvidia-|cuda-|triton|pip==)' \
 		> requirements/lock.txt
 	rm -rf .venv-lock

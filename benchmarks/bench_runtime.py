@@ -3,10 +3,11 @@
     python benchmarks/bench_runtime.py fp32.onnx int8.onnx --engines onnx openvino --threads 2
 
 For every file and engine: seconds from the command to the answer for one image (a process of its
-own, the image is generated), and how many of them are the CPU's, which other programs hardly
+own), and how many of them are the CPU's, which other programs hardly
 change; seconds for one instance in a program that runs already; and the greatest memory of the
 process of the command. Medians; files and engines take turns, so that a machine that becomes slower
-slows all of them.
+slows all of them. The image is noise, of which all views are looked at: to see what stopping early
+saves, name an image file and a box on it, of a class that the model knows.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from mmvrec_runtime import Classifier
+from mmvrec_runtime.images import read_image
 
 
 def main() -> None:
@@ -31,12 +33,16 @@ def main() -> None:
     parser.add_argument('--engines', nargs='+', default=['onnx'])
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--repeat', type=int, default=7)
+    parser.add_argument('--image', type=Path, help='default: noise')
+    parser.add_argument('--box', nargs=4, type=float, default=[200, 150, 300, 220])
     args = parser.parse_args()
     cases = [(model, engine) for model in args.models for engine in args.engines]
     with tempfile.TemporaryDirectory() as folder:
-        image = Path(folder) / 'a.png'
-        pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-        Image.fromarray(pixels).save(image)
+        image = args.image or Path(folder) / 'a.png'
+        if args.image is None:
+            noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+            Image.fromarray(noise).save(image)
+        pixels = read_image(image)
         # Once for nothing, so that files are in memory.
         commands = {case: [run_command(*case, args.threads, image)] for case in cases}
         for _ in range(args.repeat):
@@ -47,13 +53,13 @@ def main() -> None:
     for _ in range(args.repeat + 1):
         for case, classifier in classifiers.items():
             begin = time.perf_counter()
-            classifier(pixels, [[200, 150, 300, 220]])
+            classifier(pixels, [args.box])
             instances[case].append(time.perf_counter() - begin)
     print('| file | engine | views | start to answer, s | CPU, s | one instance, s | memory, MB |')
     print('|---|---|---|---|---|---|---|')
     for case in cases:
         seconds, cpu, memory = zip(*commands[case][1:], strict=True)
-        views = len(classifiers[case](pixels)[0]['view_boxes'])
+        views = len(classifiers[case](pixels, [args.box])[0]['view_boxes'])
         print(
             f'| {Path(case[0]).name} | {case[1]} | {views} | {statistics.median(seconds):.2f} | '
             f'{statistics.median(cpu):.2f} | {statistics.median(instances[case][1:]):.3f} | '

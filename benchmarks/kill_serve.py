@@ -11,8 +11,10 @@ load, with all that was learnt when teaching it was answered.
 import argparse
 import http.client
 import json
+import multiprocessing
+import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -23,7 +25,9 @@ import numpy as np
 from rich.progress import track
 
 from mmvrec.apis.saved_model import read_model
+from mmvrec.cli.main import main as run_command
 from mmvrec.datasets import LabelMeDefects
+from mmvrec.serving import app  # noqa: F401  (that forks need not import it)
 from mmvrec.utils.paths import IMAGE_SUFFIXES, walk_files
 
 #: Seconds in which a server must answer after its start.
@@ -119,6 +123,7 @@ def main() -> None:
     parser.add_argument('--kills', type=int, default=50)
     parser.add_argument('--photos-used', type=int, default=5)
     parser.add_argument('--port', type=int, default=8077)
+    parser.add_argument('--seconds', type=float, default=3, help='before a kill, at most')
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -139,17 +144,27 @@ def main() -> None:
 
 def run_killed(args: argparse.Namespace, root: Path, client: Client) -> None:
     """Start, talk, and kill at a random moment after the first answer."""
-    command = [sys.executable, '-m', 'mmvrec', 'serve', str(root / 'm.safetensors')]
-    command += [str(root / 'day'), '--port', str(args.port), '--device', 'cpu']
+    command = ['serve', str(root / 'm.safetensors'), str(root / 'day')]
+    command += ['--port', str(args.port), '--device', 'cpu']
     for _ in track(range(args.kills), 'Killing'):
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Forks of this process, which has imported everything and computed nothing.
+        server = multiprocessing.get_context('fork').Process(target=serve, args=(command,))
+        server.start()
         client.wait()
         talking = Thread(target=client.talk)
         talking.start()
-        time.sleep(client.rng.uniform(0.2, 3))
-        server.kill()
-        server.wait()
+        time.sleep(client.rng.uniform(0, args.seconds))
+        os.kill(server.pid, signal.SIGKILL)
+        server.join()
         talking.join()
+
+
+def serve(command: list[str]) -> None:
+    """What is killed, in silence."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    run_command(command)
 
 
 def compare(root: Path, client: Client, before: int) -> list[str]:

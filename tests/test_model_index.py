@@ -21,12 +21,12 @@ NAMES = [model.name for model in INDEX.models]
 each_model = pytest.mark.parametrize('model', INDEX.models, ids=NAMES)
 
 
-def readme_results() -> dict[str, set[tuple]]:
-    """Dataset, accuracy, deviation and episodes that the READMEs tell, by name of the config."""
+def told_results() -> dict[str, set[tuple]]:
+    """Dataset, accuracy, deviation and episodes that the pages tell, by name of the config."""
     row = r'^\| (.+?) \| ([\d.]+) ± ([\d.]+) % \|.*`tools/test\.py configs/mvrec/(\w+)\.py` \|$'
     results: dict[str, set[tuple]] = {}
     datasets = {}
-    for dataset, mean, std, name in re.findall(row, (REPO / 'README.md').read_text(), re.M):
+    for dataset, mean, std, name in re.findall(row, (REPO / 'docs/measured.md').read_text(), re.M):
         results[name] = {(dataset, float(mean), float(std), 5)}
         datasets[name.split('_5shot_')[1]] = dataset
     lines = (REPO / 'projects/tiny_alphaclip/README.md').read_text().splitlines()
@@ -82,12 +82,12 @@ def test_parameters_and_operations_are_counted(model: Model):
 
 
 @each_model
-def test_its_results_stand_in_a_readme(model: Model):
+def test_its_results_stand_on_a_page(model: Model):
     (result,) = model.results
     metrics = dict(result.metrics)
     assert metrics.pop('Shots') == Config.fromfile(REPO / model.config).few_shot.shots
     told = result.dataset, *(metrics[k] for k in ('Accuracy', 'Standard Deviation', 'Episodes'))
-    assert told in readme_results()[model.name]
+    assert told in told_results()[model.name]
     assert result.task == 'Few-Shot Image Classification'
 
 

@@ -137,7 +137,8 @@ class EnrolledSupport:
             [row for row, (identity, _) in enumerate(pairs) if identity not in labels]
         )
         self.check_new(new.bank.ids, new.bank.label_names)
-        embedded = EmbeddedInstances(new.bank.feats, None, new.pictures, new.facts)
+        counts = (new.bank.feats.shape[1],) * len(new.bank)
+        embedded = EmbeddedInstances(new.bank.feats, None, new.pictures, new.facts, counts)
         return self.with_instances(new.bank.ids, new.bank.label_names, embedded)
 
     def row(self, identity: str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from mmvrec.cli.question_arguments import add_question_arguments, add_suggest_arguments
+from mmvrec.cli.serve_arguments import add_serve_command
 from mmvrec.utils.arguments import KeyValueAction, add_import_option
 from mmvrec.utils.text import error_line
 from mmvrec.version import __version__
@@ -42,9 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add_evaluate_arguments(
         commands.add_parser('evaluate', help='how good is a saved model, in numbers')
     )
-    add_serve_arguments(
-        commands.add_parser('serve', help='look through photos in the browser, correct and teach')
-    )
+    add_serve_command(commands)
     add_export_arguments(
         commands.add_parser('export', help='a saved model as one file for mmvrec-runtime')
     )
@@ -194,24 +193,6 @@ def add_change_commands(commands: argparse._SubParsersAction) -> None:
         add_import_option(command)
         command.add_argument('--device')
         command.set_defaults(module=name)
-
-
-def add_serve_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``mmvrec serve``."""
-    command.add_argument('model', metavar='MODEL.safetensors')
-    command.add_argument('folder', help='of photos; LabelMe files beside them are read and written')
-    command.add_argument('--boxes', metavar='COCO.json', help='as of classify')
-    command.add_argument('--host', default='127.0.0.1', help='address (default: this computer)')
-    command.add_argument('--port', type=int, default=8010, help='(default: %(default)s)')
-    command.add_argument(
-        '--token',
-        nargs='?',
-        const='',
-        help='what everybody has to show, needed with another --host; alone: a random one',
-    )
-    add_import_option(command)
-    command.add_argument('--device')
-    command.set_defaults(module='serve')
 
 
 def add_export_arguments(command: argparse.ArgumentParser) -> None:

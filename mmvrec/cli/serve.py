@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     from mmvrec.serving.photo_folder import PhotoFolder
     from mmvrec.serving.served_model import ServedModel
 
+    if not 0 < args.port < 2**16:
+        raise ValueError(f'--port must be 1 to 65535, got {args.port}')
     token = secrets.token_urlsafe(24) if args.token == '' else args.token
     access = Access(args.host, token)
     folder = PhotoFolder(args.folder)

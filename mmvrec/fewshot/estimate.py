@@ -12,8 +12,13 @@ from mmvrec.fewshot.expected_accuracy import (
     expected_accuracy,
     expected_right,
     expected_share,
+    with_confidence,
 )
-from mmvrec.fewshot.label_errors import LabelError, suspected_label_errors
+from mmvrec.fewshot.label_errors import (
+    LabelError,
+    scores_without_doubtful,
+    suspected_label_errors,
+)
 from mmvrec.fewshot.learning_curve import (
     LEAST_SHOTS,
     LearningCurve,
@@ -52,8 +57,9 @@ class SupportEstimate:
 
     Every instance is scored by a fit without it (:func:`leave_out_blocks`), which is a fit on one
     instance fewer than there are; where every class has three, the learning curve says how much
-    that matters. All of it is about instances like those in the support: what was labelled is all
-    that is known.
+    that matters. What is counted so is shrunk towards the head's own confidence
+    (:func:`with_confidence`). All of it is about instances like those in the support: what was
+    labelled is all that is known.
 
     Args:
         accuracy (Share): expected on queries whose classes occur equally often.
@@ -123,6 +129,7 @@ def estimate(
     on_device = bank.feats.to(device), labels.to(device)
     scores = head.leave_out_scores(*on_device, blocks)
     typical = head.leave_out_typicality(*on_device, blocks)
+    cleaned = scores_without_doubtful(head, *on_device, scores, groups)
     rows = sorted(position for block in blocks for position in block)
     scores, own = scores[rows], labels[rows]
     wrong = 1 - expected_right(scores, own)
@@ -133,16 +140,17 @@ def estimate(
     if curve is not None:
         # One instance fewer is a little worse: all instances share what the line says of that.
         wrong = (wrong * curve.error_at(shots) / wrong.mean().clamp(min=1e-12)).clamp(max=1)
-    accuracy = expected_accuracy(1 - wrong, own)
+    right = with_confidence(1 - wrong, scores, own)
+    accuracy = expected_accuracy(right, own)
     temperature = fit_temperature(scores, own)
     return SupportEstimate(
         accuracy=accuracy,
-        recalls={names[k]: expected_share(1 - wrong[own == k]) for k in own.unique().tolist()},
+        recalls={names[k]: expected_share(right[own == k]) for k in own.unique().tolist()},
         confusions=_confusions(scores, own, names),
         temperature=temperature,
         threshold=float(typical[rows].quantile(REJECTED)),
         label_errors=suspected_label_errors(
-            scores / temperature, own, names, [bank.ids[row] for row in rows]
+            cleaned[rows] / temperature, own, names, [bank.ids[row] for row in rows]
         ),
         curve=curve,
         more=more,

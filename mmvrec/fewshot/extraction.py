@@ -19,6 +19,7 @@ from mmvrec.models.backbones import ViewBackbone
 from mmvrec.models.classifiers import MVRECClassifier
 from mmvrec.models.heads.covariance_prior import check_prior
 from mmvrec.structures import FeatureBank
+from mmvrec.utils.cpu import available_cores, computing_threads, keep_freed_memory, share_cores
 
 DEFAULT_CACHE_DIR = 'work_dirs/feature_banks'
 #: What cached features can be stored as.
@@ -133,6 +134,8 @@ def iter_features(
         done (Set[int]): positions of instances; batches of these alone are left out. Defaults to
             none.
 
+    Workers that load and threads that compute are no more than the cores in all.
+
     Yields:
         tuple[list[DataSample], Tensor]: the samples of a batch as the dataset gives them, and their
         features, float32, (B, V, C), on the CPU. In a distributed run the batches of this process.
@@ -142,10 +145,17 @@ def iter_features(
             model with a precision of its own.
     """
     _check_precision(model, fp16)
-    loader = _own_batches(dataloader, done, model.data_preprocessor.device.type == 'cuda')
-    for samples, feats in _one_behind(_embedded(model, loader, fp16, progress, parts)):
-        _check_finite(feats, samples)
-        yield samples, feats
+    on_cpu = model.data_preprocessor.device.type == 'cpu'
+    if on_cpu:
+        keep_freed_memory()
+    workers, threads = share_cores(
+        dataloader.num_workers, torch.get_num_threads(), available_cores()
+    )
+    loader = _own_batches(dataloader, done, workers, pinned=not on_cpu)
+    with computing_threads(threads):
+        for samples, feats in _one_behind(_embedded(model, loader, fp16, progress, parts)):
+            _check_finite(feats, samples)
+            yield samples, feats
 
 
 def _embedded(
@@ -239,7 +249,7 @@ def _batches(dataloader: DataLoader, done: Set[int]) -> list[list[int]]:
     return [batch for batch in dataloader.batch_sampler if not done >= {*batch}]
 
 
-def _own_batches(dataloader: DataLoader, done: Set[int], pinned: bool) -> DataLoader:
+def _own_batches(dataloader: DataLoader, done: Set[int], workers: int, pinned: bool) -> DataLoader:
     """The batches of this process: every n-th, so that they are those of a single process.
 
     Page-locked memory is copied to a GPU while it works.
@@ -249,7 +259,7 @@ def _own_batches(dataloader: DataLoader, done: Set[int], pinned: bool) -> DataLo
     return DataLoader(
         dataloader.dataset,
         batch_sampler=batches[rank::world],
-        num_workers=dataloader.num_workers,
+        num_workers=workers,
         collate_fn=dataloader.collate_fn,
         worker_init_fn=dataloader.worker_init_fn,
         pin_memory=pinned,

@@ -24,8 +24,8 @@ from mmvrec.serving.day import Day
 from mmvrec.serving.exports import day_table, onnx_file, review_page
 from mmvrec.serving.gate import Access, Gate
 from mmvrec.serving.page import render_page_of
-from mmvrec.serving.photo import encode, small_picture
-from mmvrec.serving.teacher import Taught, Teacher
+from mmvrec.serving.photo import encode
+from mmvrec.serving.teacher import Teacher
 from mmvrec.utils.images import read_image
 from mmvrec.utils.text import printable
 
@@ -66,8 +66,8 @@ def create_app(
         default_response_class=AsciiJSONResponse,
     )
     teacher = Teacher(day)
-    _add_reading(app, day, teacher, access, allow)
-    _add_changes(app, day, teacher)
+    _Reading(day, teacher, access, allow).add_to(app)
+    _Changes(day, teacher).add_to(app)
     app.exception_handler(RequestValidationError)(_explain)
     app.exception_handler(AnyHTTPException)(_refuse)
     return Gate(app, access)
@@ -91,119 +91,120 @@ async def _looking(_: FastAPI, day: Day | None) -> Iterator[None]:
         thread.join()
 
 
-def _add_reading(
-    app: FastAPI, day: Day, teacher: Teacher, access: Access, allow: Collection[str]
-) -> None:
-    """Add what is read."""
+class _Reading:
+    """What is read."""
 
-    @app.get('/')
-    def show_page() -> Response:
-        page = render_page_of(day_content(teacher), access.csrf)
+    def __init__(self, day: Day, teacher: Teacher, access: Access, allow: Collection[str]):
+        self.day = day
+        self.teacher = teacher
+        self.access = access
+        self.allow = tuple(allow)
+
+    def add_to(self, app: FastAPI) -> None:
+        app.get('/')(self.show_page)
+        app.get('/day')(self.show_day)
+        app.get('/photos/{index}/picture')(self.show_photo)
+        app.get('/photos/{index}/regions/{key}/{picture}')(self.show_region)
+        app.get('/enrolled/{row}')(self.show_enrolled)
+        app.get('/export/{name}')(self.export)
+
+    def show_page(self) -> Response:
+        page = render_page_of(day_content(self.teacher), self.access.csrf)
         return Response(page, media_type='text/html; charset=utf-8')
 
-    @app.get('/day')
-    def show_day() -> dict:
+    def show_day(self) -> dict:
         with _explained():
-            day.refresh()
-        return day_content(teacher)
+            self.day.refresh()
+        return day_content(self.teacher)
 
-    @app.get('/photos/{index}/picture')
-    def show_photo(index: Index) -> Response:
+    def show_photo(self, index: Index) -> Response:
         with _explained():
-            pixels = read_image(day.photo(index).path)
+            pixels = read_image(self.day.photo(index).path)
         return Response(encode(pixels, 'JPEG', 92), media_type='image/jpeg', headers=_KEPT)
 
-    @app.get('/photos/{index}/small')
-    def show_small(index: Index) -> Response:
+    def show_region(self, index: Index, key: Index, picture: str) -> Response:
         with _explained():
-            return _webp(small_picture(day.photo(index).path))
-
-    @app.get('/photos/{index}/regions/{key}/{picture}')
-    def show_region(index: Index, key: Index, picture: str) -> Response:
-        with _explained():
-            answers = day.photo(index).answers
+            answers = self.day.photo(index).answers
             if key not in answers or picture not in ('crop', 'view'):
                 raise LookupError('there is no such picture')
             return _webp(getattr(answers[key], picture))
 
-    @app.get('/enrolled/{row}')
-    def show_enrolled(row: Index) -> Response:
-        pictures = day.model.inferencer.pictures
+    def show_enrolled(self, row: Index) -> Response:
+        pictures = self.day.model.inferencer.pictures
         if row >= len(pictures):
             raise HTTPException(404, f'the model has {len(pictures)} instances')
         return _webp(encode(pictures[row].numpy()))
 
-    @app.get('/export/{name}')
-    def export(name: str) -> Response:
-        kinds = {
-            'day.csv': (partial(day_table, day), 'text/csv; charset=utf-8'),
-            'review.html': (partial(review_page, day), 'text/html; charset=utf-8'),
-            'model.onnx': (
-                partial(onnx_file, day.model.path, tuple(allow)),
-                'application/octet-stream',
-            ),
+    def export(self, name: str) -> Response:
+        makers = {
+            'day.csv': partial(day_table, self.day),
+            'review.html': partial(review_page, self.day),
+            'model.onnx': partial(onnx_file, self.day.model.path, self.allow),
         }
-        if name not in kinds:
-            raise HTTPException(404, f'exported are {", ".join(kinds)}')
-        make, kind = kinds[name]
+        if name not in makers:
+            raise HTTPException(404, f'exported are {", ".join(makers)}')
         with _explained():
-            content = make()
+            content = makers[name]()
         headers = {'content-disposition': f'attachment; filename="{name}"'}
-        return Response(content, media_type=kind, headers=headers)
+        return Response(content, media_type='application/octet-stream', headers=headers)
 
 
-def _add_changes(app: FastAPI, day: Day, teacher: Teacher) -> None:
-    """Add what is changed; :class:`Gate` has seen that the page asks for it."""
+class _Changes:
+    """What is changed; :class:`Gate` has seen that the page asks for it."""
 
-    def told(index: int, key: int) -> dict:
-        return {'region': region_content(day, index, key), **_counts(teacher)}
+    def __init__(self, day: Day, teacher: Teacher):
+        self.day = day
+        self.teacher = teacher
 
-    def taught(taught: Taught) -> dict:
-        return taught_content(teacher, taught)
+    def add_to(self, app: FastAPI) -> None:
+        app.post('/photos/{index}/regions')(self.draw)
+        app.put('/photos/{index}/regions/{key}')(self.decide)
+        app.post('/photos/{index}/regions/{key}/undo')(self.undo)
+        app.post('/learn')(self.learn)
+        app.post('/classes')(self.make_class)
+        app.put('/enrolled')(self.relabel_enrolled)
+        app.post('/versions/{number}')(self.go_back)
 
-    @app.post('/photos/{index}/regions')
-    def draw(index: Index, body: Geometry) -> dict:
+    def draw(self, index: Index, body: Geometry) -> dict:
         with _explained():
-            return told(index, day.draw(index, body))
+            return self._region(index, self.day.draw(index, body))
 
-    @app.put('/photos/{index}/regions/{key}')
-    def decide(index: Index, key: Index, body: RegionBody) -> dict:
+    def decide(self, index: Index, key: Index, body: RegionBody) -> dict:
         with _explained():
-            day.decide(index, key, body.geometry, body.verdict, body.label)
-            return told(index, key)
+            self.day.decide(index, key, body.geometry, body.verdict, body.label)
+            return self._region(index, key)
 
-    @app.post('/photos/{index}/regions/{key}/undo')
-    def undo(index: Index, key: Index) -> dict:
+    def undo(self, index: Index, key: Index) -> dict:
         with _explained():
-            day.undo(index, key)
-            if key in day.photos[index].regions:
-                return told(index, key)
-            return {'region': None, **_counts(teacher)}
+            self.day.undo(index, key)
+            return self._region(index, key)
 
-    @app.post('/learn')
-    def learn(body: LearnBody) -> dict:
+    def learn(self, body: LearnBody) -> dict:
         with _explained():
-            return taught(teacher.teach(body.accepted))
+            return taught_content(self.teacher, self.teacher.teach(body.accepted))
 
-    @app.post('/classes')
-    def make_class(body: ClassBody) -> dict:
+    def make_class(self, body: ClassBody) -> dict:
         with _explained():
-            return taught(teacher.make_class(body.label, body.regions))
+            taught = self.teacher.make_class(body.label, body.regions)
+            return taught_content(self.teacher, taught)
 
-    @app.put('/enrolled')
-    def relabel_enrolled(body: EnrolledBody) -> dict:
+    def relabel_enrolled(self, body: EnrolledBody) -> dict:
         with _explained():
-            return taught(teacher.relabel_enrolled(body.version, body.row, body.label))
+            taught = self.teacher.relabel_enrolled(body.version, body.row, body.label)
+            return taught_content(self.teacher, taught)
 
-    @app.post('/versions/{number}')
-    def go_back(number: Index) -> dict:
+    def go_back(self, number: Index) -> dict:
         with _explained():
-            return taught(teacher.go_back(number))
+            return taught_content(self.teacher, self.teacher.go_back(number))
 
-
-def _counts(teacher: Teacher) -> dict:
-    with teacher.day.lock:
-        return {'pending': [teacher.pending(accepted) for accepted in (False, True)]}
+    def _region(self, index: int, key: int) -> dict:
+        """A region as it is now, null where it is gone, and what could be learnt."""
+        with self.day.lock:
+            is_there = key in self.day.photos[index].regions
+            return {
+                'region': region_content(self.day, index, key) if is_there else None,
+                'pending': [self.teacher.pending(accepted) for accepted in (False, True)],
+            }
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.serving.day import Day
 from mmvrec.serving.photo import Photo
 from mmvrec.serving.regions import Region, outline
-from mmvrec.serving.served_model import Quality
+from mmvrec.serving.served_model import Quality, older_versions
 from mmvrec.serving.teacher import Taught, Teacher
 from mmvrec.visualization.review import answer_kind, sureness
 
@@ -29,7 +29,7 @@ def day_content(teacher: Teacher) -> dict:
             'folder': day.folder.root.resolve().name,
             'classes': list(day.model.fitted.class_names),
             'ready': day.ready,
-            'images': [_photo_content(i, photo) for i, photo in enumerate(day.photos)],
+            'images': [_photo_content(photo) for photo in day.photos],
             'errors': _errors(day),
             'instances': [region_content(day, index, key) for _, index, key in ranked],
             'model': model_content(day),
@@ -43,6 +43,8 @@ def region_content(day: Day, index: int, key: int) -> dict:
     region, answer = photo.regions[key], photo.answers[key]
     result, address = answer.result, f'/photos/{index}/regions/{key}'
     kind, parts = outline(region.geometry)
+    # What it was learnt from itself is no evidence.
+    own = None if answer.row is None else day.model.inferencer.bank.ids[answer.row]
     return {
         'image': index,
         'key': key,
@@ -61,9 +63,9 @@ def region_content(day: Day, index: int, key: int) -> dict:
         'near': [
             [near['label'], round(near['similarity'], 3), _enrolled_address(day, near['id'])]
             for near in result['neighbours']
+            if near['id'] != own
         ],
         'decision': _decision(region),
-        'can_undo': bool(photo.before.get(key)) or region.found is None,
     }
 
 
@@ -86,7 +88,7 @@ def model_content(day: Day) -> dict:
             }
             for error in quality.label_errors[:_MOST_SUSPECTS]
         ],
-        'versions': [_version(number, card) for number, card in model.versions()],
+        'versions': [_version(number, card) for number, card in older_versions(model.path)],
         'today': _today(day),
     }
 
@@ -127,7 +129,7 @@ def _share(share: Proportion | None) -> dict | None:
 def _today(day: Day) -> dict | None:
     """Answers of the day that people found right, of those that they have spoken of."""
     right = [
-        region.verdict == 'accepted' or region.answered == region.label
+        region.answered == (region.label or region.verdict)
         for photo in day.photos
         for region in photo.regions.values()
         if region.found is not None and region.answered is not None
@@ -135,11 +137,10 @@ def _today(day: Day) -> dict | None:
     return _share(Proportion.of(sum(right), len(right))) if right else None
 
 
-def _photo_content(index: int, photo: Photo) -> dict:
-    content = {'name': photo.name, 'picture': f'/photos/{index}/small', 'shape': None}
-    if photo.file is not None and photo.error is None:
-        content['shape'] = list(photo.file.shape)
-    return content
+def _photo_content(photo: Photo) -> dict:
+    """Name and size of a photo; without size where it cannot be used, or was not looked at."""
+    is_ready = photo.file is not None and photo.error is None
+    return {'name': photo.name, 'shape': list(photo.file.shape) if is_ready else None}
 
 
 def _errors(day: Day) -> list[list[str]]:

@@ -1,7 +1,8 @@
 """A day's photos, what the model says of their regions, and what people say."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -48,7 +49,7 @@ class Day:
         self.ready = 0
         self.lock = threading.RLock()
         self._pixels_of = InstancePixels(model.inferencer.pipeline)
-        #: Features, (V, C), of enrolled regions that were moved since.
+        #: Features, (V, C), of regions that were learnt and were moved since.
         self.left: list[torch.Tensor] = []
 
     def photo(self, index: int) -> Photo:
@@ -85,9 +86,10 @@ class Day:
             photo.file = AnnotationFile(self.folder.check(path), photo.path)
             photo.regions = {region.key: region for region in photo.file.read()}
             photo.add_found(self._found(index, photo.file.shape))
-            self._answer(photo, list(photo.regions.values()))
+            photo.answers = self._answers(photo, list(photo.regions.values()))
         except (ValueError, OSError) as error:
-            photo.error, photo.regions = str(error), {}
+            # Where the folder lies is nobody's business who looks at the page.
+            photo.error, photo.regions = str(error).replace(str(photo.path), photo.name), {}
 
     def _found(self, index: int, shape: tuple[int, int]) -> list[dict]:
         """Geometries of what a detector, or the model, has found on a photo."""
@@ -103,20 +105,22 @@ class Day:
         found = image_instances(instances, *shape)
         return [_editable(one['bbox'], one['mask'], shape) for one in found[:_MOST_REGIONS]]
 
-    def _answer(self, photo: Photo, regions: Sequence[Region]) -> None:
-        """Ask the model about regions."""
+    def _answers(self, photo: Photo, regions: Sequence[Region]) -> dict[int, Answer]:
+        """Ask the model about regions; what it says, by their keys."""
         records = [photo.record(region) for region in regions]
         if not records:
-            return
+            return {}
         embedded = self.model.embed(records)
         results = self.model.answer(records, embedded)
         enrolled = self.model.inferencer.enrolled
+        answers = {}
         rows = zip(regions, records, results, strict=True)
         for k, (region, record, result) in enumerate(rows):
             crop, view = pictures(self._pixels_of, record, result)
             own = embedded.select([k])
             row = enrolled.row_of_features(own.feats[0])
-            photo.answers[region.key] = Answer(record, own, result, row, crop, view)
+            answers[region.key] = Answer(record, own, result, row, crop, view)
+        return answers
 
     def answer_again(self) -> None:
         """Ask the model, which has changed, about all regions; their features are known."""
@@ -157,8 +161,10 @@ class Day:
                 raise ValueError(f'{photo.name} has {_MOST_REGIONS} regions already')
             key = max(photo.regions, default=-1) + 1
             region = Region(key, checked_geometry(geometry, photo.file.shape))
-            self._change(index, region)
-            self._answer(photo, [region])
+            answers = self._answers(photo, [region])
+            with self._writing(index):
+                photo.change(region)
+            photo.answers |= answers
             return key
 
     def decide(
@@ -180,15 +186,17 @@ class Day:
             region, answer = photo.region(key), photo.answers[key]
             if label is not None:
                 check_spelling([*self.model.counts, label.strip()])
-            answered = answer.result['label'] if region.answered is None else region.answered
+            answered = region.answered or answer.said
             changed = region.decided(verdict, label, None if verdict == 'open' else answered)
+            answers = {}
             if geometry is not None:
                 changed = changed.moved(checked_geometry(geometry, photo.file.shape))
-            self._change(index, changed)
-            if geometry is not None:
-                if answer.row is not None:
-                    self.left.append(answer.embedded.feats[0])
-                self._answer(photo, [changed])
+                answers = self._answers(photo, [changed])
+            with self._writing(index):
+                photo.change(changed)
+            if answers and region.label is not None and answer.row is not None:
+                self.left.append(answer.embedded.feats[0])
+            photo.answers |= answers
 
     def undo(self, index: int, key: int) -> None:
         """Take back the last change of a region.
@@ -200,15 +208,18 @@ class Day:
         with self.lock:
             photo = self.photo(index)
             was = photo.region(key)
-            photo.undo(key)
-            if key in photo.regions and photo.regions[key].geometry != was.geometry:
-                self._answer(photo, [photo.regions[key]])
+            with self._writing(index):
+                photo.undo(key)
+            now = photo.regions.get(key)
+            if now is not None and now.geometry != was.geometry:
+                photo.answers |= self._answers(photo, [now])
 
-    def _change(self, index: int, region: Region) -> None:
-        photo = self.photos[index]
+    @contextmanager
+    def _writing(self, index: int) -> Iterator[None]:
+        """Write the file of a photo; one that another program has written is read anew."""
         self.folder.check(self.folder.annotation_path(index))
         try:
-            photo.change(region)
+            yield
         except ChangedElsewhereError:
             self._look_at(index)
             raise
@@ -221,6 +232,7 @@ def joined(parts: Sequence[EmbeddedInstances]) -> EmbeddedInstances:
         np.concatenate([part.view_boxes for part in parts]),
         torch.cat([part.pictures for part in parts]),
         tuple(facts for part in parts for facts in part.facts),
+        tuple(count for part in parts for count in part.counts),
     )
 
 

@@ -167,6 +167,8 @@ async def _read_body(receive: Receive, headers: dict[str, str]) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
+        if message['type'] == 'http.disconnect':
+            raise RefusedError(400, 'the request ends before its body does')
         body += message.get('body', b'')
         if len(body) > MAX_BODY:
             raise RefusedError(413, f'a request has at most {MAX_BODY} bytes')

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -13,12 +12,12 @@ from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances
 from mmvrec.apis.pixels import InstancePixels
 from mmvrec.serving.annotation_file import AnnotationFile
 from mmvrec.serving.regions import Region, overlap
-from mmvrec.utils.images import read_image
 from mmvrec.visualization.crops import crop_instance
 from mmvrec.visualization.instances import widest_view
+from mmvrec.visualization.review import answer_kind
 
-#: Longer side of the pictures in the list, and of whole photos there, pixels.
-_CROP_SIDE, _SMALL_SIDE = 224, 160
+#: Longer side of the pictures in the list, pixels.
+_CROP_SIDE = 224
 #: A region that was found and overlaps so with one that somebody has spoken of is that one.
 _SAME = 0.5
 _QUALITY = 80
@@ -44,6 +43,12 @@ class Answer:
     crop: bytes
     view: bytes
 
+    @property
+    def said(self) -> str:
+        """The class that it names, ``unknown`` or ``no defect``."""
+        kind = answer_kind(self.result)
+        return self.result['label'] if kind == 'class' else kind
+
 
 @dataclass
 class Photo:
@@ -54,7 +59,8 @@ class Photo:
         name (str): what it is called, below the folder of the day.
         file (AnnotationFile, optional): None where the photo cannot be read.
         regions (dict[int, Region]): by their keys.
-        before (dict[int, list[Region]]): of every region, what it was before each change.
+        before (dict[int, list[Region | None]]): of every region, what it was before each change
+            since the start; None where it was not there.
         answers (dict[int, Answer]): of every region.
         error (str, optional): why it cannot be used.
     """
@@ -63,7 +69,7 @@ class Photo:
     name: str
     file: AnnotationFile | None = None
     regions: dict[int, Region] = field(default_factory=dict)
-    before: dict[int, list[Region]] = field(default_factory=dict)
+    before: dict[int, list[Region | None]] = field(default_factory=dict)
     answers: dict[int, Answer] = field(default_factory=dict)
     error: str | None = None
 
@@ -94,8 +100,7 @@ class Photo:
             ValueError: the file cannot be written; the region stays as it was.
         """
         self.file.write([*(self.regions | {region.key: region}).values()])
-        if region.key in self.regions:
-            self.before.setdefault(region.key, []).append(self.regions[region.key])
+        self.before.setdefault(region.key, []).append(self.regions.get(region.key))
         self.regions[region.key] = region
 
     def undo(self, key: int) -> None:
@@ -105,17 +110,16 @@ class Photo:
             LookupError: there is no change.
             ValueError: the file cannot be written; the region stays as it is.
         """
-        region, earlier = self.region(key), self.before.get(key, [])
-        if not earlier and region.found is not None:
+        self.region(key)
+        earlier = self.before.get(key, [])
+        if not earlier:
             raise LookupError(f'nothing was changed of region {key} of {self.name}')
         others = {k: own for k, own in self.regions.items() if k != key}
-        regions = others | ({key: earlier[-1]} if earlier else {})
+        regions = others if earlier[-1] is None else self.regions | {key: earlier[-1]}
         self.file.write([*regions.values()])
         self.regions = regions
-        if earlier:
-            earlier.pop()
-        else:
-            self.answers.pop(key, None)
+        if earlier.pop() is None:
+            del self.answers[key]
 
     def add_found(self, geometries: Sequence[Mapping]) -> None:
         """Add what was found, but for regions that somebody has spoken of."""
@@ -133,14 +137,6 @@ def pictures(pixels_of: InstancePixels, record: Mapping, result: Mapping) -> tup
     crop = crop_instance(pixels, mask, record['bbox'], _CROP_SIDE).pixels
     view = widest_view(pixels, mask, result['view_boxes'], record['bbox'], PICTURE_SIDE)
     return encode(crop), encode(view)
-
-
-def small_picture(path: Path) -> bytes:
-    """The whole photo, small, as WebP."""
-    pixels = read_image(path)
-    scale = min(1.0, _SMALL_SIDE / max(pixels.shape[:2]))
-    height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
-    return encode(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def encode(pixels: np.ndarray, kind: str = 'WEBP', quality: int = _QUALITY) -> bytes:

@@ -31,7 +31,7 @@ class Region:
         label (str, optional): its class, where the verdict names one or is ``no defect``.
         found (tuple[float, ...], optional): box of what was found there, x1, y1, x2, y2; None of
             what a person has drawn.
-        answered (str, optional): class that the model named when it was decided on.
+        answered (str, optional): class that the model named when it was decided on, or ``unknown``.
         shapes (tuple[dict, ...]): the shapes of a file that it was read from; none where they are
             to be written anew.
     """

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,12 +21,9 @@ from mmvrec.fewshot.held_out import scarcest_class
 from mmvrec.fewshot.label_errors import LabelError
 from mmvrec.fewshot.verdicts import VerdictRule
 from mmvrec.serving.annotation_file import file_stamp
-from mmvrec.utils.locks import changing
 
 #: Enrolled instances that are shown as evidence.
 _NEIGHBOURS = 3
-#: Seconds that somebody waits for a page.
-_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -89,12 +85,7 @@ class ServedModel:
         self.path = Path(path)
         self._options = {'device': device, 'allow': allow}
         self._stamp = file_stamp(self.path)
-        self.inferencer = DefectInferencer.load(self.path, **self._options)
-        if self.inferencer.model.build_head().trains:
-            raise ValueError(
-                f'the head of {path} is one that trains, for minutes; serve takes heads that are '
-                'fitted at once, as that of the default config'
-            )
+        self.inferencer = self._load(self.path)
 
     @property
     def fitted(self) -> FittedClassifier:
@@ -130,7 +121,7 @@ class ServedModel:
         stamp = file_stamp(self.path)
         if stamp == self._stamp:
             return False
-        other = DefectInferencer.load(self.path, **self._options)
+        other = self._load(self.path)
         digests = [i.model.backbone.weights_digest() for i in (self.inferencer, other)]
         if digests[0] != digests[1]:
             raise ValueError(f'{self.path.name} is of another backbone now; start serve again')
@@ -195,25 +186,28 @@ class ServedModel:
         """
         if version not in kept_versions(self.path):
             raise ValueError(f'there is no version {version} of {self.path.name}')
-        older = DefectInferencer.load(kept_path(self.path, version), **self._options)
+        older = self._load(kept_path(self.path, version))
         write_version(older, self.path, f'went back to version {version}')
         self.inferencer, self._stamp = older, file_stamp(self.path)
 
-    def versions(self) -> list[tuple[int, ModelCard | None]]:
-        """Versions that lie beside the model with their cards, the youngest first."""
-        return [
-            (number, _card(path, file_stamp(path)))
-            for number in reversed(kept_versions(self.path))
-            for path in [kept_path(self.path, number)]
-        ]
-
-    def changing(self) -> AbstractContextManager[None]:
-        """Let no other program change the file; see :func:`mmvrec.utils.locks.changing`."""
-        return changing(self.path, _PATIENCE)
+    def _load(self, path: Path) -> DefectInferencer:
+        inferencer = DefectInferencer.load(path, **self._options)
+        if inferencer.model.build_head().trains:
+            raise ValueError(
+                f'the head of {path} is one that trains, for minutes; serve takes heads that are '
+                'fitted at once, as that of the default config'
+            )
+        return inferencer
 
     def _write(self, change: str) -> None:
         write_version(self.inferencer, self.path, change)
         self._stamp = file_stamp(self.path)
+
+
+def older_versions(model: Path) -> list[tuple[int, ModelCard | None]]:
+    """Versions that lie beside a model with their cards, the youngest first."""
+    paths = {number: kept_path(model, number) for number in reversed(kept_versions(model))}
+    return [(number, _card(path, file_stamp(path))) for number, path in paths.items()]
 
 
 @lru_cache(maxsize=1000)

@@ -9,6 +9,10 @@ from mmvrec.serving.bodies import LABELLED, Place
 from mmvrec.serving.day import Day, joined
 from mmvrec.serving.photo import Answer
 from mmvrec.serving.served_model import Quality
+from mmvrec.utils.locks import changing
+
+#: Seconds that somebody waits for a page while another program changes the model.
+_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Teacher:
             ValueError: it cannot be learnt; nothing is changed then.
         """
         model = self.day.model
-        with self.day.lock, model.changing():
+        with self.day.lock, changing(model.path, _PATIENCE):
             self.day.refresh()
             before, forgotten = Quality.of(model.fitted), self.forgotten()
             # Two regions of the same pixels are one instance.
@@ -119,17 +123,17 @@ class Teacher:
             ValueError: the model is of another version by now, or the class cannot be.
         """
         model = self.day.model
-        with self.day.lock, model.changing():
+        with self.day.lock, changing(model.path, _PATIENCE):
             self.day.refresh()
             if version != model.version:
                 raise ValueError(f'the model is of version {model.version} now; look again')
             before = Quality.of(model.fitted)
             model.relabel(row, label.strip())
+            self.day.answer_again()
             for index, photo in enumerate(self.day.photos):
                 for key in [k for k, answer in photo.answers.items() if answer.row == row]:
                     if photo.regions[key].verdict in LABELLED:
                         self.day.decide(index, key, None, 'relabelled', label)
-            self.day.answer_again()
             return Taught(Learnt(0, 1, 0), 0, before, Quality.of(model.fitted))
 
     def go_back(self, version: int) -> Taught:
@@ -139,7 +143,7 @@ class Teacher:
             ValueError: there is none.
         """
         model = self.day.model
-        with self.day.lock, model.changing():
+        with self.day.lock, changing(model.path, _PATIENCE):
             self.day.refresh()
             before = Quality.of(model.fitted)
             model.go_back(version)

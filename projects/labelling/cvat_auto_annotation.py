@@ -10,7 +10,6 @@ out, as are answers whose score is below the threshold that CVAT asks for (``--c
 
 from collections.abc import Sequence
 
-import cv2
 import cvat_sdk.auto_annotation as cvataa
 import numpy as np
 import PIL.Image
@@ -19,6 +18,7 @@ from cvat_sdk.masks import encode_mask
 from mmvrec.apis import DefectInferencer
 from mmvrec.fewshot.verdicts import NO_DEFECT
 from mmvrec.finding import DetectedBoxes, Finder
+from projects.labelling.outlines import outlines
 
 
 class DefectAnnotation:
@@ -82,15 +82,7 @@ class DefectAnnotation:
         mask = found.masks[row]
         if not context.conv_mask_to_poly:
             return [cvataa.mask(identity, encode_mask(mask))]
-        contours, _ = cv2.findContours(
-            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )
-        # Single pixels and lines of them are no polygons.
-        return [
-            cvataa.polygon(identity, contour[:, 0].ravel().astype(float).tolist())
-            for contour in contours
-            if len(contour) > 2
-        ]
+        return [cvataa.polygon(identity, part.ravel().tolist()) for part in outlines(mask)]
 
 
 def create(model: str) -> DefectAnnotation:

@@ -29,6 +29,7 @@ from mmvrec.apis.learning import learn
 from mmvrec.apis.model_versions import write_version
 from mmvrec.apis.records import image_records, labels_of
 from mmvrec.utils.images import image_shape
+from mmvrec.utils.locks import changing
 from projects.labelling.label_studio_regions import (
     LabelConfig,
     file_of_task,
@@ -123,7 +124,7 @@ class Backend:
         path = file_of_task(task, None, self.folder)
         shape = image_shape(path)
         given = instances_of(annotation['result'], *shape)
-        with self._lock:
+        with self._lock, changing(self.path):
             inferencer = self._current()
             records = image_records(path, given, str(path), inferencer.task)
             labels = labels_of([given['labels']], [records])

@@ -15,6 +15,7 @@ from defusedxml.common import DefusedXmlException
 from mmvrec.datasets.formats.label_studio import UPLOADED, image_name, read_region
 from mmvrec.structures import decode_mask
 from projects.labelling.brush_rle import decode_brush, encode_brush
+from projects.labelling.outlines import outlines
 
 _KINDS = ('RectangleLabels', 'PolygonLabels', 'BrushLabels')
 _ASIDE = ('relation', 'choices', 'rating', 'textarea')
@@ -91,13 +92,10 @@ def _rectangle(mask: np.ndarray) -> dict:
 
 
 def _polygon(mask: np.ndarray) -> dict:
-    """The largest part of a mask, around its pixels; a polygon of Label Studio is one piece."""
+    """The largest part of a mask; a polygon of Label Studio is one piece."""
     height, width = mask.shape
-    # Corners of pixels, not their centres: in a mask twice as large, less half a pixel.
-    doubled = np.repeat(np.repeat(mask.astype(np.uint8), 2, 0), 2, 1)
-    contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    points = max(contours, key=cv2.contourArea)[:, 0] + 0.5
-    return {'points': (points / 2 * 100 / [width, height]).tolist(), 'closed': True}
+    points = max(outlines(mask), key=lambda part: cv2.contourArea(part.astype(np.float32)))
+    return {'points': (100 * points / [width, height]).tolist(), 'closed': True}
 
 
 def _brush(mask: np.ndarray) -> dict:

@@ -6,12 +6,19 @@ import pytest
 import torch
 from head_battery import draw, few_shot
 
+from mmvrec.fewshot import label_errors
 from mmvrec.fewshot import learning_curve as curves
 from mmvrec.fewshot.calibration import fit_temperature
 from mmvrec.fewshot.estimate import estimate
-from mmvrec.fewshot.expected_accuracy import SOFTNESS, expected_accuracy, expected_right
+from mmvrec.fewshot.expected_accuracy import (
+    CONFIDENCE_SOFTNESS,
+    SOFTNESS,
+    expected_accuracy,
+    expected_right,
+    with_confidence,
+)
 from mmvrec.fewshot.fitted import FittedClassifier
-from mmvrec.fewshot.label_errors import suspected_label_errors
+from mmvrec.fewshot.label_errors import scores_without_doubtful, suspected_label_errors
 from mmvrec.models.heads import KNNHead, RegionGaussianHead, ZipAdapterFHead
 from mmvrec.structures import FeatureBank
 
@@ -44,6 +51,7 @@ def test_every_number_by_refits(kind):
     wrong = 1 - right
     assert found.curve.errors[-1] == pytest.approx(wrong.mean().item(), abs=1e-3)
     right = 1 - (wrong * found.curve.error_at(6) / wrong.mean()).clamp(max=1)
+    right = with_confidence(right, scores, bank.labels)
     assert found.accuracy.value == pytest.approx(right.mean().item(), abs=1e-3)
     assert found.temperature == pytest.approx(fit_temperature(scores, bank.labels), rel=1e-2)
     for k, name in enumerate(NAMES):
@@ -51,7 +59,6 @@ def test_every_number_by_refits(kind):
         assert found.recalls[name].value == pytest.approx(own.mean().item(), abs=1e-3)
         assert found.recalls[name].number == 6
     wrong = (scores.argmax(1) != bank.labels).nonzero().flatten().tolist()
-    assert {error.id for error in found.label_errors} == {bank.ids[i] for i in wrong}
     assert sum(pair.count for pair in found.confusions) == len(wrong) > 0
     for pair in found.confusions:
         a, b = NAMES.index(pair.label), NAMES.index(pair.taken_for)
@@ -104,6 +111,20 @@ def test_an_instance_at_the_border_counts_half():
     assert right[0] == 0.5
 
 
+def test_confidence_counts_as_ten_instances():
+    """Of 5 instances that were all wrong: with 10 whose share right is the mean confidence."""
+    scores = torch.tensor([[4.0, 0.0], [3.0, 0.0], [2.0, 0.0], [1.0, 0.0], [0.0, 0.0]]).double()
+    labels = torch.zeros(5, dtype=torch.int64)
+    scale = CONFIDENCE_SOFTNESS * scores[:, 0].std()
+    sure = torch.sigmoid(scores[:, 0] / scale)
+    found = with_confidence(torch.zeros(5).double(), scores, labels)
+    torch.testing.assert_close(found, sure * 10 / 15)
+    # What is known and sure stays; with many instances the count is all that counts.
+    torch.testing.assert_close(with_confidence(sure, scores, labels), sure)
+    many = with_confidence(torch.zeros(5000), scores.repeat(1000, 1), labels.repeat(1000))
+    assert many.max() < 0.002
+
+
 def test_classes_count_equally():
     right = torch.tensor([1.0, 1.0, 1.0, 0.5])
     share = expected_accuracy(right, torch.tensor([0, 0, 0, 1]))
@@ -133,6 +154,37 @@ def test_swapped_labels_come_first():
     assert {error.id for error in found[:3]} == {bank.ids[i] for i in wrong}
     for error in found[:3]:
         assert error.contradicting == NAMES[labels[bank.ids.index(error.id)]]
+
+
+@pytest.mark.parametrize('kind', [RegionGaussianHead, KNNHead])
+def test_doubtful_labels_do_not_judge_others(kind):
+    """By refits: the two worst of 24 labels are put aside, and everyone is judged without them."""
+    feats, labels = few_shot(4, 6, spread=1.0)
+    labels[[1, 8]] = torch.tensor([3, 2])
+    bank = bank_of(feats, labels)
+    head = fit(bank, kind)
+    blocks = [[i] for i in range(24)]
+    first = head.leave_out_scores(feats, labels, blocks)
+    found = scores_without_doubtful(head, feats, labels, first)
+    given = found.gather(1, labels[:, None])[:, 0]
+    ahead = given - found.scatter(1, labels[:, None], -torch.inf).amax(1)
+    assert ahead.argsort()[:2].sort().values.tolist() == [1, 8]
+    for i in range(24):
+        rest = [j for j in range(24) if j not in (1, 8, i)]
+        expected = fit(bank.select(rest), kind).log_scores(feats[i : i + 1])[0]
+        torch.testing.assert_close(found[i], expected.double(), rtol=1e-3, atol=1e-3)
+    assert (first - found).abs().max() > 1e-2
+
+
+def test_a_class_is_never_put_aside():
+    """Of a class of two, both taken for another, both stay; so does what cannot be left out."""
+    scores = torch.tensor([[0.0, 9], [0, 8], [0, 1], [0, 1], [0, 1], [3, 0]]).double()
+    scores[5] = torch.nan
+    labels = torch.tensor([0, 0, 1, 1, 1, 1])
+    assert label_errors._most_doubtful(scores, labels, 6) == []
+    labels = torch.tensor([0, 0, 0, 0, 1, 1])
+    assert label_errors._most_doubtful(scores, labels, 6) == [0, 1]
+    assert label_errors._most_doubtful(scores, labels, 1) == [0]
 
 
 def test_more_labels_are_expected_to_help():

@@ -52,8 +52,9 @@ def test_what_is_found_is_named(tmp_path):
     (outline,) = function.detect(context(polygons=True), IMAGE)
     assert str(outline.type) == 'polygon'
     points = np.reshape(outline.points, (-1, 2))
-    assert points.min(0).tolist() == [22, 12]
-    assert points.max(0).tolist() == [38, 28]
+    # The circle has the pixels 22 to 38 and 12 to 28.
+    assert points.min(0).tolist() == [22.25, 12.25]
+    assert points.max(0).tolist() == [38.75, 28.75]
     above = np.nextafter(answer['score'], 2)
     assert len(function.detect(context(answer['score']), IMAGE)) == 1
     assert function.detect(context(above), IMAGE) == []

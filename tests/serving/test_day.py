@@ -12,6 +12,8 @@ from mmvrec.apis import DefectInferencer
 from mmvrec.apis.saved_model import read_model
 from mmvrec.datasets import LabelMeDefects
 from mmvrec.serving.bodies import Geometry, Place
+from mmvrec.serving.content import day_content
+from mmvrec.serving.served_model import older_versions
 from mmvrec.serving.teacher import Teacher
 from mmvrec.structures import decode_mask
 
@@ -125,6 +127,13 @@ def test_what_labelme_wrote_stays_as_it_is(tmp_path, given):
     day.decide(0, 0, None, 'relabelled', 'stain')
     after = content(tmp_path)
     shapes = [{k: v for k, v in s.items() if k != 'mmvrec'} for s in after['shapes']]
+    # Nothing was said of the circle, so that there is nothing to take back.
+    with pytest.raises(LookupError, match='nothing was changed'):
+        day.undo(0, 1)
+    day.undo(0, 0)
+    with pytest.raises(LookupError, match='nothing was changed'):
+        day.undo(0, 0)
+    assert [r.label for r in day.photos[0].regions.values()] == ['crack', 'hole']
     assert shapes == [point, {**polygon, 'label': 'stain'}, circle]
     assert {k: after[k] for k in ('version', 'flags', 'camera')} == {
         'version': '5.4.1', 'flags': {'good': False}, 'camera': 7,
@@ -208,12 +217,13 @@ def test_a_new_class_is_learnt_at_once_and_going_back_forgets_it(tmp_path, day):
     taught = teacher.make_class(' stain ', places)
     assert taught.learnt.added == 2
     assert day.model.fitted.class_names == ['crack', 'hole', 'stain']
-    assert day.photos[2].answers[0].result['label'] == 'stain'
+    assert list(day.photos[2].answers[0].result['scores']) == ['crack', 'hole', 'stain']
+    assert day.photos[2].answers[0].row is not None
     assert content(tmp_path, '2.json')['shapes'][0]['label'] == 'stain'
     assert (taught.before.accuracy.number, taught.after.accuracy.number) == (6, 8)
     teacher.go_back(1)
     assert day.model.fitted.class_names == ['crack', 'hole']
-    assert [number for number, _ in day.model.versions()] == [2, 1]
+    assert [number for number, _ in older_versions(day.model.path)] == [2, 1]
     assert read_model(tmp_path / 'm.safetensors').card.change == 'went back to version 1'
     assert day.model.version == 3
     # What was said is still there to be learnt.
@@ -293,3 +303,20 @@ def test_whole_photos_are_asked_about_where_whole_images_were_learnt(tmp_path):
     (tmp_path / 'm.safetensors').write_bytes(b'')
     write_day(tmp_path, ('crack',))
     assert open_day(tmp_path, None).photos[0].regions == {}
+
+
+def test_the_day_is_counted_by_what_people_say(day):
+    teacher = Teacher(day)
+    said = [photo_.answers[0].said for photo_ in day.photos]
+    other = {'crack': 'hole', 'hole': 'crack', 'unknown': 'hole'}
+    for index, answer in enumerate(said[:3]):
+        right = (answer, None) if answer == 'unknown' else ('accepted', answer)
+        verdict, label = right if index else ('relabelled', other[answer])
+        day.decide(index, 0, None, verdict, label)
+    day.decide(0, day.draw(0, BOX), None, 'relabelled', 'hole')
+    today = day_content(teacher)['model']['today']
+    assert (today['count'], today['total']) == (2, 3)
+    # What was answered first counts, whatever the model has learnt since.
+    teacher.teach(accepted=False)
+    day.decide(0, 0, None, 'relabelled', other[said[0]])
+    assert day_content(teacher)['model']['today'] == today

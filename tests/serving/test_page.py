@@ -6,10 +6,11 @@ import json
 import re
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from browser import SIZES, fits, open_browser, serious_findings
-from serving_parts import open_day, photo, served, write_day
+from serving_parts import open_day, served, write_day
 
 from mmvrec.apis.saved_model import read_model
 from mmvrec_runtime import Classifier
@@ -28,11 +29,11 @@ def opened(browser, address, size, locale='en', refused=0):
     """The page as a person opens it; afterwards, nothing was complained of or loaded elsewhere."""
     width, height = size
     page = browser.new_page(viewport={'width': width, 'height': height}, locale=locale)
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(300_000)
     complaints, loaded = [], set()
     page.on('pageerror', lambda error: complaints.append(str(error)))
     page.on('console', lambda message: complaints.append(message.text))
-    page.on('request', lambda request: loaded.add(request.url.split('/', 3)[2]))
+    page.on('request', lambda request: loaded.add(urlsplit(request.url).netloc))
     page.goto(address)
     photo_is_there(page)
     yield page
@@ -43,13 +44,22 @@ def opened(browser, address, size, locale='en', refused=0):
     assert loaded <= {address.removeprefix('http://'), ''}
 
 
+def until(page, expression: str) -> None:
+    """Wait for what the script of the page says; Playwright's own waiting needs ``eval``."""
+    for _ in range(10_000):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(20)
+    pytest.fail(f'never: {expression}; status: {page.text_content("#status")}')
+
+
 def photo_is_there(page) -> None:
-    page.wait_for_function('picture.complete && picture.naturalWidth > 0')
+    until(page, 'picture.complete && picture.naturalWidth > 0')
 
 
 def settled(page) -> None:
     """All that was said is with the server."""
-    page.wait_for_function("sending === 0 && document.getElementById('status').textContent !== ''")
+    until(page, "sending === 0 && document.getElementById('status').textContent !== ''")
 
 
 def annotations(root: Path, number: int) -> list[tuple[str, str]]:
@@ -119,14 +129,14 @@ def test_a_day_from_photos_to_the_runtime(browser, tmp_path, size):
         rows = list(csv.DictReader(io.StringIO(download(page, 'day.csv').decode('utf-8-sig'))))
         assert [row['decided label'] for row in rows][2:] == ['stain', 'stain']
         (tmp_path / 'm.onnx').write_bytes(download(page, 'model.onnx'))
-        image, box = photo('stain', 12)
-        (answer,) = Classifier(tmp_path / 'm.onnx')(image, [box])
+        boxes = [day.photos[2].answers[0].record['bbox']]
+        (answer,) = Classifier(tmp_path / 'm.onnx')(tmp_path / 'day' / '2.png', boxes)
         assert answer['label'] == day.photos[2].answers[0].result['label']
         assert b'mmvrec-corrections' in download(page, 'review.html')
         # Back to the model of the morning; what was said stays.
         page.click('#versions summary')
         page.click('#versions button >> nth=-1')
-        page.wait_for_function("day.model.version >= 3 && !day.classes.includes('stain')")
+        until(page, "day.model.version >= 3 && !day.classes.includes('stain')")
         assert annotations(tmp_path, 2) == [('stain', 'rectangle')]
     assert read_model(tmp_path / 'm.safetensors').card.change == 'went back to version 1'
 
@@ -138,7 +148,7 @@ def test_regions_are_drawn_moved_and_removed(browser, tmp_path, size):
         page.click('#whole')
         page.click('#draw-box')
         drag(page, (20, 30), (80, 90))
-        page.wait_for_function('day.instances.length === 2')
+        until(page, 'day.instances.length === 2')
         settled(page)
         drawn = day.photos[0].regions[1]
         assert drawn.geometry['bbox'] == pytest.approx([20, 30, 80, 90], abs=1)
@@ -163,12 +173,20 @@ def test_regions_are_drawn_moved_and_removed(browser, tmp_path, size):
         page.click('#draw-polygon')
         for corner in ((120, 20), (180, 30), (150, 80), (120, 20)):
             page.mouse.click(*on_screen(page, *corner))
-        page.wait_for_function('day.instances.length === 3')
+        until(page, 'day.instances.length === 3')
         settled(page)
         page.click('#classes button:has-text("crack")')
         settled(page)
         assert annotations(tmp_path, 0) == [('hole', 'rectangle'), ('crack', 'polygon')]
+        # A corner more, and one less.
         page.evaluate('show(2)')
+        page.mouse.dblclick(*on_screen(page, 150, 25))
+        settled(page)
+        points = day.photos[0].regions[2].geometry['mask']['points'][0]
+        assert points[1] == pytest.approx([150, 25], abs=1)
+        page.mouse.dblclick(*on_screen(page, 150, 25))
+        settled(page)
+        assert day.photos[0].regions[2].geometry['mask']['points'][0] == points[:1] + points[2:]
         page.click('#remove')
         settled(page)
         assert annotations(tmp_path, 0) == [('hole', 'rectangle')]
@@ -184,7 +202,7 @@ def test_a_box_is_drawn_and_moved_by_keys_alone(browser, tmp_path):
         page.keyboard.press('0')
         page.keyboard.press('b')
         page.keyboard.press('b')
-        page.wait_for_function('day.instances.length === 2')
+        until(page, 'day.instances.length === 2')
         settled(page)
         before = day.photos[0].regions[1].geometry['bbox']
         page.focus('#stage')
@@ -203,13 +221,13 @@ def test_a_photo_without_region_is_shown_and_drawn_on(browser, tmp_path):
     with served(day) as address, opened(browser, address, DESK) as page:
         assert page.text_content('#answered') == '0.png'
         page.select_option('#photos', '1')
-        page.wait_for_function("picture.src.endsWith('/photos/1/picture')")
+        until(page, "picture.src.endsWith('/photos/1/picture')")
         photo_is_there(page)
         for key in (' ', 'u', '1', 'Delete', 'x', 'z'):
             page.keyboard.press(key)
         page.click('#draw-box')
         drag(page, (20, 30), (80, 90))
-        page.wait_for_function('day.instances.length === 1')
+        until(page, 'day.instances.length === 1')
         settled(page)
         assert day.photos[1].regions[0].geometry['bbox'] == pytest.approx([20, 30, 80, 90], abs=1)
         assert page.is_visible('#decide')
@@ -226,10 +244,10 @@ def test_what_is_refused_is_told_and_shown_as_it_is(browser, tmp_path):
         path.write_text(changed)
         page.evaluate('show(0)')
         page.keyboard.press('2')
-        page.wait_for_function("document.getElementById('status').textContent.includes('Not')")
+        until(page, "document.getElementById('status').textContent.includes('Not')")
         assert 'was changed by another program' in page.text_content('#status')
         assert path.read_text() == changed
-        page.wait_for_function("decisions.get(0)?.label === 'burr'")
+        until(page, "decisions.get(0)?.label === 'burr'")
 
 
 @pytest.mark.parametrize(('locale', 'title'), [('de-AT', 'Der Tag'), ('zh-CN', '今日')])

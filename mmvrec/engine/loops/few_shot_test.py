@@ -139,27 +139,29 @@ class FewShotTestLoop(BaseLoop):
             queries = {task: query.task(task) for task in drawn}
             for banks, evaluated, held_out in self.iter_splits(drawn, queries):
                 support = make_support(model, banks)
-                head = fit_head(model.build_head().to(support.feats.device), support, settings)
-                temperature = 1.0
-                if self.calibrate:
-                    temperature = fit_temperature(
-                        *held_out_scores(model.build_head, support, settings)
-                    )
-                threshold = leave_one_out_threshold(head, support.feats, support.labels)
-                early_exit = None
-                if self.early_exit:
-                    early_exit = self._fit_early_exit(model, head, support, settings)
+                common = self._fit(model, support, settings)
                 for task, bank in banks.items():
-                    fitted = FittedClassifier(
-                        head=head,
-                        label_space=support.label_space,
-                        support=bank,
-                        temperature=temperature,
-                        threshold=threshold,
-                        product=model.product_of(task),
-                        early_exit=early_exit,
-                    )
+                    product = model.product_of(task)
+                    fitted = FittedClassifier(**common, support=bank, product=product)
                     yield EvalUnit(episode, evaluated[task], fitted, held_out)
+
+    def _fit(
+        self, model: MVRECClassifier, support: SupportSet, settings: TrainingSettings
+    ) -> dict[str, object]:
+        """Fields of :class:`FittedClassifier` that all tasks of a support set have in common."""
+        head = fit_head(model.build_head().to(support.feats.device), support, settings)
+        temperature, early_exit = 1.0, None
+        if self.calibrate:
+            temperature = fit_temperature(*held_out_scores(model.build_head, support, settings))
+        if self.early_exit:
+            early_exit = self._fit_early_exit(model, head, support, settings)
+        return {
+            'head': head,
+            'label_space': support.label_space,
+            'temperature': temperature,
+            'threshold': leave_one_out_threshold(head, support.feats, support.labels),
+            'early_exit': early_exit,
+        }
 
     def _fit_early_exit(
         self,

@@ -24,9 +24,19 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     """
     if precision != 'auto':
         return precision
-    # Older GPUs than NVIDIA's Ampere (compute capability 8) compute bfloat16 slowly.
-    fast = device.type == 'cuda' and torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == 'cuda':
+        # Older GPUs than NVIDIA's Ampere (compute capability 8) compute bfloat16 slowly.
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        fast = device.type == 'cpu' and has_bfloat16_tiles()
     return 'bf16' if fast else 'fp32'
+
+
+def has_bfloat16_tiles() -> bool:
+    """Whether the CPU multiplies matrices in bfloat16 (AMX), as Intel's servers since 2023 do."""
+    # Not in older releases of torch.
+    capabilities = getattr(torch.cpu, 'get_capabilities', dict)()
+    return bool(capabilities.get('amx_bf16'))
 
 
 class Bfloat16Embedder:

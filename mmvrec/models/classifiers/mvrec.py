@@ -40,8 +40,9 @@ class MVRECClassifier(BaseClassifier):
         prior (str, optional): the backbone's covariance prior, for heads that take one, see
             :func:`load_prior`. Defaults to None.
         precision (str): arithmetic of the backbone: ``fp32`` (default); ``bf16``, about 1 % off
-            and several times faster where the device has it; ``auto``: ``bf16`` on GPUs that have
-            it, else ``fp32``. Needs a frozen backbone.
+            and several times faster where the device has it; ``auto``: ``bf16`` on GPUs, and CPUs
+            with matrix units (AMX), that have it, else ``fp32``, and says which. Needs a frozen
+            backbone.
 
     Raises:
         ValueError: ``views_per_forward`` is less than 1, ``precision`` is none of these or not for

@@ -189,8 +189,8 @@ function pressed(event) {
   let act = null;
   if (isCommand && key === 's') act = hooks.save;
   else if (event.target.matches('input:not([type]), select') || event.altKey) return;
-  else if (isCommand) act = key === 'z' ? hooks.undo : null;
   else if (event.target.matches('#stage') && key.startsWith('Arrow')) act = hooks.stageKey?.(event) ?? null;
+  else if (isCommand) act = key === 'z' ? hooks.undo : null;
   else if ([' ', 'Enter'].includes(key) && event.target.matches('button, summary, input, a')) return;
   else if (byId('shortcuts').checked || key.startsWith('Arrow')) {
     const isClass = current >= 0 && /^[1-9]$/.test(key) && classes[key - 1] !== undefined;

@@ -83,7 +83,9 @@ function sort() {
 async function poll() {
   if (day.ready === day.images.length) return;
   try {
-    take(await (await ask('GET', '/day')).json(), history.length === 0);
+    const next = await (await ask('GET', '/day')).json();
+    // What is being sent is not in it.
+    if (!sending) take(next, history.length === 0);
   } catch (error) {
     tell('not_answered', () => ({reason: error.message}));
   }
@@ -94,6 +96,7 @@ async function poll() {
 
 function update(place, region) {
   Object.assign(day.instances[place], region);
+  put(place, region.decision);
 }
 
 hooks.allDone = 'all_said';
@@ -225,13 +228,10 @@ function drawSuspects(suspects, version) {
   byId('suspects').hidden = suspects.length === 0;
   byId('suspects').querySelector('summary').textContent = say('suspects', {count: suspects.length});
   byId('suspects').querySelector('div').replaceChildren(...suspects.map(({row, given, other, name, picture: address}) => {
-    const card = make('div', '', {class: 'suspect'}), actions = make('div', '', {class: 'actions'});
-    for (const label of [other, ...classes.filter((one) => one !== given && one !== other)].slice(0, 3)) {
-      const button = make('button', say('make_it', {label}), {type: 'button'});
-      button.addEventListener('click', () => teach('PUT', '/enrolled', {version, row, label}));
-      actions.append(button);
-    }
-    card.append(make('img', '', {src: address, alt: shown(name)}), make('b', say('suspect', {given, other})), make('div', shown(name)), actions);
+    const card = make('div', '', {class: 'suspect'});
+    const button = make('button', say('make_it', {label: other}), {type: 'button'});
+    button.addEventListener('click', () => teach('PUT', '/enrolled', {version, row, label: other}));
+    card.append(make('img', '', {src: address, alt: shown(name)}), make('b', say('suspect', {given, other})), make('div', shown(name)), button);
     return card;
   }));
 }
@@ -295,9 +295,10 @@ hooks.drawStage = () => {
   for (const id of ['decide', 'evidence', 'decided']) byId(id).hidden = false;
   byId('mark').setAttribute('aria-pressed', marked.has(current));
   byId('new-class').textContent = marked.size ? say('new_class_of', {count: marked.size}) : say('new_class');
-  const {image, verdict, warnings} = day.instances[current];
+  const {image, verdict, warnings, is_enrolled: isEnrolled} = day.instances[current];
   stage.setAttribute('aria-label', say('photo_named', {name: day.images[image].name}) + '. ' + say('stage_keys'));
-  if (warnings.length && verdict === 'review') byId('verdict').textContent += ', ' + warnings.map((one) => say('warning_' + one.replace(' ', '_'))).join(', ');
+  if (isEnrolled) byId('verdict').textContent = say('is_enrolled');
+  else if (warnings.length && verdict === 'review') byId('verdict').textContent += ', ' + warnings.map((one) => say('warning_' + one.replace(' ', '_'))).join(', ');
   if (view.of !== day.instances[current] || photo !== image) {
     view.of = day.instances[current];
     openPhoto(image, focusRegion);
@@ -380,7 +381,7 @@ function paint() {
     if (one?.image === photo && decisions.get(current)?.verdict !== 'removed') {
       const shape = drag?.parts ? {kind: one.kind, parts: drag.parts} : one;
       trace(pen, shape, decisions.has(current) ? COLOURS.said : COLOURS.open, 3);
-      for (const point of corners(shape).flat()) knob(pen, toScreen(point));
+      for (const part of corners(shape)) knobs(pen, part.map(toScreen));
     }
   }
   if (draft?.parts) trace(pen, draft, COLOURS.draft, 2);
@@ -411,14 +412,20 @@ function nameOf(pen, one, text, decision) {
   pen.fillText(label, x + 4, y - 6);
 }
 
-function knob(pen, [x, y]) {
+// Corners that can be pulled; of those that are close together one is shown, as they would hide the defect.
+function knobs(pen, points) {
+  let last = null;
   pen.fillStyle = '#fff';
   pen.strokeStyle = '#000';
   pen.lineWidth = 1;
-  pen.beginPath();
-  pen.rect(x - 3.5, y - 3.5, 7, 7);
-  pen.fill();
-  pen.stroke();
+  for (const [x, y] of points) {
+    if (last && Math.hypot(x - last[0], y - last[1]) < 2 * HANDLE) continue;
+    last = [x, y];
+    pen.beginPath();
+    pen.rect(x - 3.5, y - 3.5, 7, 7);
+    pen.fill();
+    pen.stroke();
+  }
 }
 
 // What a corner of a box, or of a polygon, is moved to.
@@ -504,7 +511,29 @@ function up() {
   paint();
 }
 
-// A corner more of a polygon; the first one again closes it.
+// A double click: a corner of a polygon is no more, or there is a new one on its line.
+function doubled(event) {
+  const one = day.instances[current], point = at(event);
+  if (tool || !isEditable() || one.kind !== 'polygon') return;
+  const corner = handleAt(point, one), edge = corner ? null : edgeAt(point, one);
+  const [part, index] = corner ?? edge ?? [];
+  if (part === undefined || (corner && one.parts[part].length <= 3)) return;
+  const there = inPhoto(toPhoto(point));
+  move(one.parts.map((own, k) => k === part ? own.toSpliced(corner ? index : index + 1, corner ? 1 : 0, ...(corner ? [] : [there])) : own));
+}
+
+function edgeAt(point, shape) {
+  let found = null;
+  corners(shape).forEach((part, k) => part.forEach((corner, index) => {
+    const [from, to] = [corner, part[(index + 1) % part.length]].map(toScreen), along = [to[0] - from[0], to[1] - from[1]];
+    const share = ((point[0] - from[0]) * along[0] + (point[1] - from[1]) * along[1]) / (along[0] ** 2 + along[1] ** 2);
+    const far = Math.hypot(from[0] + share * along[0] - point[0], from[1] + share * along[1] - point[1]);
+    if (share >= 0 && share <= 1 && far <= HANDLE) found = [k, index];
+  }));
+  return found;
+}
+
+// A corner more of a polygon that is drawn; the first one again closes it.
 function extend(there, point) {
   draft ??= {kind: 'polygon', isOpen: true, points: []};
   const first = draft.points[0] && toScreen(draft.points[0]);
@@ -603,7 +632,7 @@ function start() {
   byId('language').addEventListener('change', () => { drawSaved(); drawAll(); });
   byId('accepted').addEventListener('change', drawModel);
   byId('photos').addEventListener('change', (event) => showPhoto(Number(event.target.value)));
-  for (const [kind, act] of Object.entries({pointerdown: down, pointermove: dragTo, pointerup: up, pointercancel: up})) canvas.addEventListener(kind, act);
+  for (const [kind, act] of Object.entries({pointerdown: down, pointermove: dragTo, pointerup: up, pointercancel: up, dblclick: doubled})) canvas.addEventListener(kind, act);
   stage.addEventListener('wheel', (event) => { event.preventDefault(); zoomBy(event.deltaY < 0 ? 1.25 : .8, at(event)); }, {passive: false});
   document.addEventListener('keyup', released);
   window.addEventListener('resize', () => { paint(); drawList(); });

@@ -143,11 +143,30 @@ def test_models_with_such_a_copy_can_be_copied():
         assert torch.equal(deepcopy(low)(pixels()), low(pixels()))
 
 
-def test_auto_is_float32_on_a_cpu():
+@pytest.mark.parametrize(
+    ('capabilities', 'expected'),
+    [
+        ({'amx_bf16': True, 'avx512_bf16': True}, 'bf16'),
+        ({'avx512_bf16': True}, 'fp32'),
+        ({}, 'fp32'),
+    ],
+)
+@torch.no_grad()
+def test_auto_on_a_cpu_is_what_it_has_units_for(monkeypatch, capabilities, expected):
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: capabilities, raising=False)
+    assert resolve_precision('auto', CPU) == expected
+    feats = model(precision='auto')(pixels())
+    assert torch.equal(feats, model(precision=expected)(pixels()))
+    assert torch.equal(feats, model()(pixels())) == (expected == 'fp32')
+
+
+def test_auto_with_a_torch_that_does_not_tell(monkeypatch):
+    monkeypatch.delattr(torch.cpu, 'get_capabilities', raising=False)
     assert resolve_precision('auto', CPU) == 'fp32'
-    assert resolve_precision('auto', CPU) == 'fp32'
-    with torch.no_grad():
-        assert torch.equal(model(precision='auto')(pixels()), model()(pixels()))
+
+
+def test_auto_elsewhere_is_float32():
+    assert resolve_precision('auto', torch.device('mps')) == 'fp32'
 
 
 @pytest.mark.parametrize(
