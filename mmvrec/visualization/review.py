@@ -134,7 +134,7 @@ class ReviewPage:
         return {
             'id': result['id'],
             'bbox': result['bbox'],
-            'mask': item.mask,
+            'mask': item.mask and {key: item.mask[key] for key in ('size', 'counts')},
             'label': result['label'],
             'scores': [round(result['scores'][name], 3) for name in self.classes],
             'answer': answer_kind(result),

@@ -28,6 +28,10 @@ def content() -> dict:
     }
 
 
+def run_lengths(pixels: np.ndarray) -> dict:
+    return {key: encode_mask(pixels)[key] for key in ('size', 'counts')}
+
+
 def written(tmp_path, what) -> str:
     path = tmp_path / 'corrections.json'
     path.write_text(what if isinstance(what, str) else json.dumps(what), encoding='utf-8')
@@ -51,7 +55,7 @@ def test_a_mask_is_read_where_there_is_one(tmp_path):
     pixels = np.zeros((50, 40), bool)
     pixels[2:40, 1:30] = True
     masked = content()
-    mask = masked['corrections'][0]['mask'] = encode_mask(pixels)
+    mask = masked['corrections'][0]['mask'] = run_lengths(pixels)
     first, second = read_corrections(written(tmp_path, masked)).corrections[:2]
     assert (first.mask, second.mask) == (mask, None)
     masked['corrections'][0]['mask'] = None
