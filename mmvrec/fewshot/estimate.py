@@ -14,11 +14,7 @@ from mmvrec.fewshot.expected_accuracy import (
     expected_share,
     with_confidence,
 )
-from mmvrec.fewshot.label_errors import (
-    LabelError,
-    scores_without_doubtful,
-    suspected_label_errors,
-)
+from mmvrec.fewshot.label_errors import LabelError, suspected_label_errors
 from mmvrec.fewshot.learning_curve import (
     LEAST_SHOTS,
     LearningCurve,
@@ -129,7 +125,6 @@ def estimate(
     on_device = bank.feats.to(device), labels.to(device)
     scores = head.leave_out_scores(*on_device, blocks)
     typical = head.leave_out_typicality(*on_device, blocks)
-    cleaned = scores_without_doubtful(head, *on_device, scores, groups)
     rows = sorted(position for block in blocks for position in block)
     scores, own = scores[rows], labels[rows]
     wrong = 1 - expected_right(scores, own)
@@ -150,7 +145,7 @@ def estimate(
         temperature=temperature,
         threshold=float(typical[rows].quantile(REJECTED)),
         label_errors=suspected_label_errors(
-            cleaned[rows] / temperature, own, names, [bank.ids[row] for row in rows]
+            scores / temperature, own, names, [bank.ids[row] for row in rows]
         ),
         curve=curve,
         more=more,

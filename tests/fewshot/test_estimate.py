@@ -6,7 +6,6 @@ import pytest
 import torch
 from head_battery import draw, few_shot
 
-from mmvrec.fewshot import label_errors
 from mmvrec.fewshot import learning_curve as curves
 from mmvrec.fewshot.calibration import fit_temperature
 from mmvrec.fewshot.estimate import estimate
@@ -18,7 +17,7 @@ from mmvrec.fewshot.expected_accuracy import (
     with_confidence,
 )
 from mmvrec.fewshot.fitted import FittedClassifier
-from mmvrec.fewshot.label_errors import scores_without_doubtful, suspected_label_errors
+from mmvrec.fewshot.label_errors import suspected_label_errors
 from mmvrec.models.heads import KNNHead, RegionGaussianHead, ZipAdapterFHead
 from mmvrec.structures import FeatureBank
 
@@ -59,6 +58,7 @@ def test_every_number_by_refits(kind):
         assert found.recalls[name].value == pytest.approx(own.mean().item(), abs=1e-3)
         assert found.recalls[name].number == 6
     wrong = (scores.argmax(1) != bank.labels).nonzero().flatten().tolist()
+    assert {error.id for error in found.label_errors} == {bank.ids[i] for i in wrong}
     assert sum(pair.count for pair in found.confusions) == len(wrong) > 0
     for pair in found.confusions:
         a, b = NAMES.index(pair.label), NAMES.index(pair.taken_for)
@@ -154,37 +154,6 @@ def test_swapped_labels_come_first():
     assert {error.id for error in found[:3]} == {bank.ids[i] for i in wrong}
     for error in found[:3]:
         assert error.contradicting == NAMES[labels[bank.ids.index(error.id)]]
-
-
-@pytest.mark.parametrize('kind', [RegionGaussianHead, KNNHead])
-def test_doubtful_labels_do_not_judge_others(kind):
-    """By refits: the two worst of 24 labels are put aside, and everyone is judged without them."""
-    feats, labels = few_shot(4, 6, spread=1.0)
-    labels[[1, 8]] = torch.tensor([3, 2])
-    bank = bank_of(feats, labels)
-    head = fit(bank, kind)
-    blocks = [[i] for i in range(24)]
-    first = head.leave_out_scores(feats, labels, blocks)
-    found = scores_without_doubtful(head, feats, labels, first)
-    given = found.gather(1, labels[:, None])[:, 0]
-    ahead = given - found.scatter(1, labels[:, None], -torch.inf).amax(1)
-    assert ahead.argsort()[:2].sort().values.tolist() == [1, 8]
-    for i in range(24):
-        rest = [j for j in range(24) if j not in (1, 8, i)]
-        expected = fit(bank.select(rest), kind).log_scores(feats[i : i + 1])[0]
-        torch.testing.assert_close(found[i], expected.double(), rtol=1e-3, atol=1e-3)
-    assert (first - found).abs().max() > 1e-2
-
-
-def test_a_class_is_never_put_aside():
-    """Of a class of two, both taken for another, both stay; so does what cannot be left out."""
-    scores = torch.tensor([[0.0, 9], [0, 8], [0, 1], [0, 1], [0, 1], [3, 0]]).double()
-    scores[5] = torch.nan
-    labels = torch.tensor([0, 0, 1, 1, 1, 1])
-    assert label_errors._most_doubtful(scores, labels, 6) == []
-    labels = torch.tensor([0, 0, 0, 0, 1, 1])
-    assert label_errors._most_doubtful(scores, labels, 6) == [0, 1]
-    assert label_errors._most_doubtful(scores, labels, 1) == [0]
 
 
 def test_more_labels_are_expected_to_help():
