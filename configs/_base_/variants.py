@@ -12,7 +12,7 @@ variants = {
         'param_scheduler.T_max': 100,
         'param_scheduler.eta_min': 5e-5,
         'optim_wrapper.optimizer.lr': 5e-4,
-        'optim_wrapper.optimizer.betas': (0.59, 0.995),
+        'optim_wrapper.optimizer.betas': (0.59049, 0.99501),
     },
 }
 # Variants of one kind of head alone.
