@@ -77,7 +77,7 @@ def main() -> None:
             print(f'{path}: {export(inferencer, pool, path, args.engine, precision)}')
         classifier = Classifier(path, threads=args.threads)
         banks = [
-            bank_of(classifier, dataset, args.out / f'{path.stem}-{split}.npy')
+            bank_of(classifier, dataset, args.out / f'{path.stem}-{split}.npz')
             for split, dataset in (('support', pool), ('query', queries))
         ]
         rows |= protocol(precision, inferencer.model, cfg, queries, banks, args.episodes)
@@ -103,14 +103,13 @@ def export(
 def bank_of(classifier: Classifier, dataset: DefectDataset, path: Path) -> FeatureBank:
     """Features of a dataset of one task by an exported file, kept in a file of their own."""
     records = [dataset.get_data_info(row) for row in range(len(dataset))]
-    npz = path.with_suffix('.npz')
-    if not npz.is_file():
+    if not path.is_file():
         feats = [
             features(classifier, record) for record in track(records, f'Embedding {path.stem}')
         ]
-        with atomic_write(npz) as temporary, temporary.open('wb') as file:
+        with atomic_write(path) as temporary, temporary.open('wb') as file:
             np.savez(file, feats=np.stack(feats))
-    with np.load(npz) as content:
+    with np.load(path) as content:
         feats = torch.from_numpy(content['feats'])
     return FeatureBank(
         feats=feats,

@@ -15,7 +15,12 @@ from mmvrec.datasets.sources import roboflow_source
 from mmvrec.evaluation.intervals import wilson_interval
 from mmvrec.fewshot.fitted import FittedClassifier, Prediction
 from mmvrec.visualization.crops import crop_instance, crop_side
-from mmvrec.visualization.evaluation import EvaluatedInstance, EvaluationReport, Share
+from mmvrec.visualization.evaluation import (
+    EvaluatedInstance,
+    EvaluationReport,
+    Share,
+    SuspectedLabel,
+)
 
 #: Labels in doubt that the page names.
 _SUSPECTS = 5
@@ -93,11 +98,17 @@ class EvaluationPage:
         answers = self.fitted.held_out
         return share([a.label == a.predicted for a in answers]) if answers else None
 
-    def _suspects(self) -> list[tuple[str, str, str]]:
-        """Ids, labels and likelier classes of the enrolled instances that are doubted most."""
+    def _suspects(self) -> list[SuspectedLabel]:
+        """The enrolled instances that are doubted most."""
         estimate = self.fitted.estimate
         errors = () if estimate is None else estimate.label_errors[:_SUSPECTS]
-        return [(error.id, error.given, error.contradicting) for error in errors]
+        rows = {identity: row for row, identity in enumerate(self.fitted.support.ids)}
+        return [
+            SuspectedLabel(
+                error.id, error.given, error.contradicting, self.pictures[rows[error.id]].numpy()
+            )
+            for error in errors
+        ]
 
     def _instances(
         self, records: Sequence[dict], predictions: Sequence[Prediction], pictures: Tensor

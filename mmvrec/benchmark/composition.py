@@ -117,11 +117,16 @@ def _head(name: str, options: dict | None = None) -> tuple[Config, dict]:
     heads = sorted(path.stem for path in folder.glob('*.py'))
     if name in heads:
         return _with_head(str(folder / f'{name}.py')), options or {}
-    variants = read_config('_base_/variants.py').variants.to_dict()
+    known = read_config('_base_/variants.py')
+    variants = known.variants.to_dict()
     head, _, variant = name.rpartition('-')
     if head not in heads or variant not in variants:
         raise ValueError(f'no head {name!r}; there are {heads}, each also with -{list(variants)}')
-    return _with_head(str(folder / f'{head}.py')), variants[variant]
+    config = _with_head(str(folder / f'{head}.py'))
+    kind = known.kinds.get(variant, config.head.type)
+    if config.head.type != kind:
+        raise ValueError(f'no head {name!r}: -{variant} is of {kind} alone, not {config.head.type}')
+    return config, variants[variant]
 
 
 def _with_head(file: str) -> Config:

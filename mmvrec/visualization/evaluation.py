@@ -74,6 +74,23 @@ class EvaluatedInstance:
 
 
 @dataclass(frozen=True)
+class SuspectedLabel:
+    """An enrolled instance whose label should be looked at.
+
+    Args:
+        name (str): of the instance.
+        given (str): its label.
+        other (str): the class that the other labels take it for.
+        picture (np.ndarray): its picture, uint8, RGB, (H, W, 3).
+    """
+
+    name: str
+    given: str
+    other: str
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
 class EvaluationReport:
     """What the page says.
 
@@ -91,8 +108,7 @@ class EvaluationReport:
             Defaults to 24.
         left_out (Share, optional): of the support, what was answered rightly without having been
             learnt. Defaults to None: not known.
-        suspects (Sequence[tuple[str, str, str]]): of the support, instances whose label is
-            doubted: name, label, and the class that it may be. Defaults to none.
+        suspects (Sequence[SuspectedLabel]): of the support, the clearest first. Defaults to none.
     """
 
     data: str
@@ -106,7 +122,7 @@ class EvaluationReport:
     precisions: Mapping[str, Share]
     max_mistakes: int = 24
     left_out: Share | None = None
-    suspects: Sequence[tuple[str, str, str]] = ()
+    suspects: Sequence[SuspectedLabel] = ()
 
     def write(self, path: str | Path, language: str = 'en') -> None:
         """Write the page: one file of HTML that loads nothing.

@@ -9,6 +9,7 @@ out, as are answers whose score is below the threshold that CVAT asks for (``--c
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import cvat_sdk.auto_annotation as cvataa
 import numpy as np
@@ -16,6 +17,7 @@ import PIL.Image
 from cvat_sdk.masks import encode_mask
 
 from mmvrec.apis import DefectInferencer
+from mmvrec.apis.two_stage import find_defects
 from mmvrec.fewshot.verdicts import NO_DEFECT
 from mmvrec.finding import DetectedBoxes, Finder
 from projects.labelling.outlines import outlines
@@ -26,7 +28,8 @@ class DefectAnnotation:
 
     Args:
         inferencer (DefectInferencer): names what is found.
-        finder (Finder, optional): finds. Defaults to None: that of the inferencer.
+        finder (Finder, optional): finds. Defaults to None: the inferencer, see
+            :func:`find_defects`.
 
     Raises:
         ValueError: there is no finder.
@@ -34,7 +37,9 @@ class DefectAnnotation:
 
     def __init__(self, inferencer: DefectInferencer, finder: Finder | None = None):
         self.inferencer = inferencer
-        self.finder = inferencer.require_finder() if finder is None else finder
+        if finder is None:
+            inferencer.require_finder()
+        self._find = partial(find_defects, inferencer) if finder is None else finder.find
         names = [name for name in inferencer.classes if name != NO_DEFECT]
         self._ids = {name: identity for identity, name in enumerate(names)}
 
@@ -58,7 +63,7 @@ class DefectAnnotation:
             list[DetectionAnnotation]: masks or polygons; rectangles where the finder has no masks.
         """
         pixels = np.array(image.convert('RGB'))
-        found = self.finder.find(pixels)
+        found = self._find(pixels)
         parts = {'bboxes': found.boxes} if found.masks is None else {'masks': found.masks}
         (answers,) = self.inferencer([pixels], [parts], progress=False)
         least = context.conf_threshold or 0.0

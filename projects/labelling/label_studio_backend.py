@@ -24,10 +24,10 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 
 from mmvrec.apis import DefectInferencer
-from mmvrec.apis.finding import find_instances
 from mmvrec.apis.learning import learn
 from mmvrec.apis.model_versions import write_version
 from mmvrec.apis.records import image_records, labels_of
+from mmvrec.apis.two_stage import find_instances
 from mmvrec.utils.images import image_shape
 from mmvrec.utils.locks import changing
 from projects.labelling.label_studio_regions import (
@@ -96,7 +96,7 @@ class Backend:
         if regions:
             given = instances_of(regions, *image_shape(path))
         elif inferencer.finder is not None:
-            (given,) = find_instances(inferencer.finder, [str(path)])
+            (given,) = find_instances(inferencer, [str(path)])
         else:
             given = []
         records = image_records(path, given, str(path), inferencer.task)

@@ -16,6 +16,7 @@ import supervision as sv
 
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.output import write_picture
+from mmvrec.apis.two_stage import find_defects
 from mmvrec.utils.images import read_image
 
 
@@ -55,12 +56,12 @@ def name_detections(
 
 
 def found_detections(inferencer: DefectInferencer, image: np.ndarray) -> sv.Detections:
-    """What the finder of an inferencer finds in an image, RGB.
+    """What an inferencer finds in an image, RGB, see :func:`find_defects`.
 
     Raises:
         ValueError: there is no finder.
     """
-    found = inferencer.require_finder().find(image)
+    found = find_defects(inferencer, image)
     if not len(found):
         return sv.Detections.empty()
     return sv.Detections(

@@ -15,8 +15,10 @@ from scipy.stats import binomtest
 from mmvrec.apis import DefectInferencer
 from mmvrec.apis.embedding import PICTURE_SIDE
 from mmvrec.datasets import LabelMeDefects
+from mmvrec.fewshot.label_errors import LabelError
 from mmvrec.structures import FeatureBank, decode_mask
 from mmvrec.utils.resources import config_file
+from mmvrec.visualization.pages import picture_url
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +73,19 @@ def test_the_page_in_german(fitted, data, tmp_path):
     assert '<html lang="de">' in (tmp_path / 'r.html').read_text(encoding='utf-8')
     with pytest.raises(ValueError, match=r"language must be one of \['en', 'de', 'zh'\], got 'fr'"):
         fitted.report(queries, tmp_path / 's.html', language='fr')
+
+
+def test_doubted_labels_have_their_pictures(fitted, data, tmp_path):
+    queries = LabelMeDefects(data_root=data, split='query')
+    fitted.fit(calibrate=True)
+    doubted = [LabelError(name, 'dent', 'scratch', 1.0) for name in fitted.bank.ids[:2]]
+    found = replace(fitted.fitted.estimate, label_errors=tuple(doubted))
+    fitted.fitted = replace(fitted.fitted, estimate=found)
+    fitted.report(queries, tmp_path / 'r.html')
+    page = (tmp_path / 'r.html').read_text(encoding='utf-8')
+    for name, picture in zip(fitted.bank.ids[:2], fitted.pictures[:2], strict=True):
+        figure = f'<img src="{picture_url(picture.numpy())}" alt="dent">'
+        assert f'{figure}<figcaption>“dent”, or “scratch”? {name}<' in page
 
 
 def masks_of(record) -> np.ndarray:

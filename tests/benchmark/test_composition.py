@@ -194,3 +194,26 @@ def test_bad_parts(parts, error, message):
         return
     with pytest.raises(error, match=message):
         compose(**parts)
+
+
+@pytest.mark.parametrize('head', ['zipaf', 'zipaf-ce', 'zipaf-normalized'])
+def test_fast_training_goes_as_far_in_a_fifth_of_the_iterations(head):
+    whole, fast = (
+        named.config for named in compose(heads=[head, f'{head}-fast'], datasets=['mtd_tiny'])
+    )
+    assert fast.model.head == whole.model.head
+    number = whole.train_cfg.max_iters // fast.train_cfg.max_iters
+    assert number == 5
+    assert fast.param_scheduler.T_max == fast.train_cfg.max_iters
+    optimizer, other = (cfg.optim_wrapper.optimizer for cfg in (whole, fast))
+    assert other.lr == pytest.approx(number * optimizer.lr)
+    assert fast.param_scheduler.eta_min == pytest.approx(number * whole.param_scheduler.eta_min)
+    # Those of torch where a config has none.
+    assert other.betas == pytest.approx((0.9**number, 0.999**number), abs=1e-3)
+    assert (other.eps, other.weight_decay) == (optimizer.eps, optimizer.weight_decay)
+
+
+@pytest.mark.parametrize('head', ['zipa', 'clip-adapter', 'default'])
+def test_fast_training_is_of_zip_adapter_f_alone(head):
+    with pytest.raises(ValueError, match=f"no head '{head}-fast': -fast is of ZipAdapterFHead"):
+        compose(heads=[f'{head}-fast'], datasets=['mtd_tiny'])

@@ -40,15 +40,16 @@ IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, SHAPE, np.uint
 
 
 def test_what_is_found_is_named(tmp_path):
-    function = DefectAnnotation(fitted(tmp_path), OnePlace(has_mask=True))
+    finder = OnePlace(has_mask=True)
+    function = DefectAnnotation(fitted(tmp_path), finder)
     names = {label.id: label.name for label in function.spec.labels}
     assert set(names.values()) == {'crack', 'dent'}
     pixels = np.array(IMAGE.convert('RGB'))
-    [[answer]] = function.inferencer(pixels, function.finder.masks, progress=False)
+    [[answer]] = function.inferencer(pixels, finder.masks, progress=False)
     (shape,) = function.detect(context(), IMAGE)
     assert (names[shape.label_id], str(shape.type), shape.frame) == (answer['label'], 'mask', 0)
     drawn = decode_mask(shape.points, image_width=64, image_height=48)
-    assert (drawn == function.finder.masks[0]).all()
+    assert (drawn == finder.masks[0]).all()
     (outline,) = function.detect(context(polygons=True), IMAGE)
     assert str(outline.type) == 'polygon'
     points = np.reshape(outline.points, (-1, 2))
@@ -70,10 +71,11 @@ def test_no_defect_is_neither_label_nor_shape(tmp_path):
     inferencer = fitted(tmp_path)
     row = inferencer.bank.label_names.index('dent')
     inferencer.refit(inferencer.enrolled.relabelled({row: 'no defect'}))
-    function = DefectAnnotation(inferencer, OnePlace(has_mask=True))
+    finder = OnePlace(has_mask=True)
+    function = DefectAnnotation(inferencer, finder)
     assert [label.name for label in function.spec.labels] == ['crack']
     pixels = np.array(IMAGE.convert('RGB'))
-    [[answer]] = inferencer(pixels, function.finder.masks, progress=False)
+    [[answer]] = inferencer(pixels, finder.masks, progress=False)
     assert len(function.detect(context(), IMAGE)) == int(answer['label'] == 'crack')
 
 

@@ -34,7 +34,9 @@ def write_picture(path: Path, kind: str, seed: int) -> None:
 
 
 class BrightSpots:
-    """Finds what is bright, with its mask."""
+    """Finds what is bright, with its mask, in one stage."""
+
+    second = None
 
     def find(self, image: np.ndarray) -> DetectedBoxes:
         mask = image[..., 0] > 200

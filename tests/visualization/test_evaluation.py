@@ -7,7 +7,12 @@ import pytest
 from browser import SIZES, fits, open_browser, open_page, serious_findings
 
 from mmvrec.visualization.crops import Crop
-from mmvrec.visualization.evaluation import EvaluatedInstance, EvaluationReport, Share
+from mmvrec.visualization.evaluation import (
+    EvaluatedInstance,
+    EvaluationReport,
+    Share,
+    SuspectedLabel,
+)
 
 #: Truth, answer, score, called unknown.
 ANSWERS = [
@@ -17,6 +22,10 @@ ANSWERS = [
     ('crack', 'dent', 0.95, False),
     ('dent', 'dent', 0.6, False),
     ('hole', 'crack', 0.3, False),
+]
+SUSPECTS = [
+    SuspectedLabel('a<b>.png@1,2,3,4', 'crack', 'dent', np.full((60, 80, 3), 90, np.uint8)),
+    SuspectedLabel('b.png#0', 'dent', 'hole', np.full((60, 60, 3), 160, np.uint8)),
 ]
 NAMES = ('crack', 'dent', 'hole', 'never there')
 NOTHING = Share(0, 0, 0, 1)
@@ -63,15 +72,29 @@ def table(page, name: str) -> list[list[str]]:
 
 @pytest.mark.parametrize('language', ['en', 'de', 'zh'])
 def test_what_the_labels_alone_tell(tmp_path, language):
-    suspects = [('a<b>.png@1,2,3,4', 'crack', 'dent'), ('b.png#0', 'dent', 'hole')]
-    report(left_out=Share(7, 8, 0.529, 0.978), suspects=suspects).write(
+    report(left_out=Share(7, 8, 0.529, 0.978), suspects=SUSPECTS).write(
         tmp_path / 'r.html', language
     )
     page = (tmp_path / 'r.html').read_text(encoding='utf-8')
     assert '7 / 8 <small>88 % (53–98 %)</small>' in page
     assert page.index('a&lt;b&gt;.png@1,2,3,4') < page.index('b.png#0')
     report().write(tmp_path / 'r.html', language)
-    assert '88 %' not in (tmp_path / 'r.html').read_text(encoding='utf-8')
+    page = (tmp_path / 'r.html').read_text(encoding='utf-8')
+    assert '88 %' not in page and 'class="grid suspects"' not in page
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_doubted_labels_are_shown(browser, tmp_path, size):
+    report(suspects=SUSPECTS).write(tmp_path / 'r.html')
+    with open_page(browser, tmp_path / 'r.html', size) as page:
+        assert page.locator('.suspects figcaption').all_text_contents() == [
+            '“crack”, or “dent”? a<b>.png@1,2,3,4',
+            '“dent”, or “hole”? b.png#0',
+        ]
+        pictures = page.locator('.suspects img').all()
+        sizes = [picture.evaluate('p => [p.naturalWidth, p.naturalHeight]') for picture in pictures]
+        assert sizes == [[80, 60], [60, 60]]
+        assert fits(page) and not serious_findings(page)
 
 
 @pytest.mark.parametrize('size', SIZES)

@@ -230,7 +230,8 @@ def file_of(*entries, **more) -> dict:
 
 @pytest.mark.parametrize('size', SIZES)
 def test_yesterdays_review_goes_on(browser, written, tmp_path, size):
-    other_day = entry(9, 'hole', 'accepted', image='monday/x.png')
+    mask = {'size': [12, 12], 'counts': encode_mask(np.eye(12, dtype=bool))['counts']}
+    other_day = entry(9, 'hole', 'accepted', image='monday/x.png', mask=mask)
     # Another model, which the model of the page has replaced, said hole of the answer 3.
     content = file_of(
         entry(4, None, 'unknown'),
@@ -254,7 +255,7 @@ def test_yesterdays_review_goes_on(browser, written, tmp_path, size):
             correction(4, None, 'no defect'),
             correction(2, 'burr', 'relabelled'),
             correction(3, 'hole', 'accepted'),
-            replace(correction(9, 'hole', 'accepted'), image='monday/x.png'),
+            replace(correction(9, 'hole', 'accepted'), image='monday/x.png', mask=mask),
         ]
         load(page, content)
         page.keyboard.press('z')
@@ -286,6 +287,7 @@ NO_REVIEWS = [
     file_of(entry(4, 'dent', 'accepted', bbox=[1, 2, 3])),
     file_of(entry(4, 'dent', 'accepted', bbox='1234')),
     file_of(entry(4, 'dent', 'accepted', image=4)),
+    file_of(entry(4, 'dent', 'accepted', mask={'size': 4})),
 ]
 
 

@@ -115,7 +115,8 @@ function isEntry(entry) {
   const isLabelled = ['accepted', 'relabelled'].includes(entry.verdict);
   const isName = typeof entry.label === 'string' && entry.label.trim() !== '';
   return (isLabelled ? isName : ['unknown', 'no defect'].includes(entry.verdict) && entry.label === null)
-    && Array.isArray(entry.bbox) && entry.bbox.length === 4 && entry.bbox.every(Number.isFinite);
+    && Array.isArray(entry.bbox) && entry.bbox.length === 4 && entry.bbox.every(Number.isFinite)
+    && (entry.mask == null || typeof entry.mask.counts === 'string' && Array.isArray(entry.mask.size));
 }
 
 // What an entry says of the answer on this page, which another model may have given.
@@ -132,8 +133,8 @@ function take(entries) {
   for (const entry of entries) {
     const key = keyOf(entry.image, entry.instance_id), place = places.get(key);
     if (place === undefined) {
-      const {image, instance_id, bbox, label, verdict} = entry;
-      elsewhere.set(key, {image, instance_id, bbox, label, verdict});
+      const {image, instance_id, bbox, mask, label, verdict} = entry;
+      elsewhere.set(key, {image, instance_id, bbox, ...mask && {mask}, label, verdict});
     } else if (!decisions.has(place)) { // What was decided on this page is newer.
       loaded.push(place);
       put(place, decisionOf(entry, day.instances[place]));

@@ -4,6 +4,7 @@ import pytest
 import torch
 from head_battery import centres_of, draw, few_shot
 
+from mmvrec.benchmark.composition import compose
 from mmvrec.fewshot.fitting import TrainingSettings, fit_head, fit_heads
 from mmvrec.fewshot.support import SupportSet
 from mmvrec.models.heads import FewShotHead
@@ -184,3 +185,22 @@ def test_training_free_heads_are_fitted():
     for head, support in zip(heads, sets, strict=True):
         alone = MODELS.build({'type': 'ProtoNetHead'}).fit(support.feats, support.labels, 3)
         assert torch.equal(head.prototypes, alone.prototypes)
+
+
+def test_fast_schedule_learns_what_the_published_one_does():
+    sets = supports(number=2)
+    trained = []
+    for name, iterations in {'zipaf': 500, 'zipaf-fast': 100}.items():
+        (named,) = compose(heads=[name], datasets=['featurebank'])
+        settings = TrainingSettings.from_config(named.config)
+        assert settings.max_iters == iterations
+        trained.append(fit_heads([MODELS.build(ZIPAF) for _ in sets], sets, settings))
+    for whole, fast, support in zip(*trained, sets, strict=True):
+        # Projection and keys begin with nothing learnt: at zero, and at the support.
+        begin = MODELS.build(ZIPAF).fit(support.feats, support.labels, 3).state_dict()
+        learnt, other = (
+            torch.cat([(value - begin[key]).flatten() for key, value in head.state_dict().items()])
+            for head in (whole, fast)
+        )
+        assert learnt.norm() > 0.1
+        assert (other - learnt).norm() < 0.05 * learnt.norm()
