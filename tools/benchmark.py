@@ -54,8 +54,8 @@ def add_compared(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         default=[],
         metavar='ROW',
-        help='rows of configs/ablations/table.py, or their first words: context views train parts; '
-        'of Zip-Adapter in the place of Zip-Adapter-F: zipa:views',
+        help='rows of configs/ablations/table.py, or their first words: context views parts '
+        'train; of Zip-Adapter in the place of Zip-Adapter-F: zipa:views',
     )
     parser.add_argument(
         '--datasets',
