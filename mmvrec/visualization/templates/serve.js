@@ -208,7 +208,11 @@ function drawModel() {
   byId('quality').querySelector('thead').replaceChildren(headings());
   byId('quality').querySelector('tbody').replaceChildren(...rows.map(([when, own]) => {
     const row = make('tr'), wrong = own.sure ? say('sure_wrong', {count: own.sure_wrong}) : '';
-    row.append(make('th', say(when), {scope: 'row'}), make('td', shareText(own.accuracy)), make('td', own.sure ? say('sure_share', own.sure) + wrong : say('not_known')));
+    row.append(
+      make('th', say(when), {scope: 'row'}),
+      make('td', shareText(own.accuracy), {'data-head': say('left_out')}),
+      make('td', own.sure ? say('sure_share', own.sure) + wrong : say('not_known'), {'data-head': say('sure')}),
+    );
     return row;
   }));
   const numbers = Object.entries(counts).map(([label, number]) => `${shown(label)} ${number}`).join(', ');
