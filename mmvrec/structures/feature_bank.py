@@ -19,7 +19,7 @@ UNLABELLED = -1
 #: Classes of a task whose names are not given.
 _MOST_CLASSES = 2**16
 #: Instances that are looked at together, so that large banks need no more memory than small ones.
-_BLOCK = 1024
+_BLOCK = 256
 
 
 @dataclass

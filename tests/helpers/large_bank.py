@@ -5,13 +5,13 @@ from pathlib import Path
 import torch
 
 from mmvrec.evaluation import FewShotAccuracy
-from mmvrec.fewshot import evaluation, feature_shards
+from mmvrec.fewshot import evaluation, feature_shards, fitted
 from mmvrec.fewshot.evaluation import EvalUnit, evaluate_task
 from mmvrec.fewshot.feature_cache import FeatureCache
 from mmvrec.fewshot.feature_sharing import load_shared, make_shared
 from mmvrec.fewshot.fitted import FittedClassifier
 from mmvrec.models.heads import ZipAdapterHead
-from mmvrec.structures import FeatureBank
+from mmvrec.structures import FeatureBank, feature_bank
 
 VIEWS, CHANNELS, BATCH = 27, 192, 4
 
@@ -37,7 +37,9 @@ def features(start: int, number: int) -> torch.Tensor:
 def run_protocol(folder: str, number: int) -> tuple[float, int]:
     """Write, map and classify so many instances: the accuracy, and the memory that it took."""
     torch.set_num_threads(1)
-    feature_shards._SHARD_BYTES, evaluation._MOST_QUERIES = 2**20, 256
+    # Small, as what is held at once costs the same however many instances there are.
+    feature_shards._SHARD_BYTES, evaluation._MOST_QUERIES = 2**20, 64
+    feature_bank._BLOCK = fitted._BLOCK = 64
     before = peak = own_memory()
 
     def embed(done):
@@ -58,9 +60,9 @@ def run_protocol(folder: str, number: int) -> tuple[float, int]:
     assert torch.equal(made[:9], bank.feats[:9])
     support = bank.select(range(4))
     head = ZipAdapterHead().fit(support.feats, support.labels, 2)
-    fitted = FittedClassifier(head, bank.label_space, support, threshold=0.0)
+    classifier = FittedClassifier(head, bank.label_space, support, threshold=0.0)
     metric = FewShotAccuracy()
-    for part in EvalUnit(0, bank.task('task'), fitted).parts():
+    for part in EvalUnit(0, bank.task('task'), classifier).parts():
         samples = evaluate_task(part)
         metric.process(None, [sample.to_dict() for sample in samples])
         peak = max(peak, own_memory())
