@@ -25,6 +25,7 @@ OTHERS = {
         'copyfile',
     ): 'within the folder that appears whole',
     ('mmvrec/visualization/report.py', 'savefig'): 'into memory',
+    ('benchmarks/bench_scale.py', 'open'): 'a log, in a folder of its own',
     ('benchmarks/bench_plan.py', 'imwrite'): 'inputs, in a folder of its own',
     ('benchmarks/bench_scale.py', 'open'): 'what a process prints, in a folder of its own',
     ('benchmarks/kill_runs.py', 'imwrite'): 'inputs of the runs, in a folder of its own',
