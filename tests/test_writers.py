@@ -27,7 +27,6 @@ OTHERS = {
     ('mmvrec/visualization/report.py', 'savefig'): 'into memory',
     ('benchmarks/bench_scale.py', 'open'): 'a log, in a folder of its own',
     ('benchmarks/bench_plan.py', 'imwrite'): 'inputs, in a folder of its own',
-    ('benchmarks/bench_scale.py', 'open'): 'what a process prints, in a folder of its own',
     ('benchmarks/kill_runs.py', 'imwrite'): 'inputs of the runs, in a folder of its own',
     ('benchmarks/written_set.py', 'imwrite'): 'inputs, in a folder of its own',
     ('benchmarks/written_set.py', 'write_text'): 'inputs, in a folder of its own',

@@ -58,7 +58,7 @@ def place(tmp_path, monkeypatch) -> Path:
     for name in ('configs', 'projects'):
         # Links to the files, not to the folder: pages write configs of their own beside them.
         shutil.copytree(REPO / name, tmp_path / name, copy_function=os.symlink)
-    for name in ('tools', 'requirements'):
+    for name in ('benchmarks', 'tools', 'requirements'):
         (tmp_path / name).symlink_to(REPO / name)
     for name, write in WRITERS.items():
         write(tmp_path / 'data' / name)
