@@ -14,6 +14,7 @@ from mmvrec.apis.model_card import ModelCard
 from mmvrec.apis.records import (
     Image,
     as_lists,
+    check_given_once,
     labels_of,
     records_of_dataset,
     records_of_images,
@@ -97,9 +98,10 @@ class DefectLearner:
         Raises:
             FileNotFoundError: an image is missing.
             ValueError: a broken image or instance, a number of labels that does not fit, or an
-                instance that is enrolled already. Nothing is enrolled then.
+                instance that is enrolled already or given twice. Nothing is enrolled then.
         """
         records = records_of_images(*as_lists(images, instances), self.task)
+        check_given_once(records)
         return self._add([r for image in records for r in image], labels_of(labels, records))
 
     def enroll_dataset(self, dataset: DefectDataset) -> list[str]:

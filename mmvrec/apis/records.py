@@ -1,5 +1,6 @@
 """Records and labels of instances that a user hands over."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
@@ -15,6 +16,8 @@ from mmvrec.utils.images import decode_image, image_shape, read_image, to_rgb
 
 #: A file, the content of one, or pixels.
 Image = str | Path | bytes | np.ndarray
+#: The end of an id of :func:`image_records` whose place an instance before it has.
+_AGAIN = re.compile(r'@[^@]*;\d+$')
 
 
 def image_records(image: Image, instances: object, name: str, task: str) -> list[dict]:
@@ -52,6 +55,14 @@ def image_records(image: Image, instances: object, name: str, task: str) -> list
         number = f';{times[identity]}' if times[identity] > 1 else ''
         records.append({**common, **geometry, 'instance_id': identity + number, 'task': task})
     return records
+
+
+def check_given_once(records: Sequence[Sequence[dict]]) -> None:
+    """Raise ``ValueError`` for instances of an image that have the same place, to be enrolled."""
+    again = [record['instance_id'] for image in records for record in image]
+    again = [identity for identity in again if _AGAIN.search(identity)]
+    if again:
+        raise ValueError(f'instances {again[:5]} are given twice; leave the second out')
 
 
 def as_lists(images: Image | Sequence[Image], instances: object) -> tuple[list, list]:

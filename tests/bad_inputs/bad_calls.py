@@ -203,7 +203,7 @@ CASES = [
     ),
     BadInput(
         'an instance that is given twice',
-        "instances ['a.png@2,2,20,20'] are enrolled already",
+        "instances ['a.png@2,2,20,20;2'] are given twice",
         'leave the second out',
         known(twice),
     ),

@@ -452,7 +452,7 @@ CASES = [
     ),
     case(
         'benchmark.py: an unknown dataset',
-        "error: no dataset 'mtd_big'; there are ['aitex', 'aitex_tiny', …], and paths of ",
+        "error: no dataset 'mtd_big'; there are ['aitex', 'aitex_small', …], and paths of ",
         'take one of those listed, or the path of a config named as them',
         tool_on_data(
             *('benchmark.py', '--heads', 'knn', '--datasets', 'mtd', '--backbone', 'big'),
