@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from browser import SIZES, open_browser, open_page
+from browser import SIZES, open_browser, open_page, until
 from small_model import small_config
 
 from mmvrec.apis import DefectInferencer
@@ -99,7 +99,7 @@ def test_a_day_is_found_wrong_reviewed_and_learnt(folder, size):
         # The page of the new model takes up what was decided on that of the old one.
         with open_page(browser, folder / 'again.html', size, NO_PICKER) as page:
             page.set_input_files('#file', folder / 'corrections.json')
-            page.wait_for_function("document.getElementById('file').value === ''")
+            until(page, "document.getElementById('file').value === ''")
             assert page.text_content('#progress') == '4 of 4 reviewed'
             assert page.evaluate('[...decisions.values()].map(one => one.verdict)') == (
                 ['accepted'] * 4

@@ -65,3 +65,12 @@ def serious_findings(page: Page) -> list[str]:
 def fits(page: Page) -> bool:
     """Whether nothing sticks out of the page to the right."""
     return page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait for what the script of the page says; Playwright's own waiting needs ``eval``."""
+    for _ in range(10_000):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(20)
+    pytest.fail(f'never: {expression}; status: {page.text_content("#status")}')

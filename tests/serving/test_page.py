@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser import SIZES, fits, open_browser, serious_findings
+from browser import SIZES, fits, open_browser, serious_findings, until
 from serving_parts import open_day, served, write_day
 
 from mmvrec.apis.saved_model import read_model
@@ -42,15 +42,6 @@ def opened(browser, address, size, locale='en', refused=0):
     assert [text for text in complaints if 'status of 400' not in text] == []
     assert len(complaints) == refused
     assert loaded <= {address.removeprefix('http://'), ''}
-
-
-def until(page, expression: str) -> None:
-    """Wait for what the script of the page says; Playwright's own waiting needs ``eval``."""
-    for _ in range(10_000):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(20)
-    pytest.fail(f'never: {expression}; status: {page.text_content("#status")}')
 
 
 def photo_is_there(page) -> None:

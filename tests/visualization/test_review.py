@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from browser import SIZES, fits, open_browser, open_page, serious_findings
+from browser import SIZES, fits, open_browser, open_page, serious_findings, until
 from playwright.sync_api import Error
 
 from mmvrec.apis.corrections import Correction, read_corrections
@@ -216,7 +216,7 @@ def load(page, content, name='yesterday.json') -> None:
     with page.expect_file_chooser() as chooser:
         page.click('#load')
     chooser.value.set_files({'name': name, 'mimeType': 'application/json', 'buffer': text.encode()})
-    page.wait_for_function("document.getElementById('file').value === ''")
+    until(page, "document.getElementById('file').value === ''")
 
 
 def entry(number, label, verdict, **more) -> dict:
@@ -316,12 +316,12 @@ def test_one_file_is_asked_for_and_written_again(browser, written):
         page.evaluate('window.refuses = true')
         page.keyboard.press('u')
         page.click('#save')
-        page.wait_for_function("document.getElementById('status').textContent.includes('Not')")
+        until(page, "document.getElementById('status').textContent.includes('Not')")
         assert page.text_content('#status') == 'Not saved: no file'
         page.evaluate('window.refuses = false')
         for count in (1, 2):
             page.click('#save')
-            page.wait_for_function(f'window.files.length === {count}')
+            until(page, f'window.files.length === {count}')
             page.keyboard.press('n')
         assert page.evaluate('window.picked') == 2
         files = [json.loads(text)['corrections'] for text in page.evaluate('window.files')]
