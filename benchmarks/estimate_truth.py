@@ -35,6 +35,11 @@ def main() -> None:
     parser.add_argument('--shots', type=int, default=5)
     parser.add_argument('--episodes', type=int, default=30, help='of every task')
     parser.add_argument('--swap', type=float, default=0.0, help='share of labels that are wrong')
+    parser.add_argument(
+        '--by-image',
+        action='store_true',
+        help='leave out all instances of an image, as enroll does',
+    )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
@@ -57,7 +62,9 @@ def truths(
     """Estimate, truth and whether the interval holds it, of one episode."""
     bank = draw(entry, task, args, episode)
     head = fit(entry, task, bank)
-    found = estimate(head, bank).accuracy
+    # Ids of datasets are the image's and a number.
+    groups = [identity.rpartition('#')[0] for identity in bank.ids] if args.by_image else None
+    found = estimate(head, bank, groups).accuracy
     query = entry.query.task(task)
     truth = float(head.log_scores(query.feats).argmax(1).eq(query.labels).double().mean())
     return found.value, truth, found.low <= truth <= found.high
