@@ -9,7 +9,7 @@ from mmvrec.datasets.checks import record_problem, turn_upright
 from mmvrec.datasets.formats.labelme import join_shapes, label_and_group, shape_geometry
 from mmvrec.datasets.formats.labelme_file import labelme_content
 from mmvrec.serving.bodies import Body, Decision, Geometry
-from mmvrec.serving.regions import OWN_KEY, Region, checked_geometry
+from mmvrec.serving.regions import OWN_KEY, MarkedRegion, checked_geometry
 from mmvrec.utils.files import read_json, write_json
 from mmvrec.utils.images import is_image_size, read_header
 
@@ -50,7 +50,7 @@ class AnnotationFile:
         self._others: list[dict] = []
         self._stamp: tuple[int, ...] | None = None
 
-    def read(self) -> list[Region]:
+    def read(self) -> list[MarkedRegion]:
         """Read the regions; none where there is no file.
 
         Raises:
@@ -74,7 +74,7 @@ class AnnotationFile:
         self._content = {**content, 'imageHeight': height, 'imageWidth': width}
         return regions
 
-    def _read_shapes(self, content: dict) -> list[Region]:
+    def _read_shapes(self, content: dict) -> list[MarkedRegion]:
         self.problems, self._others = [], []
         size = tuple(content.get(key) for key in ('imageHeight', 'imageWidth'))
         size = self.shape if size == (None, None) else size
@@ -100,7 +100,9 @@ class AnnotationFile:
                 regions.append(region)
         return regions
 
-    def _region(self, key: int, records: list[dict], shapes: tuple[dict, ...]) -> Region | None:
+    def _region(
+        self, key: int, records: list[dict], shapes: tuple[dict, ...]
+    ) -> MarkedRegion | None:
         try:
             record = join_shapes(records)
             problem = record_problem(record, None, {})
@@ -116,7 +118,7 @@ class AnnotationFile:
         except ValidationError:
             # Of LabelMe itself: somebody's label.
             note = _Note(verdict='relabelled', found=None, answered=None)
-        return Region(
+        return MarkedRegion(
             key,
             {'bbox': record['bbox'], 'mask': record['mask']},
             note.verdict,
@@ -131,7 +133,7 @@ class AnnotationFile:
         self._others += shapes
         self.problems.append(f'{self.path.name}, shape {index}: {problem}')
 
-    def _read_entries(self, content: dict, first: int) -> list[Region]:
+    def _read_entries(self, content: dict, first: int) -> list[MarkedRegion]:
         own = content.get(OWN_KEY, {'regions': []})
         if not isinstance(own, dict) or not isinstance(own.get('regions'), list):
             raise ValueError(f'{OWN_KEY!r} has no list "regions"')
@@ -143,10 +145,10 @@ class AnnotationFile:
                 raise ValueError(f'{OWN_KEY!r} has an entry that is no region') from error
             geometry = checked_geometry(entry, self.shape)
             found = None if entry.found is None else tuple(entry.found)
-            regions.append(Region(key, geometry, entry.verdict, None, found, entry.answered))
+            regions.append(MarkedRegion(key, geometry, entry.verdict, None, found, entry.answered))
         return regions
 
-    def write(self, regions: list[Region]) -> None:
+    def write(self, regions: list[MarkedRegion]) -> None:
         """Write what people have said of the regions; the file appears whole.
 
         Raises:

@@ -6,7 +6,7 @@ from mmvrec.apis.model_card import ModelCard
 from mmvrec.evaluation.answer_summary import Proportion
 from mmvrec.serving.day import Day
 from mmvrec.serving.photo import Photo
-from mmvrec.serving.regions import Region, outline
+from mmvrec.serving.regions import MarkedRegion, outline
 from mmvrec.serving.served_model import Quality, older_versions
 from mmvrec.serving.teacher import Taught, Teacher
 from mmvrec.visualization.review import answer_kind, sureness
@@ -154,7 +154,7 @@ def _errors(day: Day) -> list[list[str]]:
     return found
 
 
-def _decision(region: Region) -> dict | None:
+def _decision(region: MarkedRegion) -> dict | None:
     if region.verdict == 'open':
         return None
     label = region.label if region.verdict != 'no defect' else None

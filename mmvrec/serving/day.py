@@ -17,7 +17,7 @@ from mmvrec.serving.annotation_file import AnnotationFile, ChangedElsewhereError
 from mmvrec.serving.bodies import Decision, Geometry
 from mmvrec.serving.photo import Answer, Photo, pictures
 from mmvrec.serving.photo_folder import PhotoFolder
-from mmvrec.serving.regions import Region, checked_geometry, mask_polygons, polygon_geometry
+from mmvrec.serving.regions import MarkedRegion, checked_geometry, mask_polygons, polygon_geometry
 from mmvrec.serving.served_model import ServedModel
 from mmvrec.structures import decode_mask
 
@@ -105,7 +105,7 @@ class Day:
         found = image_instances(instances, *shape)
         return [_editable(one['bbox'], one['mask'], shape) for one in found[:_MOST_REGIONS]]
 
-    def _answers(self, photo: Photo, regions: Sequence[Region]) -> dict[int, Answer]:
+    def _answers(self, photo: Photo, regions: Sequence[MarkedRegion]) -> dict[int, Answer]:
         """Ask the model about regions; what it says, by their keys."""
         records = [photo.record(region) for region in regions]
         if not records:
@@ -160,7 +160,7 @@ class Day:
             if len(photo.regions) >= _MOST_REGIONS:
                 raise ValueError(f'{photo.name} has {_MOST_REGIONS} regions already')
             key = max(photo.regions, default=-1) + 1
-            region = Region(key, checked_geometry(geometry, photo.file.shape))
+            region = MarkedRegion(key, checked_geometry(geometry, photo.file.shape))
             answers = self._answers(photo, [region])
             with self._writing(index):
                 photo.change(region)

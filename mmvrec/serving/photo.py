@@ -11,7 +11,7 @@ from PIL import Image
 from mmvrec.apis.embedding import PICTURE_SIDE, EmbeddedInstances
 from mmvrec.apis.pixels import InstancePixels
 from mmvrec.serving.annotation_file import AnnotationFile
-from mmvrec.serving.regions import Region, overlap
+from mmvrec.serving.regions import MarkedRegion, overlap
 from mmvrec.visualization.crops import crop_instance
 from mmvrec.visualization.instances import widest_view
 from mmvrec.visualization.review import answer_kind
@@ -58,9 +58,9 @@ class Photo:
         path (Path): the file.
         name (str): what it is called, below the folder of the day.
         file (AnnotationFile, optional): None where the photo cannot be read.
-        regions (dict[int, Region]): by their keys.
-        before (dict[int, list[Region | None]]): of every region, what it was before each change
-            since the start; None where it was not there.
+        regions (dict[int, MarkedRegion]): by their keys.
+        before (dict[int, list[MarkedRegion | None]]): of every region, what it was before each
+            change since the start; None where it was not there.
         answers (dict[int, Answer]): of every region.
         error (str, optional): why it cannot be used.
     """
@@ -68,12 +68,12 @@ class Photo:
     path: Path
     name: str
     file: AnnotationFile | None = None
-    regions: dict[int, Region] = field(default_factory=dict)
-    before: dict[int, list[Region | None]] = field(default_factory=dict)
+    regions: dict[int, MarkedRegion] = field(default_factory=dict)
+    before: dict[int, list[MarkedRegion | None]] = field(default_factory=dict)
     answers: dict[int, Answer] = field(default_factory=dict)
     error: str | None = None
 
-    def region(self, key: int) -> Region:
+    def region(self, key: int) -> MarkedRegion:
         """A region.
 
         Raises:
@@ -83,7 +83,7 @@ class Photo:
             raise LookupError(f'{self.name} has no region {key}')
         return self.regions[key]
 
-    def record(self, region: Region) -> dict:
+    def record(self, region: MarkedRegion) -> dict:
         """Record of a region, as datasets have them."""
         return {
             'img_path': str(self.path),
@@ -93,7 +93,7 @@ class Photo:
             **region.geometry,
         }
 
-    def change(self, region: Region) -> None:
+    def change(self, region: MarkedRegion) -> None:
         """Take a region as it is now, and write the file.
 
         Raises:
@@ -128,7 +128,7 @@ class Photo:
             known = [b for r in self.regions.values() for b in (r.geometry['bbox'], r.found) if b]
             if not any(overlap(box, other) >= _SAME for other in known):
                 key = len(self.regions)
-                self.regions[key] = Region(key, geometry, found=tuple(box))
+                self.regions[key] = MarkedRegion(key, geometry, found=tuple(box))
 
 
 def pictures(pixels_of: InstancePixels, record: Mapping, result: Mapping) -> tuple[bytes, bytes]:

@@ -21,7 +21,7 @@ _TOLERANCE = 1.0
 
 
 @dataclass(frozen=True)
-class Region:
+class MarkedRegion:
     """A region of a photo; every change gives another one.
 
     Args:
@@ -61,11 +61,11 @@ class Region:
         mask = self.geometry['mask']
         return f'@{box}' if mask is None else f'@{box}:{crc32(json.dumps(mask).encode()):08x}'
 
-    def moved(self, geometry: Mapping) -> 'Region':
+    def moved(self, geometry: Mapping) -> 'MarkedRegion':
         """The region at another place."""
         return replace(self, geometry=geometry, shapes=())
 
-    def decided(self, verdict: Decision, label: str | None, answered: str | None) -> 'Region':
+    def decided(self, verdict: Decision, label: str | None, answered: str | None) -> 'MarkedRegion':
         """The region with what a person says of it.
 
         Raises:

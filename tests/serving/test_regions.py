@@ -5,7 +5,7 @@ import pytest
 
 from mmvrec.serving.bodies import Geometry
 from mmvrec.serving.regions import (
-    Region,
+    MarkedRegion,
     checked_geometry,
     mask_polygons,
     outline,
@@ -54,7 +54,7 @@ def test_rectangles_that_are_found_become_polygons_of_the_same_pixels():
     geometry = polygon_geometry(polygons)
     assert (decode_mask(geometry['mask'], geometry['bbox'], *SHAPE) > 0).tolist() == mask.tolist()
     # As shapes of LabelMe they are one instance, by their group.
-    region = Region(0, geometry).decided('relabelled', ' dent ', 'hole')
+    region = MarkedRegion(0, geometry).decided('relabelled', ' dent ', 'hole')
     assert [s['group_id'] for s in region.to_shapes(7)] == [7, 7]
     assert {s['label'] for s in region.to_shapes(7)} == {'dent'}
     assert outline({'bbox': None, 'mask': encode_mask(mask)})[1] == polygons
@@ -76,7 +76,7 @@ def test_the_same_place_has_the_same_name():
     box = {'bbox': [1.0, 2.0, 3.5, 4.0], 'mask': None}
     triangle = polygon_geometry([[[1, 2], [3.5, 2], [2, 4]]])
     other = polygon_geometry([[[1, 2], [3.5, 2], [3, 4]]])
-    assert Region(0, box).place == '@1,2,3.5,4'
-    names = {Region(0, one).place for one in (box, triangle, other)}
+    assert MarkedRegion(0, box).place == '@1,2,3.5,4'
+    names = {MarkedRegion(0, one).place for one in (box, triangle, other)}
     assert len(names) == 3
-    assert Region(5, dict(triangle), 'accepted', 'x').place == Region(0, triangle).place
+    assert MarkedRegion(5, dict(triangle), 'accepted', 'x').place == MarkedRegion(0, triangle).place
