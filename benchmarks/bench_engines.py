@@ -4,14 +4,16 @@
 
 The backbone is exported as ``mmvrec export`` does it (int8 is calibrated on noise, which is enough
 to measure time). Then one engine and precision after the other embeds the views of an instance, in
-turns with torch in float32, so that a machine that becomes slower slows both; one graph at a time
-is in memory. Medians of seconds, and the ratio to torch; the rate is that of floating point
-operations over that of a large float32 matrix product of torch, measured before every turn. Graphs
-are kept in ``--folder``.
+turns with torch in float32, so that a machine that becomes slower slows both. Each embeds once
+before it is measured, as on a line, where nothing else has emptied the caches in between; one graph
+at a time is in memory. Medians of seconds, and the ratio to torch; the rate is that of floating
+point operations over that of a large float32 matrix product of torch, measured before every turn.
+Graphs are kept in ``--folder``.
 """
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -82,17 +84,23 @@ def measure(session: Session, backbone: AlphaCLIP, views: np.ndarray, repeat: in
     with FlopCounterMode(display=False) as counter:
         by_torch(backbone, views)
     rows = []
-    # Once for nothing, as the first call allocates.
-    for _ in range(repeat + 1):
+    for _ in range(repeat):
         rate = matmul_rate()
-        marks = [time.perf_counter()]
-        for embed in (session, lambda views: by_torch(backbone, views)):
-            embed(views)
-            marks.append(time.perf_counter())
-        own, by = np.diff(marks)
+        own, by = (
+            warm_seconds(embed, views)
+            for embed in (session, lambda views: by_torch(backbone, views))
+        )
         rows.append((own, by, by / own, counter.get_total_flops() / own / rate))
-    own, by, ratio, share = np.median(rows[1:], axis=0)
+    own, by, ratio, share = np.median(rows, axis=0)
     return f'{own:.2f} | {by:.2f} | {ratio:.1f} | {share:.2f}'
+
+
+def warm_seconds(embed: Callable[[np.ndarray], np.ndarray], views: np.ndarray) -> float:
+    """Seconds of the second of two calls."""
+    embed(views)
+    begin = time.perf_counter()
+    embed(views)
+    return time.perf_counter() - begin
 
 
 def matmul_rate() -> float:
