@@ -7,8 +7,12 @@ import numpy as np
 
 from mmvrec.deployment.sessions import Session
 
-#: Operations whose weights are quantised; products of activations (attention) stay in float32.
+#: Operations that are quantised where they have weights; products of activations (attention) stay
+#: in float32.
 _QUANTISED = ('Conv', 'Gemm', 'MatMul')
+#: Those whose sums go on as they are. Engines add, normalise and take GELU in floating point, so
+#: that eight bits between would be made only to be undone: slower, and less exact.
+_UNROUNDED = ['Gemm', 'MatMul']
 #: Activations that become part of the range of the layer before them.
 _ABSORBED = ('Clip', 'Relu')
 #: Layers in a row that are compared together.
@@ -44,16 +48,22 @@ def prepare(graph: str | Path, path: str | Path) -> list[str]:
     Returns:
         list[str]: names of the layers that can be quantised.
     """
-    import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     quant_pre_process(graph, path, skip_symbolic_shape=True)
-    model = onnx.load(path, load_external_data=False)
+    return _products(path, with_weights=True)
+
+
+def _products(graph: str | Path, with_weights: bool) -> list[str]:
+    """Names of the products with weights, or of those of two activations."""
+    import onnx
+
+    model = onnx.load(graph, load_external_data=False)
     weights = {tensor.name for tensor in model.graph.initializer}
     return [
         node.name
         for node in model.graph.node
-        if node.op_type in _QUANTISED and weights & set(node.input)
+        if node.op_type in _QUANTISED and with_weights != weights.isdisjoint(node.input)
     ]
 
 
@@ -66,10 +76,10 @@ def to_int8(
 ) -> None:
     """Write a graph whose layers compute in eight bits, post-training quantised.
 
-    Quantise and dequantise nodes (QDQ) around every layer: weights int8 by output channel,
-    activations uint8 over the range that they have on the batches. An activation behind a layer
-    (ReLU6) becomes part of its range: quantised before it, most of the 256 levels would be those
-    that it cuts off.
+    Quantise and dequantise nodes (QDQ) around every convolution and before every linear layer:
+    weights int8 by output channel, activations uint8 over the range that they have on the batches.
+    An activation behind a layer (ReLU6) becomes part of its range: quantised before it, most of the
+    256 levels would be those that it cuts off.
 
     Args:
         graph (str | Path): of :func:`prepare`.
@@ -94,11 +104,11 @@ def to_int8(
         path,
         Reader(),
         op_types_to_quantize=[*_QUANTISED, *_ABSORBED],
-        nodes_to_exclude=list(kept),
+        nodes_to_exclude=[*kept, *_products(graph, with_weights=False)],
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        extra_options={'MatMulConstBOnly': True},
+        extra_options={'OpTypesToExcludeOutputQuantization': _UNROUNDED},
         calibration_cache_path=ranges,
     )
 

@@ -21,8 +21,8 @@ class Session:
     Args:
         path (str | Path): an ONNX file whose one input is ``views`` and whose output ``features``.
         engine (str): ``onnx`` for ONNX Runtime (default), or ``openvino``.
-        precision (str): what the graph was made for. OpenVINO computes in the half precision of
-            the CPU for ``fp16``, and in float32 what is not quantised otherwise.
+        precision (str): what the graph was made for. OpenVINO computes all of ``fp16``, and what
+            ``int8`` leaves in floating point, in the half precision of the CPU where it has one.
         threads (int, optional): defaults to None: all cores.
 
     Raises:
@@ -76,7 +76,7 @@ def _start_openvino(path: str, precision: str, threads: int | None) -> Callable:
     import openvino
 
     settings = {'PERFORMANCE_HINT': 'LATENCY'}
-    if precision != 'fp16':
+    if precision == 'fp32':
         settings['INFERENCE_PRECISION_HINT'] = 'f32'
     if threads is not None:
         settings['INFERENCE_NUM_THREADS'] = threads
