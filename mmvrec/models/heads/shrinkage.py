@@ -11,23 +11,25 @@ from mmvrec.models.heads.gaussian_statistics import NO_SCATTER, GaussianStatisti
 
 @dataclass(frozen=True)
 class Shrinkage:
-    """``Sigma = a W + b P``: the scatter W within classes, and what it is shrunk to, P.
+    """``Sigma = a W + b T``: the scatter W within classes, and what it is shrunk to, T.
 
-    Equations stand at :class:`RegionGaussianHead`.
+    Equations stand at :class:`RegionGaussianHead`; a and b are those here up to their scale.
 
     Args:
         prior (CovariancePrior, optional): P; None shrinks to the identity.
-        weight (float): of the prior, in (0, 1]; without effect where there is none.
+        weight (float): of the prior in T, in (0, 1]; without effect where there is none.
     """
 
     prior: CovariancePrior | None = None
     weight: float = 1.0
 
     def target(self, scatter: Tensor) -> Tensor:
-        """Give P, float64, (C, C), on the device of the scatter."""
+        """Give T with a mean variance of 1, float64, (C, C), on the device of the scatter."""
+        identity = torch.eye(len(scatter), dtype=torch.float64, device=scatter.device)
         if self.prior is None:
-            return torch.eye(len(scatter), dtype=torch.float64, device=scatter.device)
-        return self.prior.covariance.to(scatter.device)
+            return identity
+        scale = self.weight * len(scatter) / self.prior.trace
+        return scale * self.prior.covariance.to(scatter.device) + (1 - self.weight) * identity
 
     def shares(self, trace: float, statistics: GaussianStatistics) -> tuple[float, float]:
         """Compute the numbers a and b.
@@ -41,12 +43,8 @@ class Shrinkage:
         if trace <= NO_SCATTER * num_views:
             return 0.0, 1.0
         freedom = max(num_views - num_classes, 1)
-        if self.prior is None:
-            believed, target_trace = 1 - channels / (channels + num_views - 1), channels
-        else:
-            free = 1 - num_classes / float(statistics.instances.sum())
-            believed, target_trace = (1 - self.weight) * free, self.prior.trace
-        return believed / freedom, (1 - believed) * trace / (freedom * target_trace)
+        doubted = channels / (channels + num_views - 1)
+        return (1 - doubted) / freedom, doubted * trace / (freedom * channels)
 
     def covariance(self, statistics: GaussianStatistics) -> Tensor:
         """Compute Sigma, float64, (C, C)."""

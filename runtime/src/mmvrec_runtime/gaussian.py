@@ -65,11 +65,11 @@ def region_gaussian(
     statistics = _statistics(normalize(feats), labels, num_classes)
     means = statistics.means
     sigma = _covariance(statistics, arrays.get('prior'), head['prior_weight'])
-    weight = np.linalg.solve(sigma, means.T).T
+    weight, bias = _discriminant(means, sigma, statistics.instances)
     factor = np.linalg.cholesky(_covariance(statistics))
     return {
         'weight': weight[None],
-        'bias': -(weight * means).sum(-1)[None] / 2,
+        'bias': bias[None],
         'rejection_means': means,
         'rejection_whitening': np.linalg.inv(factor).astype(np.float32),
     }
@@ -110,13 +110,25 @@ def _covariance(
     """Sigma, float64, (C, C)."""
     scatter = statistics.gram - statistics.sums.T @ statistics.means
     (num_classes, channels), samples = statistics.sums.shape, statistics.views.sum()
-    target = np.eye(channels) if prior is None else prior.astype(np.float64)
+    target = np.eye(channels)
+    if prior is not None:
+        prior = prior.astype(np.float64)
+        target = (1 - prior_weight) * target + prior_weight * channels / np.trace(prior) * prior
     trace = np.trace(scatter)
     if trace <= _NO_SCATTER * samples:
         return target
     freedom = max(samples - num_classes, 1)
-    believed = 1 - channels / (channels + samples - 1)
-    if prior is not None:
-        believed = (1 - prior_weight) * (1 - num_classes / statistics.instances.sum())
-    share = (1 - believed) * trace / (freedom * np.trace(target))
-    return believed / freedom * scatter + share * target
+    doubted = channels / (channels + samples - 1)
+    return (1 - doubted) / freedom * scatter + doubted * trace / (freedom * channels) * target
+
+
+def _discriminant(
+    means: np.ndarray, sigma: np.ndarray, instances: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weight (N, C) and bias (N,)."""
+    centre = means.mean(0)
+    weight = np.linalg.solve(sigma, (means - centre).T).T
+    squares = (weight * (means - centre)).sum(-1).clip(np.finfo(np.float64).tiny)
+    wanted = squares + (squares.mean() - squares) / (instances + 1)
+    weight *= np.sqrt(wanted / squares)[:, None]
+    return weight, -wanted / 2 - weight @ centre

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from mmvrec.models.heads import KNNHead, RegionGaussianHead, ZipAdapterFHead
 from mmvrec.models.heads.covariance_prior import CovariancePrior
+from mmvrec.models.heads.gaussian_discriminant import discriminant
 from mmvrec.models.heads.gaussian_leave_out import GaussianLeaveOut
 from mmvrec.models.heads.gaussian_statistics import GaussianStatistics
-from mmvrec.models.heads.region_gaussian import discriminant
 
 
 @pytest.fixture(scope='module')
@@ -26,7 +26,8 @@ def refitted(head, feats, labels, classes, block):
     rest = torch.ones(len(labels), dtype=torch.bool)
     rest[block] = False
     statistics = GaussianStatistics.of(feats[rest], labels[rest], classes)
-    return discriminant(statistics.means, head.shrinkage.covariance(statistics))
+    sigma = head.shrinkage.covariance(statistics)
+    return discriminant(statistics.means, sigma, statistics.instances)
 
 
 @settings(max_examples=40, deadline=None)

@@ -12,6 +12,7 @@ from scipy.stats import multivariate_normal
 from mmvrec.models.heads import GDAHead, RegionGaussianHead
 from mmvrec.models.heads.covariance_prior import RIDGE, CovariancePrior, load_prior
 from mmvrec.models.heads.gaussian_statistics import GaussianStatistics
+from mmvrec.models.heads.gda import shrunk_precision
 
 
 def covariance(channels=16, seed=7) -> torch.Tensor:
@@ -49,30 +50,29 @@ class TestRegionGaussianWithPrior(HeadBattery):
 
 
 def by_hand(feats, labels, classes, prior, weight):
-    """Sigma, weights and biases from the equations, by numpy."""
+    """Sigma, the moved means, weights and biases from the equations, by numpy."""
     views = F.normalize(feats.double(), dim=-1).flatten(0, 1).numpy()
+    instances = np.bincount(labels.numpy())[:, None]
     labels = np.repeat(labels.numpy(), feats.shape[1])
     means = np.stack([views[labels == k].mean(0) for k in range(classes)])
     residuals = views - means[labels]
     scatter = residuals.T @ residuals
-    tau = np.trace(scatter) / (len(views) - classes)
-    own = (1 - weight) * (1 - classes / len(feats))
-    sigma = tau * (own * scatter / np.trace(scatter) + (1 - own) * prior / np.trace(prior))
-    weights = np.linalg.solve(sigma, means.T).T
-    return sigma, means, weights, -(weights * means).sum(1) / 2
+    samples, channels = views.shape
+    tau = np.trace(scatter) / (samples - classes)
+    target = weight * prior / np.trace(prior) + (1 - weight) * np.eye(channels) / channels
+    own = (samples - 1) / (channels + samples - 1)
+    sigma = tau * (own * scatter / np.trace(scatter) + (1 - own) * target)
+    centre = means.mean(0)
+    squares = ((means - centre) @ np.linalg.inv(sigma) * (means - centre)).sum(1, keepdims=True)
+    wanted = (instances * squares + squares.mean()) / (instances + 1)
+    moved = centre + np.sqrt(wanted / squares) * (means - centre)
+    weights = (moved - centre) @ np.linalg.inv(sigma)
+    return sigma, moved, weights, -weights @ centre - wanted[:, 0] / 2
 
 
-def test_one_shot_leaves_the_shape_of_the_prior(prior_file):
-    feats, labels = few_shot(4, 1)
-    head = RegionGaussianHead(prior_file, 0.3).fit(feats, labels, 4)
-    found, prior = head.shrinkage.covariance(head.statistics), load_prior(prior_file).covariance
-    tau = head.statistics.scatter.trace() / 20
-    torch.testing.assert_close(found, prior * tau / prior.trace())
-
-
-@pytest.mark.parametrize('prior_weight', [0.1, 0.3, 0.6, 1.0])
-def test_logits_are_those_of_the_equations(prior_file, prior_weight):
-    feats, labels = few_shot(3, 5)
+@pytest.mark.parametrize(('prior_weight', 'shots'), [(0.1, 5), (0.3, 1), (0.8, 5), (1.0, 2)])
+def test_logits_are_those_of_the_equations(prior_file, prior_weight, shots):
+    feats, labels = few_shot(3, shots)
     queries = draw(10, 6, 16, seed=9)
     prior = load_prior(prior_file).covariance.numpy()
     _, _, weights, bias = by_hand(feats, labels, 3, prior, prior_weight)
@@ -86,7 +86,7 @@ def test_softmax_of_a_view_is_the_posterior_of_equally_likely_gaussians(prior_fi
     feats, labels = few_shot(3, 5)
     chosen = [0, 1, 2, 3, 4, 5, 10]  # five, one and one instances: classes stay equally likely
     prior = load_prior(prior_file).covariance.numpy()
-    sigma, means, _, _ = by_hand(feats[chosen], labels[chosen], 3, prior, 0.6)
+    sigma, means, _, _ = by_hand(feats[chosen], labels[chosen], 3, prior, 0.8)
     view = F.normalize(draw(1, 1, 16, seed=9).double(), dim=-1)
     density = [multivariate_normal(mean, sigma).logpdf(view[0, 0]) for mean in means]
     head = RegionGaussianHead(prior_file).fit(feats[chosen], labels[chosen], 3)
@@ -95,23 +95,43 @@ def test_softmax_of_a_view_is_the_posterior_of_equally_likely_gaussians(prior_fi
 
 
 @pytest.mark.parametrize(('shots', 'views'), [(1, 6), (4, 6), (2, 1)])
-def test_without_prior_it_decides_as_gda(shots, views):
-    """Logits differ by a factor only: covariance against precision times channels."""
+def test_without_prior_the_covariance_is_that_of_gda(shots, views):
+    """Up to a factor: its precision is times channels."""
     feats, labels = few_shot(3, shots, views=views)
-    queries = draw(50, views, 16, seed=9)
+    head = RegionGaussianHead().fit(feats, labels, 3)
+    rows = F.normalize(feats.double(), dim=-1).flatten(0, 1)
+    residuals = rows - head.statistics.means[labels.repeat_interleave(views)]
+    product = head.shrinkage.covariance(head.statistics) @ shrunk_precision(residuals, 1.0)
+    torch.testing.assert_close(product / product[0, 0], torch.eye(16, dtype=torch.float64))
+
+
+def test_many_instances_decide_as_gda():
+    feats, labels = few_shot(3, 200)
+    queries = draw(50, 6, 16, seed=9)
     head = RegionGaussianHead().fit(feats, labels, 3)
     gda = GDAHead(merge_views='logits').fit(feats, labels, 3)
-    ratio = head.weight / gda.weight[0]
-    torch.testing.assert_close(ratio, ratio[0, 0].expand_as(ratio), rtol=1e-3, atol=0)
     assert torch.equal(head(queries).argmax(1), gda(queries).argmax(1))
+
+
+def test_at_one_shot_classes_are_drawn_half_way_to_the_common_distance():
+    """Three directions in a plane, of which the last is far from the others; Sigma is 1."""
+    angles = torch.tensor([0.0, 0.2, 1.5])
+    feats = torch.stack([angles.cos(), angles.sin()], 1)[:, None]
+    head = RegionGaussianHead().fit(feats, torch.arange(3), 3)
+    squares = (feats[:, 0] - feats[:, 0].mean(0)).square().sum(1)
+    torch.testing.assert_close(head.weight.square().sum(1), (squares + squares.mean()) / 2)
+
+
+def test_classes_that_are_all_alike_are_equally_likely():
+    head = RegionGaussianHead().fit(torch.ones(2, 1, 4), torch.arange(2), 2)
+    assert torch.equal(head.log_scores(torch.randn(3, 1, 4)), torch.zeros(3, 2))
 
 
 def test_one_shot_and_one_view_leave_the_prior_alone(prior_file):
     feats, labels = few_shot(4, 1, views=1)
-    head = RegionGaussianHead(prior_file, 0.3).fit(feats, labels, 4)
-    torch.testing.assert_close(
-        head.shrinkage.covariance(head.statistics), load_prior(prior_file).covariance
-    )
+    head = RegionGaussianHead(prior_file, 1.0).fit(feats, labels, 4)
+    found, prior = head.shrinkage.covariance(head.statistics), load_prior(prior_file).covariance
+    torch.testing.assert_close(found, 16 * prior / prior.trace())
 
 
 def test_any_scale_of_the_prior_gives_the_same_covariance(prior_file, tmp_path):
