@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.evaluator import Evaluator
+from mmengine.logging import print_log
 from mmengine.runner import BaseLoop, Runner
 from rich.progress import track
 from torch.utils.data import DataLoader
@@ -221,11 +222,18 @@ class FewShotValLoop(FewShotTestLoop):
     """Evaluation of the fitted heads during ``tools/train.py``; see :class:`FewShotTestLoop`.
 
     The queries are those of ``test_dataloader``, which few-shot configs declare to be the same as
-    ``val_dataloader``: an override of the one on the command line does not reach the other.
+    ``val_dataloader``: an override of the one on the command line does not reach the other. Where
+    their datasets differ, it is said.
     """
 
     MODE = 'val'
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, *args, **kwargs):
         queries = runner.cfg.get('test_dataloader') or dataloader
+        if isinstance(dataloader, dict) and dataloader['dataset'] != queries['dataset']:
+            print_log(
+                'val_dataloader.dataset is not that of test_dataloader, and is not looked at: the '
+                'validation is on test_dataloader.dataset; override that one',
+                logger='current',
+            )
         super().__init__(runner, queries, *args, **kwargs)
