@@ -1,3 +1,4 @@
+# `_scope_` is for tools that build a dataset under another default scope, as MMPretrain's do.
 # The support pool, from which the episodes draw.
 train_dataloader = dict(
     batch_size=1,
@@ -5,7 +6,7 @@ train_dataloader = dict(
     persistent_workers=False,
     sampler=dict(type='ImageGroupedSampler'),
     collate_fn=dict(type='pseudo_collate'),
-    dataset=dict(split='support'),
+    dataset=dict(_scope_='mmvrec', split='support'),
 )
 
 # The query set. Overrides name train_dataloader, test_dataloader and val_dataloader each.
@@ -15,6 +16,6 @@ test_dataloader = dict(
     persistent_workers=False,
     sampler=dict(type='ImageGroupedSampler'),
     collate_fn=dict(type='pseudo_collate'),
-    dataset=dict(split='query'),
+    dataset=dict(_scope_='mmvrec', split='query'),
 )
 val_dataloader = test_dataloader

@@ -6,6 +6,7 @@ dataset = dict(
     _delete_=True,
     type='DetectedInstances',
     dataset=dict(type='MTD', data_root='data/mtd/'),
+    split='query',
     detections='data/mtd/query.bbox.json',
     image_file='data/mtd/query.json',
     pipeline={{_base_.pipeline}},

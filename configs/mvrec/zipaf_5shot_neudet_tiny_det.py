@@ -6,6 +6,7 @@ dataset = dict(
     _delete_=True,
     type='DetectedInstances',
     dataset=dict(type='NEUDET', data_root='data/neu_det/'),
+    split='query',
     detections='data/neu_det/query.bbox.json',
     image_file='data/neu_det/query.json',
     pipeline={{_base_.pipeline}},

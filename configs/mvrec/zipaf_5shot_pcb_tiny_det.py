@@ -6,6 +6,7 @@ dataset = dict(
     _delete_=True,
     type='DetectedInstances',
     dataset=dict(type='PCB', data_root='data/pcb/'),
+    split='query',
     detections='data/pcb/query.bbox.json',
     image_file='data/pcb/query.json',
     pipeline={{_base_.pipeline}},

@@ -78,6 +78,8 @@ _SETTINGS = {'optim_wrapper': ('clip_grad', 'loss_scale', 'paramwise_cfg')}
 #: Arguments by which MMEngine builds, imports or loads something else.
 _NEVER = ('init_cfg', 'custom_imports', 'default_scope')
 _SCOPE = 'mmvrec.'
+#: What the configs say for tools that work in another default scope.
+_OWN_SCOPE = ('_scope_', 'mmvrec')
 #: What of a config a saved model needs.
 _CONFIG_KEYS = ('model', 'optim_wrapper', 'param_scheduler')
 _SEEDS, _MAX_SEED = ('init_seed', 'random_seed'), 2**63 - 1
@@ -232,7 +234,8 @@ def config_to_save(cfg: Config) -> dict:
 def with_plain_types(value: object) -> object:
     """Name the types of this package in a config, where they are classes or have their module."""
     if isinstance(value, dict):
-        plain = {key: with_plain_types(entry) for key, entry in value.items()}
+        # Saved models are built in this package's scope alone.
+        plain = {k: with_plain_types(v) for k, v in value.items() if (k, v) != _OWN_SCOPE}
         if 'type' in plain:
             kind = plain['type']
             last = kind.__name__ if isinstance(kind, type) else str(kind).rpartition('.')[2]

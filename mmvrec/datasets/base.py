@@ -61,6 +61,8 @@ class DefectDataset(BaseDataset):
     DATA_ROOT = ''
     #: Class names of every task in label order; None takes them from the annotations, sorted.
     TASK_CLASSES: dict[str, Sequence[str]] | None = None
+    #: Class names in label order where there is one task, as MMPretrain's datasets have them.
+    CLASSES: tuple[str, ...] | None = None
     #: What a split can keep together, first what it does by default.
     SPLIT_GROUPS: tuple[str, ...] = ('source', 'image', 'instance')
     #: Where to get the dataset and how its folder looks; shown when it is not found.
@@ -174,9 +176,9 @@ class DefectDataset(BaseDataset):
         for record in records:
             record['gt_label'] = labels[record['task'], record['label_name']]
         self._metainfo['task_classes'] = self.task_classes
-        # MMPretrain's own tools look for `classes`; it has a meaning for one task only.
+        # MMPretrain's own tools look for these; they have a meaning for one task only.
         if len(self.task_classes) == 1:
-            self._metainfo['classes'] = tuple(next(iter(self.task_classes.values())))
+            self.CLASSES = self._metainfo['classes'] = tuple(next(iter(self.task_classes.values())))
         if self.split == 'all':
             return records
         if self.split_file is None:

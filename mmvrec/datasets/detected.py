@@ -26,11 +26,12 @@ class DetectedInstances(DefectDataset):
     Every detection is an instance. It has the class of the annotated instance that it matches:
     detections, the surest first, take the annotated instance with which they overlap most, if the
     IoU is high enough and no other has it; classes are not looked at. One that matches none is a
-    false alarm; its label is :data:`UNLABELLED`. Detections on images of the other half of the
-    split are left out; those on images without any annotation are false alarms.
+    false alarm; its label is :data:`UNLABELLED`. Detections on images of the other half of a split
+    are left out; those on images without any annotation are false alarms.
 
     ``metainfo`` has what :class:`DetectedDefectMetric` needs: ``annotated`` (records of all
-    annotated instances) and ``detected`` (by instance id: image, box, score, matched instance).
+    annotated instances), ``detected`` (by instance id: image, box, score, matched instance) and
+    ``left_out`` (number of detections on images of the other half).
 
     Args:
         dataset (dict): config of the annotated dataset, without split and pipeline.
@@ -38,7 +39,8 @@ class DetectedInstances(DefectDataset):
         image_file (str, optional): see :func:`read_detections`.
         img_prefix (str, optional): folder of images without annotation. Defaults to the annotated
             dataset's ``data_root``.
-        split (str): half of the annotated dataset. Defaults to ``query``.
+        split (str): half of the annotated dataset, ``support`` or ``query``. Defaults to ``all``
+            of it.
         iou_threshold (float): least IoU of a match. Defaults to 0.5.
         score_threshold (float): detections with lower scores are left out. Defaults to 0.05.
         **kwargs: ``pipeline`` and others of :class:`DefectDataset`; a split is the annotated
@@ -58,7 +60,7 @@ class DetectedInstances(DefectDataset):
         detections: str,
         image_file: str | None = None,
         img_prefix: str | None = None,
-        split: str = 'query',
+        split: str = 'all',
         iou_threshold: float = 0.5,
         score_threshold: float = 0.05,
         **kwargs,
@@ -107,6 +109,7 @@ class DetectedInstances(DefectDataset):
         self._metainfo |= {
             'task_classes': self.task_classes,
             'annotated': self._truths,
+            'left_out': self._left_out,
             'detected': {
                 r['instance_id']: {k: r[k] for k in ('img_path', 'bbox', 'det_score', 'match')}
                 for r in records
@@ -123,16 +126,17 @@ class DetectedInstances(DefectDataset):
         known = {everything.get_data_info(i)['img_path'] for i in range(len(everything))}
         # Images of the annotations themselves may lie anywhere, by the choice of their reader.
         roots = dict.fromkeys((self.img_prefix or everything.data_root, everything.data_root))
-        elsewhere = 0
+        self._left_out = 0
         by_image = self.detections_by_image(ImageFinder(known, *roots))
         for path, detections in by_image.items():
             if path in known and path not in truths:
-                elsewhere += len(detections)
+                self._left_out += len(detections)
             else:
                 yield from self.image_records(path, detections, truths.get(path, []))
-        if elsewhere:
+        if self._left_out:
             print_log(
-                f'{elsewhere} detections are on images outside split={self.split!r}, and left out',
+                f'{self._left_out} detections are on images outside split={self.split!r}, and left '
+                'out',
                 logger='current',
             )
 

@@ -45,8 +45,9 @@ class DetectedDefectMetric(BaseMetric):
       scores, classes not looked at.
 
     Of the detector, in percent or as numbers over all tasks: ``recall``, ``precision``, ``misses``,
-    ``false_alarms``. ``fewshot/ci95`` and ``ci95_…`` are those of the accuracy, see
-    :class:`FewShotAccuracy`; those of each task follow as ``fewshot/<task>/…``.
+    ``false_alarms``, and ``left_out`` (detections on images outside the split).
+    ``fewshot/ci95`` and ``ci95_…`` are those of the accuracy, see :class:`FewShotAccuracy`; those
+    of each task follow as ``fewshot/<task>/…``.
 
     Args:
         collect_device, prefix, collect_dir: as of MMEngine's ``BaseMetric``; ``prefix`` replaces
@@ -104,6 +105,7 @@ class DetectedDefectMetric(BaseMetric):
             own = _summaries(numbers, [shares[task]])
             metrics |= {f'{task}/{name}': value for name, value in own.items()}
         metrics |= detector_numbers(self.dataset_meta['detected'], self.dataset_meta['annotated'])
+        metrics['left_out'] = self.dataset_meta['left_out']
         number = len(next(iter(answers.values())))
         metrics['weights'] = self.dataset_meta.get('weights_source', 'unknown')
         MMLogger.get_current_instance().info('\n' + self._table(metrics, self.dataset_meta, number))
@@ -112,7 +114,8 @@ class DetectedDefectMetric(BaseMetric):
     @staticmethod
     def _table(metrics: Mapping, meta: Mapping, episodes: int) -> str:
         caption = rich_text(
-            f'detector: {metrics["misses"]} misses, {metrics["false_alarms"]} false alarms; '
+            f'detector: {metrics["misses"]} misses, {metrics["false_alarms"]} false alarms, '
+            f'{metrics["left_out"]} detections outside the split left out; '
             f'backbone weights: {meta.get("weights_source")}; accuracy with other draws and '
             f'detections {metrics["ci95_low"]:.1f} to {metrics["ci95_high"]:.1f} (95 %)'
         )

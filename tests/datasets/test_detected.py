@@ -191,7 +191,7 @@ def data(tmp_path) -> Path:
 def detected(data: Path, content, **kwargs) -> DetectedInstances:
     path = write_json(data.parent / 'r.json', content)
     config = {'type': 'LabelMeDefects', 'data_root': str(data)}
-    return DetectedInstances(dataset=config, detections=path, **{'split': 'all', **kwargs})
+    return DetectedInstances(dataset=config, detections=path, **kwargs)
 
 
 def test_detections_take_the_class_of_what_they_match(data):
@@ -244,8 +244,9 @@ def test_the_other_half_is_left_out_and_told(data, log_records):
     content = [result(names[a['image_id']], a['bbox']) for a in coco['annotations']]
     queries = LabelMeDefects(data_root=str(data), split='query')
     dataset = detected(data, content, split='query')
-    assert len(dataset) == len(queries) < len(content)
+    assert len(dataset) == len(queries) < len(content) == len(detected(data, content))
     left_out = len(content) - len(queries)
+    assert dataset.metainfo['left_out'] == left_out
     assert any(f'{left_out} detections are on images outside' in r.msg for r in log_records)
 
 

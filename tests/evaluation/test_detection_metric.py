@@ -17,6 +17,7 @@ DETECTED = [('1', [0, 0, 10, 10], 0.9, 0), ('1', [70, 70, 80, 80], 0.8, None),
 def meta(truths=TRUTHS, detected=DETECTED, task='t') -> dict:
     return {
         'task_classes': {task: ['a', 'b']},
+        'left_out': 3,
         'annotated': [
             {'task': task, 'img_path': image, 'bbox': box, 'gt_label': label, 'instance_id': str(k)}
             for k, (image, box, label) in enumerate(truths)

@@ -6,5 +6,5 @@ train_dataloader = test_dataloader = val_dataloader = dict(
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='pseudo_collate'),
-    dataset=dict(type='FeatureBankDataset', ann_file=''),
+    dataset=dict(type='FeatureBankDataset', _scope_='mmvrec', ann_file=''),
 )

@@ -2,6 +2,7 @@
 # free for any use and need no download.
 model = dict(
     type='MVRECClassifier',
+    _scope_='mmvrec',
     backbone=dict(
         type='FusedBackbone',
         members=[

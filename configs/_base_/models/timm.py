@@ -3,7 +3,7 @@
 #   model = dict(backbone={{_base_.backbones.dinov2_s14}})
 # `checkpoint='timm'` downloads the weights once; without network, get the file and name it there.
 # Licences: docs/backbones.md.
-model = dict(type='MVRECClassifier')
+model = dict(type='MVRECClassifier', _scope_='mmvrec')
 backbones = dict(
     # Offline, its weights come as a package.
     efficientnet_lite2=dict(

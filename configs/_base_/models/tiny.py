@@ -1,6 +1,7 @@
 # The embedded backbone, trained on generated defects alone (model card: mmvrec/weights/README.md).
 model = dict(
     type='MVRECClassifier',
+    _scope_='mmvrec',
     backbone=dict(type='AlphaCLIP', arch='tiny', checkpoint='mvrec-tiny'),
     prior='mvrec-tiny',
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.evaluator import Evaluator
+from mmengine.logging import print_log
 from mmengine.runner import BaseLoop, Runner
 from rich.progress import track
 from torch.utils.data import DataLoader
@@ -85,12 +86,7 @@ class FewShotTestLoop(BaseLoop):
             # Missing text weights are reported before the extraction, not after it.
             model.text_feats(LabelSpace(self.dataloader.dataset.task_classes))
         query = self.protocol.bank(model, self.dataloader, self.fp16)
-        if self.early_exit and model.label_space.tasks:
-            raise ValueError(
-                'early_exit is fitted on the support set, which a checkpoint does not hold; test '
-                'without a checkpoint'
-            )
-        iter_units = self.iter_fitted if model.label_space.tasks else self.iter_episodes
+        places = {key: n for n, key in enumerate(zip(query.tasks, query.ids, strict=True))}
         self.evaluator.dataset_meta = {
             **getattr(self.dataloader.dataset, 'metainfo', {}),
             'shots': self.protocol.shots,
@@ -98,10 +94,13 @@ class FewShotTestLoop(BaseLoop):
         }
         rank, world = get_dist_info()
         number = views = 0
-        parts = (part for unit in iter_units(model, query) for part in unit.parts())
-        for index, unit in enumerate(parts):
+        for index, unit in enumerate(self._iter_parts(model, query)):
             self._call_hook('before_{}_iter', batch_idx=index, data_batch=unit)
             samples = evaluate_task(unit)
+            for sample in samples:
+                # By which MMPretrain's tools find the instance in its dataset.
+                index_of = places[sample.task, sample.instance_id]
+                sample.set_metainfo({'sample_idx': index_of})
             # The evaluator interleaves what the processes hand in, which restores the order.
             self.evaluator.process(data_samples=samples[(rank - number) % world :: world])
             number += len(samples)
@@ -113,6 +112,19 @@ class FewShotTestLoop(BaseLoop):
         self._call_hook('after_{}_epoch', metrics=metrics)
         self._call_hook('after_{}')
         return metrics
+
+    def _iter_parts(self, model: MVRECClassifier, query: FeatureBank) -> Iterator[EvalUnit]:
+        """Give what is evaluated at once, of fitted heads or of all episodes."""
+        is_fitted = bool(model.label_space.tasks)
+        if is_fitted and self.early_exit:
+            raise ValueError(
+                'early_exit is fitted on the support set, which a checkpoint does not hold; test '
+                'without a checkpoint'
+            )
+        for unit in (
+            self.iter_fitted(model, query) if is_fitted else self.iter_episodes(model, query)
+        ):
+            yield from unit.parts()
 
     def iter_episodes(self, model: MVRECClassifier, query: FeatureBank) -> Iterator[EvalUnit]:
         """Fit a classifier for every task and episode; see :meth:`run`."""
@@ -210,11 +222,18 @@ class FewShotValLoop(FewShotTestLoop):
     """Evaluation of the fitted heads during ``tools/train.py``; see :class:`FewShotTestLoop`.
 
     The queries are those of ``test_dataloader``, which few-shot configs declare to be the same as
-    ``val_dataloader``: an override of the one on the command line does not reach the other.
+    ``val_dataloader``: an override of the one on the command line does not reach the other. Where
+    their datasets differ, it is said.
     """
 
     MODE = 'val'
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, *args, **kwargs):
         queries = runner.cfg.get('test_dataloader') or dataloader
+        if isinstance(dataloader, dict) and dataloader['dataset'] != queries['dataset']:
+            print_log(
+                'val_dataloader.dataset is not that of test_dataloader, and is not looked at: the '
+                'validation is on test_dataloader.dataset; override that one',
+                logger='current',
+            )
         super().__init__(runner, queries, *args, **kwargs)

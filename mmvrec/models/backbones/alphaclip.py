@@ -58,6 +58,9 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
             ``img_size`` (bicubic). Defaults to False: another size is an error.
         random_seed (int, optional): seed of the random weights when no checkpoint is named.
         frozen (bool): no gradients, always in eval mode. Defaults to True.
+        quick_gelu (bool): the activation of OpenAI's CLIP and of AlphaCLIP, x sigmoid(1.702 x). Of
+            OpenCLIP's models (LAION, DataComp), whose files have the same names, False: GELU; only
+            those whose names end in ``-quickgelu`` have it. Defaults to True.
         mean (Sequence[float]): see :class:`ViewBackbone`.
         std (Sequence[float]): see :class:`ViewBackbone`.
 
@@ -114,6 +117,7 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
         interpolate_pos_embed: bool = False,
         random_seed: int | None = None,
         frozen: bool = True,
+        quick_gelu: bool = True,
         mean: Sequence[float] = (*CLIP_MEAN, ALPHA_MEAN),
         std: Sequence[float] = (*CLIP_STD, ALPHA_STD),
     ):
@@ -133,8 +137,14 @@ class AlphaCLIP(VisionTransformer, ViewBackbone):
             out_type='raw',
             pre_norm=True,
             # MMPretrain's own drop path rates are NumPy floats, which break torch.compile.
-            layer_cfgs=dict(act_cfg=dict(type='mmpretrain.QuickGELU'), drop_path_rate=0.0),
+            layer_cfgs=dict(
+                act_cfg=dict(type='mmpretrain.QuickGELU' if quick_gelu else 'mmengine.GELU'),
+                drop_path_rate=0.0,
+            ),
         )
+        if quick_gelu:
+            # Features that were cached before there was a choice stay valid.
+            del self.arguments['quick_gelu']
         self.normalise_by(mean, std)
         self.proj = nn.Parameter(torch.empty(self.embed_dims, arch['out_dims']))
         self.out_dims = arch['out_dims']

@@ -96,6 +96,7 @@ class MVRECClassifier(BaseClassifier):
         self.supports: dict[str, int] = {}
         self.channels = 0
         self.heads = nn.ModuleList()
+        self.register_load_state_dict_pre_hook(_refuse_heads_without_space)
 
     def build_head(self) -> FewShotHead:
         """Build a new head that is not fitted yet."""
@@ -256,3 +257,20 @@ class MVRECClassifier(BaseClassifier):
             scores = probabilities(scores)
             sample.set_pred_score(scores).set_pred_label(scores.argmax())
         return data_samples
+
+
+def _refuse_heads_without_space(
+    model: MVRECClassifier, state: Mapping[str, Tensor], prefix: str, *_
+) -> None:
+    """Refuse fitted heads that would be left out with a warning, as by MMPretrain's ``get_model``.
+
+    Raises:
+        ValueError: the checkpoint has heads, and none have been created for them.
+    """
+    # As a part of another module (EMAHook's average) it gets its heads later.
+    is_part = bool(prefix)
+    if not is_part and not model.heads and any(name.startswith('heads.') for name in state):
+        raise ValueError(
+            'the checkpoint has fitted heads, which only a runner creates (FittedHeadsHook): test '
+            'it by tools/test.py CONFIG CHECKPOINT, or load a saved model by DefectInferencer.load'
+        )

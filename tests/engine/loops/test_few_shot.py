@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmvrec.benchmark.composition import compose
 from mmvrec.datasets import sources
 from mmvrec.engine import FewShotRunner
+from mmvrec.engine.loops import FewShotValLoop
 from mmvrec.fewshot.fitting import TrainingSettings, fit_head
 from mmvrec.fewshot.support import SupportSampler
 from mmvrec.structures import FeatureBank
@@ -81,6 +82,23 @@ def test_training_then_testing_judges_exactly_the_saved_heads(tmp_path):
     protocol = runner(tmp_path, **{'test_cfg.episodes': 4}).test()
     for task in ('one', 'two'):
         assert metrics[f'fewshot/{task}/episodes'] == protocol[f'fewshot/{task}/episodes'][3:]
+
+
+def test_another_validation_set_is_told(tmp_path, request):
+    same = runner(tmp_path)
+    # The runner has made the logger that is current now.
+    records = request.getfixturevalue('log_records')
+
+    def lines() -> int:
+        return sum('val_dataloader.dataset is not that of' in r.getMessage() for r in records)
+
+    same.cfg.val_dataloader = same.cfg.test_dataloader
+    FewShotValLoop(same, same.cfg.val_dataloader, same.cfg.val_evaluator)
+    assert lines() == 0
+    other = {**same.cfg.test_dataloader, 'dataset': {'type': 'MTD'}}
+    loop = FewShotValLoop(same, other, same.cfg.val_evaluator)
+    assert lines() == 1
+    assert loop.dataloader.dataset.ann_file == same.cfg.test_dataloader.dataset.ann_file
 
 
 FINE_TUNED = {

@@ -279,10 +279,29 @@ def test_digest_of_frozen_weights_is_that_of_what_was_loaded():
 
 def test_settings_tell_apart_what_has_the_same_weights():
     other = AlphaCLIP({**SMALL, 'num_heads': 2 * SMALL['num_heads']}, random_seed=0)
-    models = [small(), other, small(img_size=28)]
-    assert len({model.cache_key()['arguments'] for model in models}) == 3
+    models = [small(), other, small(img_size=28), small(quick_gelu=False)]
+    assert len({model.cache_key()['arguments'] for model in models}) == 4
     assert models[0].weights_digest() == other.weights_digest()
     assert models[0].cache_key() == small(frozen=False).cache_key()
+
+
+@pytest.mark.parametrize('quick', [True, False])
+def test_openclip_s_file_gives_openclip_s_features(tmp_path, quick):
+    """Its models are saved whole, the tower under ``visual.`` as in OpenAI's."""
+    open_clip = pytest.importorskip('open_clip.transformer')
+    torch.manual_seed(0)
+    activation = open_clip.QuickGELU if quick else torch.nn.GELU
+    tower = open_clip.VisionTransformer(
+        56, 14, width=64, layers=2, heads=1, mlp_ratio=2.0, output_dim=32, act_layer=activation
+    )
+    state = {f'visual.{name}': value for name, value in tower.state_dict().items()}
+    torch.save({**state, 'logit_scale': torch.ones(())}, tmp_path / 'open_clip_pytorch_model.bin')
+    file = str(tmp_path / 'open_clip_pytorch_model.bin')
+    images = torch.randn(2, 3, 56, 56)
+    expected = tower.eval()(images)
+    close(AlphaCLIP(checkpoint=file, quick_gelu=quick)(images)[0], expected)
+    other = AlphaCLIP(checkpoint=file, quick_gelu=not quick)
+    assert (other(images)[0] - expected).abs().max() > 1e-3
 
 
 def test_is_registered():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.runner import load_checkpoint
 from mmpretrain.structures import DataSample
 
 from mmvrec.fewshot.fitted import FittedClassifier
@@ -136,6 +137,13 @@ def test_state_dict_goes_into_allocated_heads():
     for task in CLASSES:
         query = bank(task, seed=1)
         assert torch.equal(scores_of(target, query), scores_of(source, query))
+
+
+def test_heads_that_nobody_has_created_are_not_dropped(tmp_path):
+    """``mmpretrain.get_model`` loads so: what does not fit is left out with a warning."""
+    torch.save(fitted().state_dict(), tmp_path / 'fitted.pth')
+    with pytest.raises(ValueError, match=r'checkpoint has fitted heads.* DefectInferencer'):
+        load_checkpoint(model(), str(tmp_path / 'fitted.pth'))
 
 
 def test_heads_follow_the_given_tasks():
