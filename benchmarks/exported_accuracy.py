@@ -3,12 +3,13 @@ r"""What eight bits and views that stop early cost in the protocol, on a labelle
     python benchmarks/exported_accuracy.py mvrec/default_5shot_mtd_small.py OUT \
         --data-root data/mtd --episodes 30
 
-The support of episode 0 is enrolled and exported in float32 and in eight bits, which are calibrated
-on it; both files embed the support pool and the queries, the features are kept in ``OUT``. Then
-every episode draws a support set, fits the head on it, and classifies all queries: by the features
-of each file, with all views and with those that stop early (margin and thresholds fitted on the
-support of the episode). Told are accuracy, difference to float32 with all views, with the half
-width of its 95 % confidence interval over episodes, and the mean number of views.
+The support of episode 0 is enrolled (``OUT/support.safetensors``) and exported in float32 and in
+eight bits, which are calibrated on it; both files embed the support pool and the queries, the
+features are kept in ``OUT``. Then every episode draws a support set, fits the head on it, and
+classifies all queries: by the features of each file, with all views and with those that stop early
+(margin and thresholds fitted on the support of the episode). Told are accuracy, difference to
+float32 with all views, with the half width of its 95 % confidence interval over episodes, and the
+mean number of views.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def main() -> None:
 def export(
     inferencer: DefectInferencer, pool: DefectDataset, path: Path, engine: str, precision: str
 ) -> dict:
-    """Enroll the support of episode 0, where nothing is, and export it; the report."""
+    """Enroll and save the support of episode 0, where nothing is, and export it; the report."""
     if inferencer.fitted is None:
         ((task, names),) = pool.task_classes.items()
         labels = [pool.get_data_info(row)['gt_label'] for row in range(len(pool))]
@@ -95,6 +96,7 @@ def export(
         drawn = EpisodeSampler(labels, names, shots, 0, task).draw(0)
         inferencer.enroll_dataset(pool.get_subset(drawn))
         inferencer.fit(progress=False)
+        inferencer.save(path.with_name('support.safetensors'))
     records = records_of_dataset(pool, inferencer.task)
     samples = dataset_samples(records, inferencer.pipeline, inferencer.bank.ids)
     return export_classifier(exportable(inferencer), path, samples, engine, precision)

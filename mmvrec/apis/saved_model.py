@@ -174,25 +174,11 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
     if not Path(path).is_file():
         raise FileNotFoundError(f'no saved model at {path}')
     metadata, tensors = read_tensors(path)
-    if metadata.get('format') != FORMAT:
-        raise ValueError(f'{path} is not a model that DefectInferencer.save has written')
-    try:
-        if len(metadata['info']) > MAX_INFO_BYTES:
-            raise ValueError(f'it is longer than {MAX_INFO_BYTES} characters')
-        info = json.loads(metadata['info'])
-        version = info['version']
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f'{path} is damaged, its metadata cannot be read: {error!r}') from error
-    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
-        raise ValueError(
-            f'{path} has format version {str(version)[:20]}, this release reads up to '
-            f'{FORMAT_VERSION}'
-        )
-    check_checksum(path, version, metadata, tensors)
+    info = _readable_info(path, metadata)
+    check_checksum(path, info['version'], metadata, tensors)
     # Files of earlier releases do not tell.
     info.setdefault('weights_licence', None)
-    problem = content_problem(info, tensors)
-    if problem:
+    if problem := content_problem(info, tensors):
         raise ValueError(f'{path} is damaged: {problem}')
     try:
         ConfigCheck(allow, info.setdefault('files', {})).check(info['config'])
@@ -213,6 +199,25 @@ def read_model(path: str | Path, allow: Collection[str] = ()) -> SavedModel:
         licence=info['weights_licence'],
         **more,
     )
+
+
+def _readable_info(path: str | Path, metadata: dict) -> dict:
+    """Read the JSON of a file's metadata, whose format version must be a known one."""
+    if metadata.get('format') != FORMAT:
+        raise ValueError(f'{path} is not a model that DefectInferencer.save has written')
+    try:
+        if len(metadata['info']) > MAX_INFO_BYTES:
+            raise ValueError(f'it is longer than {MAX_INFO_BYTES} characters')
+        info = json.loads(metadata['info'])
+        version = info['version']
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f'{path} is damaged, its metadata cannot be read: {error!r}') from error
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
+        raise ValueError(
+            f'{path} has format version {str(version)[:20]}, this release reads up to '
+            f'{FORMAT_VERSION}'
+        )
+    return info
 
 
 def further_content(info: dict) -> dict:
