@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 from backbone_battery import BackboneBattery
+from safetensors.torch import load_file
 
 from mmvrec.models.backbones import AlphaCLIP
 from mmvrec.models.backbones.clip_weights import convert
@@ -88,6 +89,17 @@ def test_inner_activations_are_the_published_ones(published, images, io):
     close(seen[0], io['ln_pre_out_alpha'])
     close(torch.stack(seen[1:-1]), io['block_out_alpha'][:-1])
     close(seen[-1], io['block_out_alpha'][-1, :1])
+
+
+def test_the_authors_package_gives_the_same_features(fixtures, images, tmp_path):
+    """Where it is installed; it reads state dicts of torch alone."""
+    alpha_clip = pytest.importorskip('alpha_clip')
+    clip, alpha = tmp_path / 'clip.pt', fixtures('alphaclip_tiny_visual.pth')
+    torch.save(load_file(fixtures('alphaclip_tiny_openai.safetensors')), clip)
+    authors, _ = alpha_clip.load(str(clip), str(alpha), device='cpu')
+    with torch.no_grad():
+        expected = authors.visual(images[:, :3], images[:, 3:])
+    close(AlphaCLIP(checkpoint=str(clip), alpha_checkpoint=str(alpha))(images)[0], expected)
 
 
 def test_clip_alone_is_the_published_one_and_ignores_alpha(clip_only, images, io):
