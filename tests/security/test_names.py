@@ -62,7 +62,8 @@ def test_table_of_accuracies(log_records, task):
 
 @pytest.mark.parametrize('weights', [*MARKUP, *COMMANDS])
 def test_table_of_detections(weights):
-    metrics = dict.fromkeys(('misses', 'false_alarms', 'ci95_low', 'ci95_high'), 0)
+    counts = ('misses', 'false_alarms', 'left_out', 'ci95_low', 'ci95_high')
+    metrics = dict.fromkeys(counts, 0)
     names = ('accuracy', 'found_and_right', 'mAP', 'mAP_50', 'detector_AP', 'detector_AP_50')
     metrics |= {f'{name}{suffix}': 1.0 for name in names for suffix in ('', '_std')}
     text = DetectedDefectMetric._table(metrics, {'weights_source': weights}, episodes=2)
