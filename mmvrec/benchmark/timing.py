@@ -27,8 +27,8 @@ from mmvrec.utils.checksums import tensor_sha256
 
 #: Calls and instances that are timed, after one that warms up.
 _SAMPLE = 3
-#: Iterations of a training that are timed.
-_ITERATIONS = 6
+#: Iterations of a training that are timed: fewer are lost in the noise of what is done once.
+_ITERATIONS = 20
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,8 @@ def time_fits(
         return time.perf_counter() - start
 
     together = min(episodes, EPISODES_TOGETHER)
-    seconds(1, 1)
+    # The first iterations allocate.
+    seconds(3, together)
     once, iteration = seconds(1, together), 0.0
     if model.build_head().trains:
         iteration = max(seconds(1 + _ITERATIONS, together) - once, 0.0) / _ITERATIONS
