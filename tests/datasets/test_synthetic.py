@@ -94,7 +94,7 @@ def test_more_instances_change_none():
 
 def test_subset_of_classes_has_its_own_labels():
     dataset = make(surfaces=['wood_grain'], defects=['stain', 'crack'])
-    assert dataset.metainfo['classes'] == ('stain', 'crack')
+    assert dataset.metainfo['classes'] == dataset.CLASSES == ('stain', 'crack')
     labels = {r['label_name']: r['gt_label'] for r in map(dataset.get_data_info, range(4))}
     assert labels == {'stain': 0, 'crack': 1}
     assert tuple(SyntheticDefects.TASK_CLASSES) == SURFACES

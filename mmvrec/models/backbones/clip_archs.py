@@ -2,6 +2,15 @@
 
 from mmvrec.models.backbones.clip_weights import checked_arch, load_backbone_weights
 
+_LARGE = dict(
+    embed_dims=1024,
+    num_layers=24,
+    num_heads=16,
+    feedforward_channels=4096,
+    patch_size=14,
+    img_size=224,
+    out_dims=768,
+)
 #: Names that :class:`AlphaCLIP` knows; ``img_size`` and ``patch_size`` are in pixels.
 ARCHS = {
     'vit-b/16': dict(
@@ -13,24 +22,8 @@ ARCHS = {
         img_size=224,
         out_dims=512,
     ),
-    'vit-l/14': dict(
-        embed_dims=1024,
-        num_layers=24,
-        num_heads=16,
-        feedforward_channels=4096,
-        patch_size=14,
-        img_size=224,
-        out_dims=768,
-    ),
-    'vit-l/14@336px': dict(
-        embed_dims=1024,
-        num_layers=24,
-        num_heads=16,
-        feedforward_channels=4096,
-        patch_size=14,
-        img_size=336,
-        out_dims=768,
-    ),
+    'vit-l/14': _LARGE,
+    'vit-l/14@336px': {**_LARGE, 'img_size': 336},
     # Embedded default: 2.9 M parameters, for CPUs, demos and tests.
     'tiny': dict(
         embed_dims=192,
