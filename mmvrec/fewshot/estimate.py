@@ -111,7 +111,8 @@ def estimate(
         more (int): instances per class that one might add. Defaults to 5.
 
     Returns:
-        SupportEstimate | None: None where no class has two instances (or groups).
+        SupportEstimate | None: None where no class has two instances (or groups), or there is one
+        class only.
 
     Raises:
         NotImplementedError: the head trains; :func:`held_out_scores` trains it anew.
@@ -119,7 +120,7 @@ def estimate(
     """
     labels, names = bank.positions, bank.label_space.names
     blocks = leave_out_blocks(labels, groups)
-    if not blocks:
+    if not blocks or len(names) == 1:
         return None
     device = next(head.parameters(), bank.feats).device
     on_device = bank.feats.to(device), labels.to(device)
