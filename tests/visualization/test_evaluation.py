@@ -106,7 +106,7 @@ def test_words_first_then_counts(browser, tmp_path, size):
             'Who always says “crack” is right in 4 of 6.',
             '1 of 6 were called unknown. Of the 5 others, 2 were right (40 %; with other photos '
             '12 to 77 %).',
-            'The most frequent mistake: 2 times “crack” was taken for “dent”.',
+            'The most frequent mistake, 2 of them: “crack” was taken for “dent”.',
         ]
         assert '6 places that were marked on 3 photos' in page.text_content('main')
         assert table(page, 'matrix') == [
